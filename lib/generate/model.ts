@@ -1,0 +1,221 @@
+import { Device, type DeviceName, type DeviceReference, openDevice } from '../device.js'
+import { AbortedError, ArgumentError, TokenizerError } from '../errors.js'
+import { openSource } from '../formats/index.js'
+import type { Phi3Config, WeightSource } from '../formats/source.js'
+import { chooseActivations, isQuantized, Phi3 } from '../models/phi3.js'
+import type { KvType } from '../nn/kv-cache.js'
+import type { Activations } from '../nn/linear.js'
+import { keep } from '../scope.js'
+import type { Tensor } from '../tensor.js'
+import { type ChatMessage, createTokenizer, type Tokenizer } from '../tokenizer/index.js'
+import { type GenerateOptions, Generation } from './generation.js'
+import { type PrefillOptions, Sequence, type SequenceOptions } from './sequence.js'
+import { Session, type SessionOptions } from './session.js'
+
+export interface LoadModelOptions {
+  /** Default 'auto'. A device that is passed in stays open when the model is disposed. */
+  readonly device?: Device | DeviceName | DeviceReference
+  /** Tokens that a sequence may hold; default: what the model was made for. */
+  readonly context?: number
+  /** 'auto': float16 for weights of at most 8 bits, else float32. */
+  readonly kvType?: 'auto' | KvType
+  /** Keys a query sees: the model's own rule, or a number; 0 = all. */
+  readonly window?: 'model' | number
+  /** What happens when a LongRoPE model passes its original context: see Sequence. */
+  readonly longrope?: 'switch' | 'planned'
+  /** 'auto': int8 for 4- and 8-bit weights, else f32. */
+  readonly activations?: 'auto' | Activations
+  readonly onProgress?: (progress: { readonly stage: 'load'; readonly done: number; readonly total: number }) => void
+  readonly signal?: AbortSignal
+}
+
+/** What `model.handle()` gives: goes through postMessage, and `loadModel` takes it in a worker. */
+export interface ModelReference {
+  readonly path: string
+  readonly device: DeviceReference
+  readonly options: Pick<LoadModelOptions, 'context' | 'kvType' | 'window' | 'longrope' | 'activations'>
+}
+
+export interface LogitsOptions extends Pick<PrefillOptions, 'chunk' | 'signal' | 'onProgress'> {
+  /** Every position, not only the last. */
+  readonly all?: boolean
+}
+
+/** A loaded model on a device. Generations run side by side; each has a cache of its own. */
+export class Model {
+  readonly device: Device
+  readonly source: WeightSource
+  readonly tokenizer: Tokenizer | null
+  /** Ids that end a text. */
+  readonly eosIds: readonly number[]
+  /** Tokens that a sequence may hold. */
+  readonly context: number
+  /** Keys a query sees; 0 = all. */
+  readonly window: number
+  readonly kvType: KvType
+  readonly activations: Activations
+  readonly #phi3: Phi3
+  readonly #ownsDevice: boolean
+  readonly #sequence: SequenceOptions
+
+  /** Made by `loadModel`. */
+  constructor(device: Device, ownsDevice: boolean, source: WeightSource, options: LoadModelOptions) {
+    const { config } = source
+    this.device = device
+    this.source = source
+    this.#ownsDevice = ownsDevice
+    this.context = chooseContext(config, options.context)
+    this.window = chooseWindow(config, options.window)
+    this.kvType = chooseKvType(source, options.kvType)
+    this.activations = chooseActivations(options.activations ?? 'auto', source)
+    this.#sequence = {
+      context: this.context,
+      kvType: this.kvType,
+      window: this.window,
+      longrope: options.longrope ?? 'switch',
+    }
+    this.tokenizer = source.tokenizer && createTokenizer(source.tokenizer, { vocabSize: config.vocabSize })
+    this.eosIds = [...new Set([...config.eosTokenIds, ...(this.tokenizer?.eosIds ?? [])])]
+    const total = config.numHiddenLayers
+    this.#phi3 = new Phi3(device, source, this.activations, (done) => {
+      if (options.signal?.aborted) throw new AbortedError('loadModel: aborted', { cause: options.signal.reason })
+      options.onProgress?.({ stage: 'load', done, total })
+    })
+  }
+
+  get config(): Phi3Config {
+    return this.source.config
+  }
+
+  /** Continues a text, answers messages, or continues ids. Iterate the result: `for await (const t of ...) t.text`. */
+  generate(prompt: string | readonly ChatMessage[] | readonly number[], options: GenerateOptions = {}): Generation {
+    const ids = this.#encode(prompt)
+    if (ids.length === 0)
+      throw new ArgumentError('ERR_ARGUMENT', 'generate: the prompt must have a token, but it is empty')
+    const sequence = this.sequence()
+    return new Generation({
+      sequence,
+      ids,
+      tokenizer: this.tokenizer,
+      eosIds: this.eosIds,
+      options,
+      onEnd: () => sequence.dispose(),
+    })
+  }
+
+  /** A conversation that keeps its cache over turns. */
+  session(options: SessionOptions = {}): Session {
+    this.#needTokenizer('session')
+    return new Session(this, this.sequence(), options)
+  }
+
+  /** Logits after ids: float32 [V] of the last position, or [T, V] of every one. */
+  async logits(ids: readonly number[], options: LogitsOptions = {}): Promise<Float32Array> {
+    if (ids.length === 0)
+      throw new ArgumentError('ERR_ARGUMENT', 'logits: ids must hold at least one id, but it is empty')
+    const sequence = this.sequence()
+    const rows: Tensor<'float32'>[] = []
+    try {
+      await sequence.prefill(ids, {
+        ...options,
+        onHidden: (hidden, first) => {
+          const count = hidden.shape[0] as number
+          if (options.all) rows.push(keep(this.#phi3.logits(hidden)))
+          else if (first + count === ids.length) rows.push(keep(this.#phi3.logits(hidden.subarray(-1))))
+        },
+      })
+      const parts = await Promise.all(rows.map((part) => part.read()))
+      const result = new Float32Array(parts.reduce((length, part) => length + part.length, 0))
+      let at = 0
+      for (const part of parts) {
+        result.set(part, at)
+        at += part.length
+      }
+      return result
+    } finally {
+      for (const part of rows) part.dispose()
+      sequence.dispose()
+    }
+  }
+
+  /** An empty sequence: the layer below generate and session, for those who write their own loop. */
+  sequence(): Sequence {
+    return new Sequence(this.#phi3, this.#sequence)
+  }
+
+  /** Ids of a conversation, ready for the answer. `literal` keeps role tokens out of the contents. */
+  encodeMessages(messages: readonly ChatMessage[], literal = false): number[] {
+    return this.#needTokenizer('messages').encodeChat(messages, { special: !literal })
+  }
+
+  /** A plain object for postMessage: `loadModel` in a worker then shares device and weights. */
+  handle(): ModelReference {
+    const { context, window, kvType, activations } = this
+    const { longrope } = this.#sequence
+    return {
+      path: this.source.path,
+      device: this.device.handle(),
+      options: { context, window, kvType, activations, longrope },
+    }
+  }
+
+  /** Frees weights and, if the model opened it, the device. Generations under way fail. Idempotent. */
+  async dispose(): Promise<void> {
+    this.#phi3.dispose()
+    if (this.#ownsDevice) await this.device.dispose()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose()
+  }
+
+  #encode(prompt: string | readonly ChatMessage[] | readonly number[]): number[] {
+    if (typeof prompt === 'string') return this.#needTokenizer('a text prompt').encode(prompt)
+    if (prompt.every((part) => typeof part === 'number')) return [...(prompt as readonly number[])]
+    return this.encodeMessages(prompt as readonly ChatMessage[])
+  }
+
+  #needTokenizer(what: string): Tokenizer {
+    if (!this.tokenizer)
+      throw new TokenizerError(`${what}: the model must have a tokenizer, but ${this.source.path} has none; pass ids`)
+    return this.tokenizer
+  }
+}
+
+function chooseContext(config: Phi3Config, wanted = config.maxPositionEmbeddings): number {
+  if (!Number.isInteger(wanted) || wanted < 1 || wanted > config.maxPositionEmbeddings)
+    throw new ArgumentError(
+      'ERR_ARGUMENT',
+      `loadModel: context must be 1 to ${config.maxPositionEmbeddings}, what the model was made for, but it is ${wanted}`,
+    )
+  return wanted
+}
+
+function chooseWindow(config: Phi3Config, wanted: 'model' | number = 'model'): number {
+  if (wanted === 'model') return config.slidingWindow ?? 0
+  if (!Number.isInteger(wanted) || wanted < 0)
+    throw new ArgumentError('ERR_ARGUMENT', `loadModel: window must be 'model' or a whole number, but it is ${wanted}`)
+  return wanted
+}
+
+function chooseKvType(source: WeightSource, wanted: 'auto' | KvType = 'auto'): KvType {
+  if (wanted === 'auto') return isQuantized(source) ? 'float16' : 'float32'
+  if (wanted !== 'float16' && wanted !== 'float32')
+    throw new ArgumentError('ERR_ARGUMENT', `loadModel: kvType must be auto, float16 or float32, but it is ${wanted}`)
+  return wanted
+}
+
+/** Opens a model file or folder, or the handle of a model from another thread, and puts it on a device. */
+export async function loadModel(model: string | ModelReference, options: LoadModelOptions = {}): Promise<Model> {
+  if (typeof model !== 'string') return loadModel(model.path, { device: model.device, ...model.options, ...options })
+  const source = await openSource(model)
+  const { device = 'auto' } = options
+  const owns = !(device instanceof Device)
+  const opened = owns ? await openDevice(device) : device
+  try {
+    return new Model(opened, owns, source, options)
+  } catch (error) {
+    if (owns) await opened.dispose()
+    throw error
+  }
+}

@@ -1,0 +1,80 @@
+import { ArgumentError, LophiError } from '../errors.js'
+import type { ChatMessage } from '../tokenizer/index.js'
+import { type GenerateOptions, Generation } from './generation.js'
+import type { Model } from './model.js'
+import type { Sequence } from './sequence.js'
+
+export interface SessionOptions {
+  /** What the conversation starts with. */
+  readonly system?: string
+  /** Encodes what the user writes literally, so that it cannot contain role tokens (default true). */
+  readonly literal?: boolean
+}
+
+/** A conversation that keeps its KV cache over turns: only what is new is computed. */
+export class Session {
+  readonly #model: Model
+  readonly #options: SessionOptions
+  readonly #sequence: Sequence
+  #messages: ChatMessage[]
+  #running = false
+
+  /** Made by `model.session()`. */
+  constructor(model: Model, sequence: Sequence, options: SessionOptions, messages?: readonly ChatMessage[]) {
+    this.#model = model
+    this.#sequence = sequence
+    this.#options = options
+    this.#messages = messages ? [...messages] : options.system ? [{ role: 'system', content: options.system }] : []
+  }
+
+  get messages(): readonly ChatMessage[] {
+    return this.#messages
+  }
+
+  /** Tokens in the cache. */
+  get length(): number {
+    return this.#sequence.ids.length
+  }
+
+  /** Says `text` and streams the answer. A turn that is aborted or fails is taken back: the conversation stays as it was. */
+  send(text: string, options: GenerateOptions = {}): Generation {
+    if (this.#running)
+      throw new LophiError('ERR_ARGUMENT', 'session: the answer under way must end before the next message is sent')
+    const messages: ChatMessage[] = [...this.#messages, { role: 'user', content: text }]
+    const ids = this.#model.encodeMessages(messages, this.#options.literal ?? true)
+    this.#running = true
+    return new Generation({
+      sequence: this.#sequence,
+      ids,
+      tokenizer: this.#model.tokenizer,
+      eosIds: this.#model.eosIds,
+      options,
+      onEnd: (generation) => {
+        this.#running = false
+        if (generation.stopReason !== 'aborted')
+          this.#messages = [...messages, { role: 'assistant', content: generation.text }]
+      },
+    })
+  }
+
+  /** Takes back the last `turns` pairs of question and answer. */
+  rewind(turns = 1): void {
+    const users = this.#messages.flatMap((message, i) => (message.role === 'user' ? [i] : []))
+    if (!Number.isInteger(turns) || turns < 0 || turns > users.length)
+      throw new ArgumentError('ERR_ARGUMENT', `rewind: turns must be 0 to ${users.length}, but it is ${turns}`)
+    if (turns > 0) this.#messages.length = users[users.length - turns] as number
+  }
+
+  /** An independent copy of the conversation, cache included. */
+  fork(): Session {
+    return new Session(this.#model, this.#sequence.fork(), this.#options, this.#messages)
+  }
+
+  dispose(): void {
+    this.#sequence.dispose()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+}

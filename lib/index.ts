@@ -1,0 +1,25 @@
+export {
+  Device,
+  type DeviceName,
+  type DeviceReference,
+  listDevices,
+  type OpenDeviceOptions,
+  openDevice,
+} from './device.js'
+export { type DType, dtypes, type TypedArrayOf } from './dtype.js'
+export * from './errors.js'
+export type { FileRange, Phi3Config, WeightFormat } from './formats/source.js'
+export { type GenerateOptions, Generation, type StopReason, type Token } from './generate/generation.js'
+export { type LoadModelOptions, type LogitsOptions, loadModel, Model, type ModelReference } from './generate/model.js'
+export type { SamplingOptions } from './generate/sampling.js'
+export type { PrefillOptions, PrefillProgress, Sampled, SampleOptions, Sequence } from './generate/sequence.js'
+export type { Session, SessionOptions } from './generate/session.js'
+export type { Counters, DeviceInfo, MemoryInfo } from './native.js'
+export { ops, supports } from './ops/index.js'
+export { type OpName, schema } from './ops/schema.js'
+export type { OpArguments, OpResult } from './ops/types.js'
+export { type InputValue, Plan, record, segment } from './record.js'
+export { keep, scope } from './scope.js'
+export { type Shape, Tensor } from './tensor.js'
+export type { ChatMessage, Tokenizer } from './tokenizer/index.js'
+export { Weight, type WeightOptions } from './weight.js'

@@ -1,0 +1,135 @@
+import type { Device } from '../device.js'
+import type { Phi3Config, WeightDescription, WeightSource } from '../formats/source.js'
+import { type AttentionState, attention } from '../nn/attention.js'
+import { type Activations, linear } from '../nn/linear.js'
+import { mlp } from '../nn/mlp.js'
+import { type RotaryTables, rotaryTables } from '../nn/rotary.js'
+import { ops } from '../ops/index.js'
+import { segment } from '../record.js'
+import { keep, scope } from '../scope.js'
+import type { Tensor } from '../tensor.js'
+import { openWeight, type Weight } from '../weight.js'
+
+interface Block {
+  readonly inputNorm: Tensor<'float32'>
+  readonly qkv: Weight
+  readonly o: Weight
+  readonly postNorm: Tensor<'float32'>
+  readonly gateUp: Weight
+  readonly down: Weight
+}
+
+/** Which formats may multiply int8 activations. */
+const quantized: ReadonlySet<string> = new Set(['q8_0', 'q4_0'])
+
+/** The dense Phi-3 family on one device: weights and the forward pass. Immutable; sequences bring their caches. */
+export class Phi3 {
+  readonly device: Device
+  readonly config: Phi3Config
+  readonly activations: Activations
+  readonly #embed: Weight
+  readonly #blocks: Block[] = []
+  readonly #norm: Tensor<'float32'>
+  readonly #head: Weight
+  /** One set of tables per factor list, as long as anybody needed so far. */
+  readonly #rotary = new Map<boolean, RotaryTables>()
+
+  constructor(device: Device, source: WeightSource, activations: Activations, onLayer: (layer: number) => void) {
+    this.device = device
+    this.config = source.config
+    this.activations = activations
+    const { embed, layers, norm, head } = source.weights
+    try {
+      this.#embed = openWeight(device, embed)
+      this.#head = head === embed ? this.#embed : openWeight(device, head)
+      this.#norm = this.#vector(norm)
+      layers.forEach((layer, i) => {
+        this.#blocks.push({
+          inputNorm: this.#vector(layer.inputNorm),
+          qkv: openWeight(device, layer.qkv),
+          o: openWeight(device, layer.o),
+          postNorm: this.#vector(layer.postNorm),
+          gateUp: openWeight(device, layer.gateUp),
+          down: openWeight(device, layer.down),
+        })
+        onLayer(i + 1)
+      })
+    } catch (error) {
+      this.dispose()
+      throw error
+    }
+  }
+
+  /**
+   * Hidden states of T tokens after the final norm: ids int32[T] at state.position.. -> float32 [T, C].
+   * Appends to state.cache. Made for a scope: intermediates are the caller's to dispose.
+   */
+  forward(ids: Tensor<'int32'>, state: AttentionState): Tensor<'float32'> {
+    const { rmsNormEps: epsilon } = this.config
+    let x: Tensor<'float32'> = ops.embedding({ table: this.#embed, ids })
+    this.#blocks.forEach((block, i) => {
+      x = segment(`layer.${i}`, () => {
+        const attended = attention(
+          ops.rmsNorm({ x, weight: block.inputNorm, epsilon }),
+          block,
+          i,
+          this.config,
+          state,
+          this.activations,
+        )
+        const middle = ops.add({ a: x, b: attended as Tensor<'float32'> })
+        const normed = ops.rmsNorm({ x: middle, weight: block.postNorm, epsilon })
+        return ops.add({ a: middle, b: mlp(normed, block.gateUp, block.down, this.activations) as Tensor<'float32'> })
+      })
+    })
+    return segment('norm', () => ops.rmsNorm({ x, weight: this.#norm, epsilon }))
+  }
+
+  /** Logits of hidden states [T, C] -> float32 [T, V]. */
+  logits(hidden: Tensor<'float32'>): Tensor<'float32'> {
+    return segment('head', () => linear(hidden, this.#head, this.activations) as Tensor<'float32'>)
+  }
+
+  /** Tables for at least `positions` positions, with LongRoPE's long or short factors. */
+  rotary(long: boolean, positions: number): RotaryTables {
+    const known = this.#rotary.get(long)
+    if (known && known.positions >= positions) return known
+    known?.cos.dispose()
+    known?.sin.dispose()
+    const tables = rotaryTables(this.device, this.config, long, positions)
+    keep(tables.cos)
+    keep(tables.sin)
+    this.#rotary.set(long, tables)
+    return tables
+  }
+
+  dispose(): void {
+    const tensors = [this.#norm, ...[...this.#rotary.values()].flatMap(({ cos, sin }) => [cos, sin])]
+    const weights = [this.#embed, this.#head]
+    for (const { inputNorm, qkv, o, postNorm, gateUp, down } of this.#blocks) {
+      tensors.push(inputNorm, postNorm)
+      weights.push(qkv, o, gateUp, down)
+    }
+    for (const owned of [...tensors, ...weights]) owned?.dispose()
+  }
+
+  /** A vector [C] as float32: row 0 of a table of one row, so that every format is read by one op. */
+  #vector(description: WeightDescription): Tensor<'float32'> {
+    return scope(() => {
+      using table = openWeight(this.device, description)
+      const row = ops.embedding({ table, ids: this.device.tensor(Int32Array.of(0), [1]) })
+      return row.view([table.shape[1]])
+    })
+  }
+}
+
+/** 'auto' rounds activations where every large weight is quantised to 8 bits or fewer: the file already gave up that precision. */
+export function chooseActivations(wanted: 'auto' | Activations, source: WeightSource): Activations {
+  if (wanted !== 'auto') return wanted
+  return isQuantized(source) ? 'int8' : 'f32'
+}
+
+/** Whether the blocks' matrices are stored in at most 8 bits. */
+export function isQuantized(source: WeightSource): boolean {
+  return source.weights.layers.some((layer) => quantized.has(layer.qkv.format))
+}

@@ -1,0 +1,162 @@
+/** Loads the addon; the only file that knows a .node file exists. */
+import { readdirSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join, sep } from 'node:path'
+import { arch, env, execPath, platform, report, version } from 'node:process'
+import { fileURLToPath } from 'node:url'
+import { BinaryMissingError, type ErrorCode, errorOf } from './errors.js'
+
+/** Opaque native objects; `unique symbol` brands keep them apart at compile time, type tags at run time. */
+declare const brand: unique symbol
+export type DeviceHandle = { readonly [brand]: 'device' }
+export type TensorHandle = { readonly [brand]: 'tensor' }
+export type WeightHandle = { readonly [brand]: 'weight' }
+export type PlanHandle = { readonly [brand]: 'plan' }
+
+/** A device as it describes itself; backends add fields of their own (isa, threads, driver). */
+export interface DeviceInfo {
+  /** 'cpu', 'cuda:0', 'dml:1': what openDevice takes. */
+  readonly id: string
+  readonly backend: string
+  /** The processor's or adapter's own name. */
+  readonly name: string
+  readonly vendor: string
+  /** Bytes that the device has in all. */
+  readonly memory: number
+  /** True for an emulation of a device. */
+  readonly software: boolean
+  readonly [detail: string]: unknown
+}
+
+/** Bytes. */
+export interface MemoryInfo {
+  readonly used: number
+  readonly peak: number
+  readonly cached: number
+  readonly total: number
+}
+
+/** What crossed the border between JavaScript and native code. */
+export interface Counters {
+  readonly calls: number
+  readonly replays: number
+  readonly bytesRead: number
+}
+
+export type AttributeValue = number | boolean | readonly number[]
+
+/** What native/addon.cpp exports: flat functions over handles. Shapes are row-major, dtypes the index in lib/dtype.ts. */
+export interface NativeModule {
+  setErrorFactory(factory: (code: ErrorCode, message: string) => Error): void
+  listDevices(): { devices: DeviceInfo[]; absent: { backend: string; reason: string }[] }
+  openDevice(id: string, threads: number): Promise<DeviceHandle>
+  deviceInfo(device: DeviceHandle): DeviceInfo
+  deviceMemory(device: DeviceHandle): MemoryInfo
+  deviceCounters(device: DeviceHandle): Counters
+  syncDevice(device: DeviceHandle): Promise<void>
+  closeDevice(device: DeviceHandle): Promise<void> | undefined
+  createTensor(device: DeviceHandle, dtype: number, shape: readonly number[], bytes: Uint8Array): TensorHandle
+  viewTensor(tensor: TensorHandle, shape: readonly number[], first: number): TensorHandle
+  writeTensor(tensor: TensorHandle, bytes: Uint8Array): void
+  readTensor(tensor: TensorHandle): Promise<ArrayBuffer>
+  readTensorSync(tensor: TensorHandle): ArrayBuffer
+  disposeTensor(tensor: TensorHandle): void
+  createWeight(
+    device: DeviceHandle,
+    format: number,
+    rows: number,
+    columns: number,
+    segments: readonly (Uint8Array | { file: string; offset: number; bytes: number })[],
+  ): WeightHandle
+  disposeWeight(weight: WeightHandle): void
+  /** The outputs that `out` does not give, as [handle, dtype, shape]. */
+  runOp(
+    device: DeviceHandle,
+    op: number,
+    operands: readonly (TensorHandle | WeightHandle | null)[],
+    attributes: readonly AttributeValue[],
+    out: readonly (TensorHandle | null)[] | null,
+  ): [TensorHandle, number, number[]][]
+  supportsOp(device: DeviceHandle, op: number): boolean
+  beginRecording(device: DeviceHandle): void
+  recordSegment(device: DeviceHandle, name: string | null): void
+  endRecording(device: DeviceHandle, inputs: readonly TensorHandle[], outputs: readonly TensorHandle[]): PlanHandle
+  cancelRecording(device: DeviceHandle): void
+  runPlan(plan: PlanHandle, inputs: readonly (Uint8Array | null)[], reads: readonly number[]): Promise<ArrayBuffer[]>
+  describePlan(plan: PlanHandle): [segment: string, op: string][]
+  disposePlan(plan: PlanHandle): void
+}
+
+type Loader = ((folder: string) => NativeModule) & { resolve(folder: string): string }
+
+// lib/ and dist/ lie side by side in the package
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+
+export const native: NativeModule = load()
+native.setErrorFactory(errorOf)
+
+function load(): NativeModule {
+  const require = createRequire(import.meta.url)
+  let found: string | undefined
+  try {
+    const loader = require('node-gyp-build') as Loader
+    found = loader.resolve(root)
+    return loader(root)
+  } catch (cause) {
+    throw new BinaryMissingError(explain(found, (cause as Error).message), { cause })
+  }
+}
+
+/** Every place that node-gyp-build looks at, in its order, and what helps. `found` is the file it settled on. */
+function explain(found: string | undefined, reason: string): string {
+  const folder = env.LOPHI_PREBUILD || root
+  const target = `${platform}-${arch}`
+  const places = [
+    ...(env.PREBUILDS_ONLY ? [] : [join(folder, 'build', 'Release'), join(folder, 'build', 'Debug')]),
+    join(folder, 'prebuilds', target),
+    join(dirname(execPath), 'prebuilds', target),
+  ]
+  const tried: string[] = []
+  for (const place of places) {
+    const binaries = list(place)?.filter((file) => file.endsWith('.node'))
+    if (found && dirname(found) === place) {
+      tried.push(`${found}: ${reason}`)
+      break
+    }
+    if (!binaries) tried.push(`${place}: no such folder`)
+    else
+      tried.push(
+        `${place}: ${binaries.length > 0 ? `nothing for this system in ${binaries.join(', ')}` : 'no .node file'}`,
+      )
+  }
+  if (!reason.startsWith('No native build') && !found) tried.push(reason)
+  return [
+    `lophi: no native binary loads on ${target} (${libc()}Node ${version.slice(1)})`,
+    ...tried.map((line) => `  ${line.trim()}`),
+    ...remedies(),
+  ].join('\n')
+}
+
+function remedies(): string[] {
+  if (!root.includes(`${sep}node_modules${sep}`)) return ['Build it: npm run build']
+  const platforms = list(join(root, 'prebuilds'))?.join(', ') || 'no platform'
+  return [
+    `This installation holds binaries for ${platforms}.`,
+    'Install it again: npm uninstall lophi && npm install lophi',
+    `Or compile it, with a C++20 compiler, Python 3 and make: npm --prefix "${root}" run build:native`,
+  ]
+}
+
+function libc(): string {
+  if (platform !== 'linux') return ''
+  const { header } = report.getReport() as { header?: { glibcVersionRuntime?: string } }
+  return header?.glibcVersionRuntime ? `glibc ${header.glibcVersionRuntime}, ` : 'no glibc, '
+}
+
+function list(folder: string): string[] | undefined {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,32 @@
+import type { Phi3Config } from '../formats/source.js'
+import { ops } from '../ops/index.js'
+import type { Tensor } from '../tensor.js'
+import type { Weight } from '../weight.js'
+import type { KvCache } from './kv-cache.js'
+import { type Activations, linear } from './linear.js'
+import { type RotaryTables, rotate } from './rotary.js'
+
+export interface AttentionState {
+  readonly cache: KvCache
+  readonly rotary: RotaryTables
+  /** Tokens before this call: int32[1]. */
+  readonly position: Tensor<'int32'>
+  /** Keys seen per query, the own one included; 0 = all. */
+  readonly window: number
+}
+
+/** Self-attention of x [T, C] over a cache, which it appends to: o(attention(rotary(qkv(x)))). qkv rows: Q | K | V. */
+export function attention(
+  x: Tensor,
+  weights: { readonly qkv: Weight; readonly o: Weight },
+  layer: number,
+  config: Phi3Config,
+  state: AttentionState,
+  activations: Activations,
+): Tensor {
+  const qkv = linear(x, weights.qkv, activations) as Tensor<'float32'>
+  rotate(qkv, state.rotary, state.position, config.headDim, config.numAttentionHeads + config.numKeyValueHeads)
+  const { cache, position, window } = state
+  const y = ops.attention({ keys: cache.keys(layer), values: cache.values(layer), qkv, position, window })
+  return linear(y, weights.o, activations)
+}

@@ -1,0 +1,48 @@
+import type { Device } from '../device.js'
+import type { Phi3Config } from '../formats/source.js'
+import { ops } from '../ops/index.js'
+import type { Tensor } from '../tensor.js'
+
+/** cos and sin of every position's angles: [positions, R/2] each, R the rotary dimensions. */
+export interface RotaryTables {
+  readonly cos: Tensor<'float32'>
+  readonly sin: Tensor<'float32'>
+  readonly positions: number
+}
+
+/** Angular step of each pair, per position: 1 / (factor_i · base^(2i/R)), with LongRoPE's factors where the model has them. */
+export function inverseFrequencies(config: Phi3Config, long: boolean): Float64Array {
+  const { rotaryDim, ropeTheta, ropeScaling } = config
+  const factors = ropeScaling && (long ? ropeScaling.longFactor : ropeScaling.shortFactor)
+  return Float64Array.from(
+    { length: rotaryDim / 2 },
+    (_, i) => 1 / ((factors?.[i] ?? 1) * ropeTheta ** ((2 * i) / rotaryDim)),
+  )
+}
+
+/** Tables for positions 0..positions-1. Angles are computed in double precision, LongRoPE's attention factor is multiplied in. */
+export function rotaryTables(device: Device, config: Phi3Config, long: boolean, positions: number): RotaryTables {
+  const inverse = inverseFrequencies(config, long)
+  const factor = config.ropeScaling?.attentionFactor ?? 1
+  const half = inverse.length
+  const cos = new Float32Array(positions * half)
+  const sin = new Float32Array(positions * half)
+  for (let p = 0; p < positions; p++)
+    for (let i = 0; i < half; i++) {
+      const angle = p * (inverse[i] as number)
+      cos[p * half + i] = Math.cos(angle) * factor
+      sin[p * half + i] = Math.sin(angle) * factor
+    }
+  return { cos: device.tensor(cos, [positions, half]), sin: device.tensor(sin, [positions, half]), positions }
+}
+
+/** Rotates the first `heads` heads of each row of x [T, heads' · headDim], in place, at position + row. */
+export function rotate(
+  x: Tensor,
+  tables: RotaryTables,
+  position: Tensor<'int32'>,
+  headDim: number,
+  heads: number,
+): void {
+  ops.rotaryEmbedding({ x: x as Tensor<'float32'>, cos: tables.cos, sin: tables.sin, position, headDim, heads, out: x })
+}

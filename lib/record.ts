@@ -1,0 +1,159 @@
+import type { Device } from './device.js'
+import { type TypedArrayOf, typedArray } from './dtype.js'
+import { ArgumentError, DisposedError, LophiError } from './errors.js'
+import { native, type PlanHandle } from './native.js'
+import { keep, scope } from './scope.js'
+import { bytesOf, type Tensor } from './tensor.js'
+
+type TensorMap = Readonly<Record<string, Tensor>>
+type DTypeOf<T> = T extends Tensor<infer D> ? D : never
+
+/** The device that is being recorded in this environment. */
+let recording: Device | undefined
+
+/** A value for an input of a plan: as many elements as the tensor has; a number for a tensor of one. */
+export type InputValue = ArrayBufferView | number
+
+/** A step recorded once: checked calls with their buffers, replayed by one native call. */
+export class Plan<I extends TensorMap = TensorMap, O extends TensorMap = TensorMap> {
+  readonly device: Device
+  readonly inputs: I
+  /** Written by every run, until the plan is disposed. */
+  readonly outputs: O
+  readonly #handle: PlanHandle
+  readonly #inputs: readonly Tensor[]
+  readonly #names: readonly string[]
+  #disposed = false
+
+  /** Made by `record`. */
+  constructor(device: Device, handle: PlanHandle, inputs: I, outputs: O) {
+    this.device = device
+    this.inputs = inputs
+    this.outputs = outputs
+    this.#handle = handle
+    this.#inputs = Object.values(inputs)
+    this.#names = Object.keys(outputs)
+  }
+
+  /** The recorded calls in order, after fusion. */
+  get calls(): { segment: string; op: string }[] {
+    return native.describePlan(this.#live()).map(([segment, op]) => ({ segment, op }))
+  }
+
+  /** Writes the given inputs, replays, and resolves with the outputs named in `read` once that is done. One native call. */
+  async run<const K extends keyof O & string = never>(
+    values: { readonly [N in keyof I]?: InputValue } = {},
+    { read = [] }: { readonly read?: readonly K[] } = {},
+  ): Promise<{ [N in K]: TypedArrayOf<DTypeOf<O[N]>> }> {
+    const handle = this.#live()
+    for (const name of Object.keys(values))
+      if (!(name in this.inputs))
+        throw new ArgumentError(
+          'ERR_ARGUMENT',
+          `plan: inputs must be among ${Object.keys(this.inputs).join(' ')}, but ${name} was given`,
+        )
+    const names = Object.keys(this.inputs)
+    const data = this.#inputs.map((tensor, i) => inputBytes(tensor, values[names[i] as keyof I]))
+    const buffers = await native.runPlan(
+      handle,
+      data,
+      read.map((name) => this.#indexOf(name)),
+    )
+    return Object.fromEntries(
+      read.map((name, i) => [name, typedArray((this.outputs[name] as Tensor).dtype, buffers[i] as ArrayBuffer)]),
+    ) as { [N in K]: TypedArrayOf<DTypeOf<O[N]>> }
+  }
+
+  /** Frees the plan's memory and its outputs; its inputs belong to the caller. Idempotent. */
+  dispose(): void {
+    if (this.#disposed) return
+    this.#disposed = true
+    native.disposePlan(this.#handle)
+    for (const output of Object.values(this.outputs)) output.dispose()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  #live(): PlanHandle {
+    if (this.#disposed) throw new DisposedError('plan: must be live, but it was disposed')
+    return this.#handle
+  }
+
+  #indexOf(name: string): number {
+    const index = this.#names.indexOf(name)
+    if (index < 0)
+      throw new ArgumentError('ERR_ARGUMENT', `plan: read must be among ${this.#names.join(' ')}, but it is ${name}`)
+    return index
+  }
+}
+
+function inputBytes(tensor: Tensor, value: InputValue | undefined): Uint8Array | null {
+  if (value === undefined) return null
+  if (typeof value !== 'number') return bytesOf(value)
+  switch (tensor.dtype) {
+    case 'int32':
+      return bytesOf(Int32Array.of(value))
+    case 'uint32':
+      return bytesOf(Uint32Array.of(value))
+    case 'float32':
+      return bytesOf(Float32Array.of(value))
+    default:
+      throw new ArgumentError('ERR_DTYPE', `plan: an input of ${tensor.dtype} must be given as a typed array`)
+  }
+}
+
+/**
+ * Records the ops that `fn` calls on `device`, instead of running them, and compiles them. What changes from run to run
+ * must be a tensor: the `inputs`, made before. Only returned tensors and those that existed before are visible
+ * afterwards; reading or writing inside throws ERR_RECORDING. `fn` must not be async.
+ */
+export function record<I extends TensorMap, O extends TensorMap>(
+  device: Device,
+  { inputs }: { readonly inputs: I },
+  fn: (inputs: I) => O,
+): Plan<I, O> {
+  native.beginRecording(device.native)
+  recording = device
+  try {
+    return scope(() => {
+      const outputs = fn(inputs)
+      for (const [name, output] of Object.entries(outputs))
+        if (output.device !== device)
+          throw new ArgumentError(
+            'ERR_ARGUMENT',
+            `record: ${name} must be on ${device.id}, but it is on ${output.device.id}`,
+          )
+      for (const output of Object.values(outputs)) keep(output)
+      const handle = native.endRecording(
+        device.native,
+        Object.values(inputs).map((tensor) => tensor.native),
+        Object.values(outputs).map((tensor) => tensor.native),
+      )
+      return new Plan(device, handle, inputs, outputs)
+    })
+  } catch (error) {
+    native.cancelRecording(device.native)
+    throw error
+  } finally {
+    recording = undefined
+  }
+}
+
+/** Names the calls inside `fn` in plans and errors; identical segments may share a compilation. Outside `record` it only calls `fn`. */
+export function segment<T>(name: string, fn: () => T): T {
+  if (!recording) return fn()
+  const device = recording
+  native.recordSegment(device.native, name)
+  try {
+    return fn()
+  } finally {
+    native.recordSegment(device.native, null)
+  }
+}
+
+/** True while a plan is recorded: eager-only helpers refuse then. */
+export function assertNotRecording(what: string): void {
+  if (recording) throw new LophiError('ERR_RECORDING', `${what}: must not be called while a plan is recorded`)
+}

@@ -1,0 +1,85 @@
+// THE SEAM. What a backend gives to the rest: devices, memory, an in-order stream, weights, compiled plans.
+// No model, tokenizer or JavaScript word ever appears here.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/ops.gen.h"
+#include "core/weight.h"
+
+namespace lophi {
+
+struct DeviceInfo {
+  std::string id;       // "cpu", "cuda:0"
+  std::string backend;  // "cpu", "cuda", "dml"
+  std::string name;     // the processor's or adapter's own name
+  std::string vendor;
+  uint64_t memory = 0;                                       // bytes that the device has in all
+  bool software = false;                                     // an emulation of a device
+  std::vector<std::pair<std::string, std::string>> details;  // driver, instruction set, threads: for doctor
+};
+
+struct MemoryInfo {
+  uint64_t used = 0;    // bytes in live buffers and weights
+  uint64_t peak = 0;    // the largest `used` so far
+  uint64_t cached = 0;  // bytes kept for reuse, not in use
+  uint64_t total = 0;   // bytes that the device has
+};
+
+// A recorded step: checked calls whose operands are fixed. Core makes it (core/plan.h); a backend compiles it once.
+struct PlanCall {
+  Call call;
+  int segment = 0;  // index into Plan::segments
+};
+struct Plan {
+  std::vector<PlanCall> calls;
+  std::vector<std::string> segments;  // "layer.7"; [0] is "" for calls outside any segment
+};
+
+// A plan in the form that replays fastest: a list on the CPU, a graph on CUDA, a closed command list on D3D12.
+struct Executable {
+  virtual ~Executable() = default;
+};
+
+// Marks everything enqueued on a stream up to a moment.
+using Ticket = uint64_t;
+
+// An in-order queue. Everything but wait() returns at once; errors of enqueued work surface at wait().
+struct Stream {
+  virtual ~Stream() = default;      // waits for what is enqueued
+  virtual void run(Call call) = 0;  // one eager op; keeps its operands alive
+  virtual void replay(std::shared_ptr<Executable> plan) = 0;
+  virtual void upload(const View& to, std::span<const std::byte> from) = 0;  // `from` is copied before it returns
+  virtual void download(std::byte* to, const View& from) = 0;                // `to` is valid after wait(submit())
+  virtual Ticket submit() = 0;                                               // hands over everything enqueued so far
+  virtual void wait(Ticket ticket) = 0;  // from any thread; throws the first error since the last recover()
+  virtual void recover() = 0;            // the error was delivered: later calls run again
+};
+
+struct Device {
+  virtual ~Device() = default;
+  virtual const DeviceInfo& info() const = 0;
+  virtual MemoryInfo memory() const = 0;
+  virtual bool supports(Op op) const = 0;                             // a row in the backend's op table
+  virtual std::shared_ptr<Buffer> alloc(size_t bytes) = 0;            // throws ERR_OUT_OF_MEMORY; contents undefined
+  virtual std::shared_ptr<const Weight> weight(WeightSpec spec) = 0;  // already checked
+  virtual std::shared_ptr<Executable> compile(Plan plan) = 0;
+  virtual std::unique_ptr<Stream> stream() = 0;
+};
+
+struct OpenOptions {
+  int threads = 0;  // CPU worker threads; 0 = all cores
+};
+
+// One constant per backend folder, named in core/registry.cpp.
+struct Backend {
+  const char* name;
+  std::vector<DeviceInfo> (*list)(std::string& reason);  // empty, with the reason, where the machine lacks it
+  std::shared_ptr<Device> (*open)(int index, const OpenOptions& options);
+};
+
+}  // namespace lophi

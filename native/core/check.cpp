@@ -1,0 +1,304 @@
+#include "core/check.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/shape.h"
+#include "core/signature.h"
+
+namespace lophi {
+namespace {
+
+struct Operand {
+  std::string name;
+  Signature signature;
+};
+struct OpSignature {
+  std::string name;
+  std::vector<Operand> in, out;
+  std::vector<std::string> attributes;
+  std::vector<Comparison> requirements;
+  std::vector<size_t> views;  // indices into `in` of the operands that are tensors
+  bool in_place;
+};
+
+std::vector<OpSignature> parse_all() {
+  std::vector<OpSignature> all;
+  for (const OpEntry& entry : op_entries()) {
+    OpSignature op{entry.name, {}, {}, {}, {}, {}, entry.in_place};
+    for (const auto& [name, spec] : entry.in) {
+      op.in.push_back({name, parse_signature(spec)});
+      if (op.in.back().signature.dtype != "weight") op.views.push_back(op.in.size() - 1);
+    }
+    for (const auto& [name, spec] : entry.out) op.out.push_back({name, parse_signature(spec)});
+    for (const auto& [name, spec] : entry.attributes) op.attributes.push_back(name);
+    for (const char* text : entry.requires_) op.requirements.push_back(parse_comparison(text));
+    all.push_back(std::move(op));
+  }
+  return all;
+}
+
+const OpSignature& signature_of(Op op) {
+  static const std::vector<OpSignature> signatures = parse_all();
+  return signatures[static_cast<size_t>(op)];
+}
+
+std::optional<DType> dtype_named(std::string_view name) {
+  for (int i = 0; i < kDTypeCount; ++i)
+    if (name == name_of(static_cast<DType>(i))) return static_cast<DType>(i);
+  return std::nullopt;
+}
+
+bool overlap(const View& a, const View& b) {
+  return a.buffer == b.buffer && a.offset < b.offset + b.bytes() && b.offset < a.offset + a.bytes();
+}
+
+// One check under way: the bindings so far and how to complain.
+class Checker {
+ public:
+  Checker(const OpSignature& op, std::vector<Attribute> attributes) : op_(op) {
+    call_.attributes = std::move(attributes);
+    for (size_t i = 0; i < op.attributes.size(); ++i) dims_[op.attributes[i]] = call_.attributes[i].integer;
+  }
+
+  Call run(std::span<const Argument> arguments, std::span<const View> out) {
+    take(arguments);
+    for (size_t i = 0; i < op_.in.size(); ++i) check_dtype(i);
+    bind_all();
+    check_in_out();
+    for (const Comparison& c : op_.requirements) check_requirement(c);
+    for (size_t i = 0; i < op_.out.size(); ++i) add_output(op_.out[i], out.empty() ? nullptr : &out[i]);
+    return std::move(call_);
+  }
+
+ private:
+  [[noreturn]] void fail(const char* code, const std::string& operand, const std::string& text) const {
+    throw Error(code, op_.name + ": " + operand + " " + text);
+  }
+
+  // Sorts the arguments into call_.in and call_.weights; shapes_[i] is what operand i brought.
+  void take(std::span<const Argument> arguments) {
+    for (size_t i = 0; i < op_.in.size(); ++i) {
+      const auto& [name, s] = op_.in[i];
+      const bool last_variadic = s.variadic;
+      const size_t count = last_variadic ? arguments.size() - std::min(i, arguments.size()) : 1;
+      if (last_variadic && count == 0) fail("ERR_ARGUMENT", name, "must hold at least one tensor, but it is empty");
+      first_.push_back(call_.in.size());
+      for (size_t k = i; k < i + count; ++k) take_one(name, s, k < arguments.size() ? arguments[k] : Argument());
+    }
+  }
+
+  void take_one(const std::string& name, const Signature& s, const Argument& argument) {
+    if (const auto* view = std::get_if<View>(&argument)) {
+      if (s.dtype == "weight") fail("ERR_ARGUMENT", name, "must be a weight, but it is a tensor");
+      call_.in.push_back(*view);
+    } else if (const auto* weight = std::get_if<std::shared_ptr<const Weight>>(&argument)) {
+      if (s.dtype != "weight") fail("ERR_ARGUMENT", name, "must be a tensor, but it is a weight");
+      call_.weights.push_back(*weight);
+    } else {
+      if (!s.optional) fail("ERR_ARGUMENT", name, "must be given");
+      call_.in.emplace_back();
+    }
+  }
+
+  bool is_weight(size_t i) const { return op_.in[i].signature.dtype == "weight"; }
+  const View& view(size_t i) const { return call_.in[first_[i]]; }
+  const Weight& weight(size_t i) const {
+    const auto before = std::count_if(op_.in.begin(), op_.in.begin() + static_cast<std::ptrdiff_t>(i),
+                                      [](const Operand& o) { return o.signature.dtype == "weight"; });
+    return *call_.weights[static_cast<size_t>(before)];
+  }
+  Shape shape(size_t i) const { return is_weight(i) ? Shape{weight(i).rows, weight(i).columns} : view(i).shape; }
+  bool absent(size_t i) const { return !is_weight(i) && !view(i).buffer; }
+
+  const View* find(std::string_view operand) const {
+    for (size_t i : op_.views)
+      if (op_.in[i].name == operand) return &view(i);
+    return nullptr;
+  }
+
+  void check_dtype(size_t i) const {
+    if (is_weight(i) || absent(i)) return;
+    const auto& [name, s] = op_.in[i];
+    const DType dtype = view(i).dtype;
+    bool ok = s.dtype == "any" || s.dtype == name_of(dtype);
+    if (s.dtype == "float") ok = is_float(dtype);
+    if (s.dtype == "number") ok = is_float(dtype) || dtype == DType::kInt32;
+    std::string wanted = s.dtype == "float"    ? "float32, float16 or bfloat16"
+                         : s.dtype == "number" ? "float32, float16, bfloat16 or int32"
+                                               : s.dtype;
+    if (const View* other = find(s.dtype)) {
+      ok = other->dtype == dtype;
+      wanted = std::string(name_of(other->dtype)) + " as " + s.dtype + " is";
+    }
+    if (!ok) fail("ERR_DTYPE", name, "must be " + wanted + ", but it is " + name_of(dtype));
+  }
+
+  // Operands whose dims hold several unbound names wait until others have bound them.
+  void bind_all() {
+    std::vector<size_t> waiting;
+    for (size_t i = 0; i < op_.in.size(); ++i)
+      if (op_.in[i].signature.has_dims && !absent(i)) waiting.push_back(i);
+    while (!waiting.empty()) {
+      const size_t before = waiting.size();
+      std::erase_if(waiting, [&](size_t i) { return bind(i, false); });
+      if (waiting.size() == before) bind(waiting.front(), true);
+      if (waiting.size() == before) waiting.erase(waiting.begin());
+    }
+  }
+
+  // Binds what one operand can bind; true when all of its dims are settled. `force`: complain instead of waiting.
+  bool bind(size_t i, bool force) {
+    const auto& [name, s] = op_.in[i];
+    const Shape have = shape(i);
+    const size_t fixed = s.dims.size();
+    if (s.ellipsis ? have.size() < fixed : have.size() != fixed)
+      fail("ERR_SHAPE", name, "must be " + s.dims_text + ", but the tensor is " + to_string(have));
+    const Shape leading(have.begin(), have.end() - static_cast<std::ptrdiff_t>(fixed));
+    if (s.ellipsis) {
+      if (!ellipsis_) ellipsis_ = leading;
+      if (*ellipsis_ != leading)
+        fail("ERR_SHAPE", name,
+             "must be " + s.dims_text + ", but ... is " + to_string(*ellipsis_) + " and the tensor is " +
+                 to_string(have));
+    }
+    bool settled = true;
+    for (size_t d = 0; d < fixed; ++d) {
+      const Expr& expr = s.dims[d];
+      const int64_t size = have[leading.size() + d];
+      const auto value = evaluate(expr, dims_);
+      if (value && *value == size) continue;
+      if (!value && solve(expr, size, dims_)) continue;
+      const std::string tail = " and the tensor is " + to_string(have);
+      if (value)
+        fail("ERR_SHAPE", name,
+             "must be " + s.dims_text + ", but " + expr.text + " is " + std::to_string(*value) + tail);
+      if (force)
+        fail("ERR_SHAPE", name,
+             "must be " + s.dims_text + ", but no whole number makes " + expr.text + " " + std::to_string(size) + tail);
+      settled = false;
+    }
+    return settled;
+  }
+
+  void check_in_out() const {
+    for (size_t i : op_.views) {
+      if (!op_.in[i].signature.in_out) continue;
+      for (size_t k = 0; k < call_.in.size(); ++k)
+        if (k != first_[i] && overlap(call_.in[k], view(i)))
+          fail("ERR_ARGUMENT", op_.in[i].name, "must not overlap another operand, because it is written");
+    }
+  }
+
+  void check_requirement(const Comparison& c) const {
+    const auto left = evaluate(c.left, dims_), right = evaluate(c.right, dims_);
+    const std::string where = op_.name + ": " + c.text + " must hold, but ";
+    if (!left || !right) throw shape_error(where + (left ? c.right : c.left).text + " is no whole number");
+    if (c.op == "<=" ? *left > *right : *left < *right)
+      throw shape_error(where + c.left.text + " is " + std::to_string(*left) + " and " + c.right.text + " is " +
+                        std::to_string(*right));
+  }
+
+  DType output_dtype(const Signature& s) const {
+    if (s.dtype == "dtype") {
+      const auto at = std::ranges::find(op_.attributes, "dtype") - op_.attributes.begin();
+      return static_cast<DType>(call_.attributes[static_cast<size_t>(at)].integer);
+    }
+    if (const View* operand = find(s.dtype)) return operand->dtype;
+    return dtype_named(s.dtype).value();
+  }
+
+  Shape output_shape(const Operand& output) const {
+    const Signature& s = output.signature;
+    if (!s.rule.empty()) {
+      RuleInput input{op_.name, s.rule, {}, {}};
+      for (const std::string& name : s.rule_args) {
+        const auto attribute = std::ranges::find(op_.attributes, name);
+        if (attribute != op_.attributes.end()) {
+          input.attributes.emplace_back(name,
+                                        &call_.attributes[static_cast<size_t>(attribute - op_.attributes.begin())]);
+          continue;
+        }
+        for (size_t i : op_.views)
+          if (op_.in[i].name == name)
+            input.operands.emplace_back(
+                name,
+                std::span(call_.in).subspan(first_[i], op_.in[i].signature.variadic ? call_.in.size() - first_[i] : 1));
+      }
+      return apply_rule(input);
+    }
+    Shape shape = s.ellipsis ? ellipsis_.value() : Shape{};
+    for (const Expr& expr : s.dims) {
+      const auto value = evaluate(expr, dims_);
+      if (!value || *value < 0)
+        throw shape_error(op_.name + ": " + expr.text + " must be a whole number, but the operands make it none");
+      shape.push_back(*value);
+    }
+    return shape;
+  }
+
+  void add_output(const Operand& output, const View* given) {
+    View view;
+    view.dtype = output_dtype(output.signature);
+    view.shape = output_shape(output);
+    double count = 1;
+    for (int64_t dim : view.shape) count *= static_cast<double>(dim);
+    if (count > 9007199254740991.0)
+      fail("ERR_SHAPE", output.name, "would have more than 2^53 elements: " + to_string(view.shape));
+    if (given && given->buffer) {
+      if (given->dtype != view.dtype)
+        fail("ERR_DTYPE", output.name,
+             std::string("must be ") + name_of(view.dtype) + ", but it is " + name_of(given->dtype));
+      if (given->shape != view.shape)
+        fail("ERR_SHAPE", output.name,
+             "must be " + to_string(view.shape) + ", but the tensor is " + to_string(given->shape));
+      check_aliasing(output.name, *given);
+      view = *given;
+    }
+    call_.out.push_back(std::move(view));
+  }
+
+  // An output may share memory with an input only where the op allows it, and then only as the very same elements.
+  void check_aliasing(const std::string& name, const View& out) const {
+    for (size_t k = 0; k < call_.in.size(); ++k) {
+      const View& in = call_.in[k];
+      if (!overlap(in, out)) continue;
+      const bool same = in.offset == out.offset && in.dtype == out.dtype && in.shape == out.shape;
+      if (!(same && op_.in_place && k == 0))
+        fail("ERR_ARGUMENT", name,
+             op_.in_place ? "must not overlap an operand, except as the whole first one"
+                          : "must not overlap an operand");
+    }
+    for (const View& other : call_.out)
+      if (overlap(other, out)) fail("ERR_ARGUMENT", name, "must not overlap another output");
+  }
+
+  const OpSignature& op_;
+  Call call_{};
+  Dims dims_;
+  std::optional<Shape> ellipsis_;
+  std::vector<size_t> first_;  // index into call_.in where operand i starts
+};
+
+}  // namespace
+
+const char* name_of(Op op) { return op_entries()[static_cast<size_t>(op)].name; }
+
+bool is_in_out(Op op, size_t index) {
+  const OpSignature& signature = signature_of(op);
+  return index < signature.views.size() && signature.in[signature.views[index]].signature.in_out;
+}
+
+Call check(Op op, std::span<const Argument> arguments, std::vector<Attribute> attributes, std::span<const View> out) {
+  const OpSignature& signature = signature_of(op);
+  if (attributes.size() != signature.attributes.size())
+    throw argument_error(signature.name + ": attributes must be " + std::to_string(signature.attributes.size()) +
+                         ", but " + std::to_string(attributes.size()) + " were given");
+  if (!out.empty() && out.size() != signature.out.size())
+    throw argument_error(signature.name + ": out must name every output");
+  Call call = Checker(signature, std::move(attributes)).run(arguments, out);
+  call.op = op;
+  return call;
+}
+
+}  // namespace lophi

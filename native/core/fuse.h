@@ -1,0 +1,12 @@
+// Replaces neighbouring calls of a plan by the fused op that the schema declares for them (`fuses`). One matcher for all backends.
+#pragma once
+#include <span>
+
+#include "core/backend.h"
+
+namespace lophi {
+
+// `kept`: views that are read after the plan, so a fused op must still write them.
+void fuse(Plan& plan, std::span<const View> kept);
+
+}  // namespace lophi

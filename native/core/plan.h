@@ -1,0 +1,38 @@
+// Records a step: checked calls and the memory of what lies between them.
+#pragma once
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/backend.h"
+
+namespace lophi {
+
+// Memory of an intermediate while it is recorded: it gets an address when the plan is finished.
+struct PlannedBuffer : Buffer {};
+
+class Recorder {
+ public:
+  // Calls until the matching end() belong to the segment; segments do not nest.
+  void begin_segment(std::string name);
+  void end_segment();
+  void add(Call call);
+  // Fuses neighbours, gives intermediates their places in one arena and `kept` views (those that live on) memory of
+  // their own. Rewrites `kept` in place.
+  Plan finish(Device& device, std::span<View> kept);
+
+ private:
+  Plan plan_{{}, {""}};
+  int segment_ = 0;
+};
+
+// A placement of `bytes` during calls [first, last]; `offset` is filled in so that no two live ones overlap.
+struct Placement {
+  size_t bytes = 0;
+  size_t first = 0, last = 0;
+  size_t offset = 0;
+};
+// Returns the size of the arena.
+size_t place(std::span<Placement> placements);
+
+}  // namespace lophi

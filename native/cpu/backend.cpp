@@ -1,0 +1,76 @@
+#include "core/backend.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "core/error.h"
+#include "cpu/ops/table.h"
+#include "cpu/processor.h"
+#include "cpu/stream.h"
+
+namespace lophi {
+namespace cpu {
+namespace {
+
+DeviceInfo describe(const Isa& isa, int threads) {
+  const Processor processor = processor_info();
+  return {"cpu",
+          "cpu",
+          processor.name,
+          processor.vendor,
+          processor.memory,
+          false,
+          {{"isa", isa.name}, {"threads", std::to_string(threads)}}};
+}
+
+int default_threads() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+
+class CpuDevice : public Device {
+ public:
+  CpuDevice(const Isa& isa, int threads)
+      : info_(describe(isa, threads)),
+        memory_(std::make_shared<Memory>(info_.memory)),
+        executor_(std::make_shared<Executor>(threads, isa)) {}
+
+  const DeviceInfo& info() const override { return info_; }
+  MemoryInfo memory() const override { return memory_->info(); }
+  bool supports(Op op) const override { return function_of(op) != nullptr; }
+  std::shared_ptr<Buffer> alloc(size_t bytes) override { return memory_->alloc(bytes); }
+
+  std::shared_ptr<const Weight> weight(WeightSpec spec) override {
+    auto weight = std::make_shared<CpuWeight>();
+    weight->format = spec.format;
+    weight->rows = spec.rows;
+    weight->columns = spec.columns;
+    weight->stride = row_bytes(spec.format, spec.columns);
+    int64_t row = 0;
+    for (Bytes& bytes : spec.segments) {
+      const int64_t rows = weight->stride ? static_cast<int64_t>(bytes.size / weight->stride) : 0;
+      weight->segments.push_back({std::move(bytes), row, rows});
+      row += rows;
+    }
+    return weight;
+  }
+
+  std::shared_ptr<Executable> compile(Plan plan) override { return std::make_shared<CpuExecutable>(std::move(plan)); }
+  std::unique_ptr<Stream> stream() override { return std::make_unique<CpuStream>(executor_); }
+
+ private:
+  DeviceInfo info_;
+  std::shared_ptr<Memory> memory_;
+  std::shared_ptr<Executor> executor_;
+};
+
+std::vector<DeviceInfo> list(std::string&) { return {describe(select_isa(), default_threads())}; }
+
+std::shared_ptr<Device> open(int, const OpenOptions& options) {
+  return std::make_shared<CpuDevice>(select_isa(), options.threads > 0 ? options.threads : default_threads());
+}
+
+}  // namespace
+}  // namespace cpu
+
+extern const Backend kCpuBackend;
+const Backend kCpuBackend{"cpu", cpu::list, cpu::open};
+
+}  // namespace lophi

@@ -1,0 +1,112 @@
+#include "cpu/isa.h"
+
+#include <memory>
+#include <new>
+#include <vector>
+
+#include "core/env.h"
+#include "core/error.h"
+#include "cpu/isa_tables.h"
+
+#if defined(_MSC_VER) && defined(_M_X64)
+#include <intrin.h>
+#elif defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+namespace lophi::cpu {
+namespace {
+
+#if defined(__x86_64__) || defined(_M_X64)
+
+struct Registers {
+  uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
+};
+
+// Zeros when the processor has no such leaf.
+Registers cpuid(uint32_t leaf) {
+  Registers r;
+#if defined(_MSC_VER)
+  int values[4];
+  __cpuid(values, 0);
+  if (static_cast<uint32_t>(values[0]) < leaf) return r;
+  __cpuidex(values, static_cast<int>(leaf), 0);
+  r = {static_cast<uint32_t>(values[0]), static_cast<uint32_t>(values[1]), static_cast<uint32_t>(values[2]),
+       static_cast<uint32_t>(values[3])};
+#else
+  __get_cpuid_count(leaf, 0, &r.eax, &r.ebx, &r.ecx, &r.edx);
+#endif
+  return r;
+}
+
+// The register files that the operating system saves when it switches threads (XCR0).
+uint64_t saved_registers() {
+#if defined(_MSC_VER)
+  return _xgetbv(0);
+#else
+  uint32_t low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (static_cast<uint64_t>(high) << 32) | low;
+#endif
+}
+
+constexpr bool has(uint64_t value, uint64_t bits) { return (value & bits) == bits; }
+constexpr uint64_t bit(int index) { return uint64_t{1} << index; }
+
+std::vector<const Isa*> detect() {
+  std::vector<const Isa*> tables{isa_scalar()};
+  const Registers one = cpuid(1), seven = cpuid(7);
+  const uint64_t saved = has(one.ecx, bit(27)) ? saved_registers() : 0;  // bit 27: xgetbv may be used
+  constexpr uint64_t kYmm = bit(1) | bit(2), kZmm = kYmm | bit(5) | bit(6) | bit(7);
+  // leaf 1 ecx: FMA 12, AVX 28, F16C 29; leaf 7 ebx: AVX2 5, AVX512 F 16, DQ 17, BW 30, VL 31; leaf 7 ecx: VNNI 11
+  const bool avx2 = has(saved, kYmm) && has(one.ecx, bit(12) | bit(28) | bit(29)) && has(seven.ebx, bit(5));
+  const bool avx512 = avx2 && has(saved, kZmm) && has(seven.ebx, bit(16) | bit(17) | bit(30) | bit(31));
+  if (avx2) tables.push_back(isa_avx2());
+  if (avx512) tables.push_back(isa_avx512());
+  if (avx512 && has(seven.ecx, bit(11))) tables.push_back(isa_avx512vnni());
+  return tables;
+}
+
+#else
+
+std::vector<const Isa*> detect() { return {isa_scalar()}; }
+
+#endif
+
+struct Free {
+  void operator()(std::byte* memory) const { ::operator delete[](memory, std::align_val_t{64}); }
+};
+thread_local std::unique_ptr<std::byte[], Free> scratch_memory;
+thread_local size_t scratch_bytes = 0;
+
+}  // namespace
+
+std::byte* scratch(size_t bytes) {
+  if (bytes > scratch_bytes) {
+    scratch_bytes = 0;
+    scratch_memory.reset();
+    scratch_memory.reset(static_cast<std::byte*>(::operator new[](bytes, std::align_val_t{64})));
+    scratch_bytes = bytes;
+  }
+  return scratch_memory.get();
+}
+
+std::span<const Isa* const> available_isas() {
+  static const std::vector<const Isa*> tables = detect();
+  return tables;
+}
+
+const Isa& select_isa(const std::string& name) {
+  const std::span<const Isa* const> tables = available_isas();
+  const std::string asked = name.empty() ? env::cpu_isa() : name;
+  if (asked.empty()) return *tables.back();
+  std::string names;
+  for (const Isa* table : tables) {
+    if (asked == table->name) return *table;
+    names += (names.empty() ? "" : ", ") + std::string(table->name);
+  }
+  throw argument_error((name.empty() ? "LOPHI_CPU_ISA" : "isa") + std::string(": must be one of ") + names +
+                       " on this processor, but is \"" + asked + "\"");
+}
+
+}  // namespace lophi::cpu

@@ -1,0 +1,32 @@
+// AVX2 with FMA and F16C: Intel since Haswell, AMD since Zen.
+#include "cpu/isa_common.inl"
+
+#if defined(__x86_64__) || defined(_M_X64)
+
+#include "cpu/isa_vec256.inl"
+
+#include "cpu/isa_rows.inl"
+
+#include "cpu/isa_weights.inl"
+
+#include "cpu/isa_block256.inl"
+
+#include "cpu/isa_accumulate.inl"
+#include "cpu/isa_madd.inl"
+#include "cpu/isa_matmul.inl"
+#include "cpu/isa_panel.inl"
+
+#include "cpu/isa_matmul_int8.inl"
+#include "cpu/isa_panel_int8.inl"
+#include "cpu/isa_table.inl"
+
+const lophi::cpu::Isa* lophi::cpu::isa_avx2() {
+  static constexpr Isa kTable = table_of("avx2");
+  return &kTable;
+}
+
+#else
+
+const lophi::cpu::Isa* lophi::cpu::isa_avx2() { return nullptr; }
+
+#endif

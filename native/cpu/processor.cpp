@@ -1,0 +1,86 @@
+#include "cpu/processor.h"
+
+#include <array>
+#include <cstring>
+#include <thread>
+
+#ifdef _WIN32
+#define NOMINMAX
+#include <windows.h>
+#elif defined(__APPLE__)
+#include <sys/sysctl.h>
+#include <unistd.h>
+#else
+#include <unistd.h>
+#endif
+
+#if defined(__x86_64__) && !defined(_MSC_VER)
+#include <cpuid.h>
+#elif defined(_M_X64)
+#include <intrin.h>
+#endif
+
+namespace lophi::cpu {
+namespace {
+
+#if defined(__x86_64__) || defined(_M_X64)
+std::array<uint32_t, 4> cpuid(uint32_t leaf) {
+  std::array<uint32_t, 4> r{};
+#ifdef _MSC_VER
+  __cpuid(reinterpret_cast<int*>(r.data()), static_cast<int>(leaf));
+#else
+  __get_cpuid(leaf, &r[0], &r[1], &r[2], &r[3]);
+#endif
+  return r;
+}
+
+void describe(Processor& p) {
+  const auto id = cpuid(0);
+  char vendor[13] = {};
+  std::memcpy(vendor, &id[1], 4);
+  std::memcpy(vendor + 4, &id[3], 4);
+  std::memcpy(vendor + 8, &id[2], 4);
+  p.vendor = vendor;
+  char name[49] = {};
+  for (uint32_t i = 0; i < 3; ++i) {
+    const auto part = cpuid(0x80000002 + i);
+    std::memcpy(name + 16 * i, part.data(), 16);
+  }
+  p.name = name;
+  p.name.erase(0, p.name.find_first_not_of(' '));
+  p.name.erase(p.name.find_last_not_of(' ') + 1);
+}
+#elif defined(__APPLE__)
+void describe(Processor& p) {
+  char name[128] = {};
+  size_t size = sizeof name - 1;
+  sysctlbyname("machdep.cpu.brand_string", name, &size, nullptr, 0);
+  p.name = name;
+  p.vendor = "Apple";
+}
+#else
+void describe(Processor&) {}
+#endif
+
+uint64_t physical_memory() {
+#ifdef _WIN32
+  MEMORYSTATUSEX status{};
+  status.dwLength = sizeof status;
+  GlobalMemoryStatusEx(&status);
+  return status.ullTotalPhys;
+#else
+  return static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+#endif
+}
+
+}  // namespace
+
+Processor processor_info() {
+  Processor p;
+  describe(p);
+  if (p.name.empty()) p.name = std::to_string(std::thread::hardware_concurrency()) + " cores";
+  p.memory = physical_memory();
+  return p;
+}
+
+}  // namespace lophi::cpu

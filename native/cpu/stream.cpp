@@ -1,0 +1,148 @@
+#include "cpu/stream.h"
+
+#include <cstring>
+#include <limits>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "core/fail.h"
+#include "cpu/ops/table.h"
+
+namespace lophi::cpu {
+namespace {
+
+constexpr Ticket kNever = std::numeric_limits<Ticket>::max();
+constexpr size_t kKeptFailures = 8;
+
+// Runs one checked call; errors that only the data can show name the op, the segment and the device.
+void run_call(Context& cpu, const Call& call, const std::string& segment) {
+  try {
+    if (should_fail(lophi::Failure::kLost))
+      throw Error("ERR_DEVICE_LOST", std::string(name_of(call.op)) + ": the device was lost");
+    function_of(call.op)(cpu, call);
+  } catch (const Error& error) {
+    throw Error(error.code(),
+                std::string(error.what()) + (segment.empty() ? " (on cpu)" : " (in " + segment + " on cpu)"));
+  } catch (const std::bad_alloc&) {
+    throw Error("ERR_OUT_OF_MEMORY", std::string(name_of(call.op)) + ": no memory for intermediates (on cpu)");
+  }
+}
+
+}  // namespace
+
+Executor::Executor(int threads, const Isa& isa) : pool_(threads), isa_(isa), thread_([this] { work(); }) {}
+
+Executor::~Executor() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+}
+
+void Executor::push(std::function<void(Context&)> work) {
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(work));
+  }
+  wake_.notify_one();
+}
+
+void Executor::work() {
+  Scratch scratch;
+  Context context{pool_, isa_, scratch};
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [&] { return stop_ || !queue_.empty(); });
+    if (queue_.empty()) return;
+    auto work = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+    work(context);
+    work = nullptr;  // frees what the work kept alive before the lock is held
+    lock.lock();
+  }
+}
+
+CpuStream::~CpuStream() {
+  std::unique_lock lock(mutex_);
+  done_.wait(lock, [&] { return completed_ == enqueued_; });
+}
+
+void CpuStream::enqueue(std::function<void(Context&)> work) {
+  Ticket ticket;
+  {
+    const std::lock_guard lock(mutex_);
+    ticket = ++enqueued_;
+  }
+  executor_->push([this, ticket, work = std::move(work)](Context& context) mutable {
+    bool skip;
+    {
+      const std::lock_guard lock(mutex_);
+      skip = failure_at(ticket) != nullptr;
+    }
+    std::exception_ptr error;
+    if (!skip) try {
+        work(context);
+      } catch (...) {
+        error = std::current_exception();
+      }
+    work = nullptr;  // drops operands before anybody is told that the work is done
+    const std::lock_guard lock(mutex_);
+    if (error) {
+      if (failures_.size() == kKeptFailures) failures_.pop_front();
+      failures_.push_back({ticket, kNever, error});
+    }
+    completed_ = ticket;
+    done_.notify_all();
+  });
+}
+
+const CpuStream::Failure* CpuStream::failure_at(Ticket ticket) const {
+  for (const Failure& failure : failures_)
+    if (failure.from <= ticket && ticket <= failure.until) return &failure;
+  return nullptr;
+}
+
+void CpuStream::run(Call call) {
+  enqueue([call = std::make_shared<Call>(std::move(call))](Context& cpu) { run_call(cpu, *call, ""); });
+}
+
+void CpuStream::replay(std::shared_ptr<Executable> executable) {
+  enqueue([executable = std::move(executable)](Context& cpu) {
+    const Plan& plan = static_cast<CpuExecutable&>(*executable).plan;
+    for (const PlanCall& step : plan.calls) run_call(cpu, step.call, plan.segments[static_cast<size_t>(step.segment)]);
+  });
+}
+
+void CpuStream::upload(const View& to, std::span<const std::byte> from) {
+  enqueue([to, copy = std::make_shared<std::vector<std::byte>>(from.begin(), from.end())](Context&) {
+    if (!copy->empty()) std::memcpy(data_of(to), copy->data(), copy->size());
+  });
+}
+
+void CpuStream::download(std::byte* to, const View& from) {
+  enqueue([to, from](Context&) {
+    if (const size_t bytes = from.bytes()) std::memcpy(to, data_of(from), bytes);
+  });
+}
+
+Ticket CpuStream::submit() {
+  const std::lock_guard lock(mutex_);
+  return enqueued_;
+}
+
+void CpuStream::wait(Ticket ticket) {
+  std::unique_lock lock(mutex_);
+  done_.wait(lock, [&] { return completed_ >= ticket; });
+  if (const Failure* failure = failure_at(ticket)) std::rethrow_exception(failure->error);
+}
+
+void CpuStream::recover() {
+  const std::lock_guard lock(mutex_);
+  for (Failure& failure : failures_)
+    if (failure.until == kNever) failure.until = enqueued_;
+}
+
+}  // namespace lophi::cpu

@@ -1,0 +1,65 @@
+// In-order queue of one CPU device: one executor thread runs what all of its streams enqueue.
+#pragma once
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "cpu/context.h"
+
+namespace lophi::cpu {
+
+class Executor {
+ public:
+  Executor(int threads, const Isa& isa);
+  ~Executor();  // runs what is queued, then ends
+  void push(std::function<void(Context&)> work);
+  int threads() const { return pool_.threads(); }
+
+ private:
+  void work();
+  Pool pool_;
+  const Isa& isa_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::function<void(Context&)>> queue_;
+  bool stop_ = false;
+  std::thread thread_;
+};
+
+// A plan on the CPU is the list of its calls.
+struct CpuExecutable : Executable {
+  explicit CpuExecutable(Plan plan) : plan(std::move(plan)) {}
+  Plan plan;
+};
+
+class CpuStream : public Stream {
+ public:
+  explicit CpuStream(std::shared_ptr<Executor> executor) : executor_(std::move(executor)) {}
+  ~CpuStream() override;
+  void run(Call call) override;
+  void replay(std::shared_ptr<Executable> plan) override;
+  void upload(const View& to, std::span<const std::byte> from) override;
+  void download(std::byte* to, const View& from) override;
+  Ticket submit() override;
+  void wait(Ticket ticket) override;
+  void recover() override;
+
+ private:
+  // Everything enqueued from the failed work to the moment the caller learnt of it fails alike.
+  struct Failure {
+    Ticket from, until;
+    std::exception_ptr error;
+  };
+  void enqueue(std::function<void(Context&)> work);
+  const Failure* failure_at(Ticket ticket) const;  // under the mutex
+
+  std::shared_ptr<Executor> executor_;
+  std::mutex mutex_;
+  std::condition_variable done_;
+  Ticket enqueued_ = 0, completed_ = 0;
+  std::deque<Failure> failures_;
+};
+
+}  // namespace lophi::cpu

@@ -1,0 +1,169 @@
+#include "napi/device.h"
+
+#include "core/registry.h"
+#include "napi/exports.h"
+
+namespace lophi::js {
+
+Napi::Promise DeviceState::settled(Napi::Env env, Waiter::Result result) {
+  const Ticket ticket = stream->submit();
+  // The job keeps the device open: a promise settles even when nobody holds its tensors any more.
+  const auto self = shared_from_this();
+  return waiter->promise(
+      env, [self, ticket] { self->stream->wait(ticket); }, std::move(result), [self] { self->stream->recover(); });
+}
+
+void DeviceState::must_not_record(const char* what) const {
+  if (recorder)
+    throw Error("ERR_RECORDING", std::string(what) + ": must not be called while a plan is recorded on " + id);
+}
+
+std::shared_ptr<DeviceState> shared_device_of(const Napi::Value& value) {
+  auto& state = unwrap<DeviceHandle>(value).state;
+  if (!state) throw Error("ERR_DISPOSED", "device: must be open, but it was disposed");
+  ++state->counters.calls;
+  return state;
+}
+
+DeviceState& device_of(const Napi::Value& value) { return *shared_device_of(value); }
+
+int64_t integer_of(const Napi::Value& value, const char* what) {
+  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : 0.5;
+  if (!(number >= -9007199254740991.0 && number <= 9007199254740991.0) ||
+      number != static_cast<double>(static_cast<int64_t>(number)))
+    throw argument_error(std::string(what) + ": must be a whole number, but it is " + value.ToString().Utf8Value());
+  return static_cast<int64_t>(number);
+}
+
+Shape shape_of(const Napi::Value& value) {
+  if (!value.IsArray()) throw argument_error("shape: must be an array of whole numbers");
+  const auto array = value.As<Napi::Array>();
+  if (array.Length() > 16)
+    throw argument_error("shape: must have at most 16 axes, but it has " + std::to_string(array.Length()));
+  Shape shape;
+  double count = 1;
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    shape.push_back(integer_of(array.Get(i), "shape"));
+    if (shape.back() < 0) throw shape_error("shape: must hold no negative dim, but it is " + to_string(shape));
+    count *= static_cast<double>(shape.back());
+  }
+  if (count > 9007199254740991.0)
+    throw shape_error("shape: must have at most 2^53 elements, but it is " + to_string(shape));
+  return shape;
+}
+
+DType dtype_of(const Napi::Value& value) {
+  const int64_t index = integer_of(value, "dtype");
+  if (index < 0 || index >= kDTypeCount)
+    throw argument_error("dtype: must be known, but it is number " + std::to_string(index));
+  return static_cast<DType>(index);
+}
+
+std::span<const std::byte> bytes_of(const Napi::Value& value) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array)
+    throw argument_error("data: must be a Uint8Array");
+  const auto array = value.As<Napi::Uint8Array>();
+  return {reinterpret_cast<const std::byte*>(array.Data()), array.ElementLength()};
+}
+
+namespace {
+
+Napi::Object describe(Napi::Env env, const DeviceInfo& info) {
+  auto object = Napi::Object::New(env);
+  object["id"] = info.id;
+  object["backend"] = info.backend;
+  object["name"] = info.name;
+  object["vendor"] = info.vendor;
+  object["memory"] = static_cast<double>(info.memory);
+  object["software"] = Napi::Boolean::New(env, info.software);
+  for (const auto& [key, value] : info.details) object[key] = value;
+  return object;
+}
+
+// Finds or makes this environment's state of a device.
+std::shared_ptr<DeviceState> state_of(Napi::Env env, std::shared_ptr<Device> device) {
+  Addon& addon = addon_of(env);
+  auto& known = addon.devices[device.get()];
+  if (auto state = known.lock()) return state;
+  auto state = std::make_shared<DeviceState>();
+  state->id = device->info().id;
+  state->stream = device->stream();
+  state->device = std::move(device);
+  state->waiter = std::make_unique<Waiter>(env, "lophi.device");
+  known = state;
+  return state;
+}
+
+}  // namespace
+
+Napi::Value list_devices(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const DeviceList list = lophi::list_devices();
+  auto devices = Napi::Array::New(env), absent = Napi::Array::New(env);
+  for (const DeviceInfo& device : list.devices) devices[devices.Length()] = describe(env, device);
+  for (const auto& [backend, reason] : list.absent) {
+    auto object = Napi::Object::New(env);
+    object["backend"] = backend;
+    object["reason"] = reason;
+    absent[absent.Length()] = object;
+  }
+  auto result = Napi::Object::New(env);
+  result["devices"] = devices;
+  result["absent"] = absent;
+  return result;
+}
+
+Napi::Value open_device(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const std::string id = info[0].As<Napi::String>().Utf8Value();
+  const OpenOptions options{static_cast<int>(integer_of(info[1], "threads"))};
+  Addon& addon = addon_of(env);
+  if (!addon.opener) addon.opener = std::make_shared<Waiter>(env, "lophi.open");
+  auto opened = std::make_shared<std::shared_ptr<Device>>();
+  return addon.opener->promise(
+      env, [=] { *opened = lophi::open_device(id, options); },
+      [=](Napi::Env js) {
+        auto handle = std::make_unique<DeviceHandle>();
+        handle->state = state_of(js, std::move(*opened));
+        return wrap(js, std::move(handle));
+      });
+}
+
+Napi::Value device_info(const Napi::CallbackInfo& info) {
+  return describe(info.Env(), device_of(info[0]).device->info());
+}
+
+Napi::Value device_memory(const Napi::CallbackInfo& info) {
+  const MemoryInfo memory = device_of(info[0]).device->memory();
+  auto object = Napi::Object::New(info.Env());
+  object["used"] = static_cast<double>(memory.used);
+  object["peak"] = static_cast<double>(memory.peak);
+  object["cached"] = static_cast<double>(memory.cached);
+  object["total"] = static_cast<double>(memory.total);
+  return object;
+}
+
+Napi::Value device_counters(const Napi::CallbackInfo& info) {
+  const Counters& counters =
+      unwrap<DeviceHandle>(info[0]).state ? unwrap<DeviceHandle>(info[0]).state->counters : device_of(info[0]).counters;
+  auto object = Napi::Object::New(info.Env());
+  object["calls"] = counters.calls;
+  object["replays"] = counters.replays;
+  object["bytesRead"] = counters.bytes_read;
+  return object;
+}
+
+Napi::Value sync_device(const Napi::CallbackInfo& info) {
+  return device_of(info[0]).settled(info.Env(), [](Napi::Env env) { return env.Undefined(); });
+}
+
+// Refuses new calls from this handle at once, and settles when what it had enqueued is done.
+Napi::Value close_device(const Napi::CallbackInfo& info) {
+  auto& handle = unwrap<DeviceHandle>(info[0]);
+  const auto state = std::exchange(handle.state, nullptr);
+  if (!state) return info.Env().Undefined();
+  state->must_not_record("dispose");
+  return state->settled(info.Env(), [state](Napi::Env env) { return env.Undefined(); });
+}
+
+}  // namespace lophi::js

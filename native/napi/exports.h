@@ -1,0 +1,39 @@
+// The functions that addon.cpp exports, flat; lib/native.ts declares the same list in TypeScript.
+#pragma once
+#include <napi.h>
+
+namespace lophi::js {
+
+using Info = const Napi::CallbackInfo&;
+
+// device.cpp
+Napi::Value list_devices(Info);
+Napi::Value open_device(Info);
+Napi::Value device_info(Info);
+Napi::Value device_memory(Info);
+Napi::Value device_counters(Info);
+Napi::Value sync_device(Info);
+Napi::Value close_device(Info);
+// tensor.cpp
+Napi::Value create_tensor(Info);
+Napi::Value view_tensor(Info);
+Napi::Value write_tensor(Info);
+Napi::Value read_tensor(Info);
+Napi::Value read_tensor_sync(Info);
+Napi::Value dispose_tensor(Info);
+// weight.cpp
+Napi::Value create_weight(Info);
+Napi::Value dispose_weight(Info);
+// run.cpp
+Napi::Value run_op(Info);
+Napi::Value supports_op(Info);
+// plan.cpp
+Napi::Value begin_recording(Info);
+Napi::Value record_segment(Info);
+Napi::Value end_recording(Info);
+Napi::Value cancel_recording(Info);
+Napi::Value run_plan(Info);
+Napi::Value describe_plan(Info);
+Napi::Value dispose_plan(Info);
+
+}  // namespace lophi::js

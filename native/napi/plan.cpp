@@ -1,0 +1,133 @@
+#include <cstring>
+
+#include "napi/exports.h"
+#include "napi/tensor.h"
+
+namespace lophi::js {
+namespace {
+
+struct PlanHandle {
+  static constexpr const char* kName = "plan";
+  static constexpr napi_type_tag kTag = {0x6c6f706869000004, 0x4d3a5b7c9e2f4064};
+  std::shared_ptr<DeviceState> state;
+  std::shared_ptr<Executable> executable;  // null once disposed
+  std::vector<View> inputs, outputs;
+  std::vector<std::pair<std::string, std::string>> calls;  // (segment, op)
+};
+
+PlanHandle& plan_of(const Napi::Value& value) {
+  auto& plan = unwrap<PlanHandle>(value);
+  if (!plan.executable) throw Error("ERR_DISPOSED", "plan: must be live, but it was disposed");
+  return plan;
+}
+
+}  // namespace
+
+Napi::Value begin_recording(const Napi::CallbackInfo& info) {
+  DeviceState& state = device_of(info[0]);
+  state.must_not_record("record");
+  state.recorder = std::make_unique<Recorder>();
+  return info.Env().Undefined();
+}
+
+// (device, name) begins a segment, (device, null) ends it
+Napi::Value record_segment(const Napi::CallbackInfo& info) {
+  DeviceState& state = device_of(info[0]);
+  if (!state.recorder) return info.Env().Undefined();  // eager calls have no segments
+  if (info[1].IsString())
+    state.recorder->begin_segment(info[1].As<Napi::String>().Utf8Value());
+  else
+    state.recorder->end_segment();
+  return info.Env().Undefined();
+}
+
+Napi::Value cancel_recording(const Napi::CallbackInfo& info) {
+  device_of(info[0]).recorder = nullptr;
+  return info.Env().Undefined();
+}
+
+// (device, inputs, outputs) -> plan; the handles of the outputs then stand for the memory that every run writes
+Napi::Value end_recording(const Napi::CallbackInfo& info) {
+  auto state = shared_device_of(info[0]);
+  if (!state->recorder) throw Error("ERR_RECORDING", "record: no plan is being recorded on " + state->id);
+  const auto recorder = std::move(state->recorder);
+  auto handle = std::make_unique<PlanHandle>();
+  const auto inputs = info[1].As<Napi::Array>(), outputs = info[2].As<Napi::Array>();
+  for (uint32_t i = 0; i < inputs.Length(); ++i) handle->inputs.push_back(tensor_of(inputs.Get(i)).view);
+  for (uint32_t i = 0; i < outputs.Length(); ++i) handle->outputs.push_back(tensor_of(outputs.Get(i)).view);
+  Plan plan = recorder->finish(*state->device, handle->outputs);
+  for (uint32_t i = 0; i < outputs.Length(); ++i) tensor_of(outputs.Get(i)).view = handle->outputs[i];
+  for (const PlanCall& step : plan.calls)
+    handle->calls.emplace_back(plan.segments[static_cast<size_t>(step.segment)],
+                               op_entries()[static_cast<size_t>(step.call.op)].name);
+  handle->executable = state->device->compile(std::move(plan));
+  handle->state = std::move(state);
+  return wrap(info.Env(), std::move(handle));
+}
+
+// (plan, [Uint8Array | null per input], [index of an output to read]) -> Promise<ArrayBuffer[]>
+Napi::Value run_plan(const Napi::CallbackInfo& info) {
+  const PlanHandle& plan = plan_of(info[0]);
+  const auto state = plan.state;
+  ++state->counters.calls;
+  ++state->counters.replays;
+  state->must_not_record("run");
+  const auto data = info[1].As<Napi::Array>(), reads = info[2].As<Napi::Array>();
+  if (data.Length() != plan.inputs.size())
+    throw argument_error("plan: inputs must be " + std::to_string(plan.inputs.size()) + ", but they are " +
+                         std::to_string(data.Length()));
+  for (uint32_t i = 0; i < data.Length(); ++i) {
+    const Napi::Value value = data.Get(i);
+    if (value.IsNull()) continue;
+    const auto bytes = bytes_of(value);
+    if (bytes.size() != plan.inputs[i].bytes())
+      throw argument_error("plan: input " + std::to_string(i) + " must have " + std::to_string(plan.inputs[i].bytes()) +
+                           " bytes, but it has " + std::to_string(bytes.size()));
+    state->stream->upload(plan.inputs[i], bytes);
+  }
+  state->stream->replay(plan.executable);
+  auto landings = std::make_shared<std::vector<std::vector<std::byte>>>();
+  landings->reserve(reads.Length());
+  for (uint32_t i = 0; i < reads.Length(); ++i) {
+    const int64_t index = integer_of(reads.Get(i), "output");
+    if (index < 0 || index >= static_cast<int64_t>(plan.outputs.size()))
+      throw range_error("plan: no output " + std::to_string(index));
+    const View& view = plan.outputs[static_cast<size_t>(index)];
+    landings->emplace_back(view.bytes());
+    state->stream->download(landings->back().data(), view);
+    state->counters.bytes_read += static_cast<double>(view.bytes());
+  }
+  return state->settled(info.Env(), [landings](Napi::Env env) {
+    auto result = Napi::Array::New(env, landings->size());
+    for (uint32_t i = 0; i < landings->size(); ++i) {
+      auto buffer = Napi::ArrayBuffer::New(env, (*landings)[i].size());
+      std::memcpy(buffer.Data(), (*landings)[i].data(), (*landings)[i].size());
+      result[i] = buffer;
+    }
+    return result;
+  });
+}
+
+// (plan) -> [[segment, op], ...] in the order of execution
+Napi::Value describe_plan(const Napi::CallbackInfo& info) {
+  const PlanHandle& plan = plan_of(info[0]);
+  auto result = Napi::Array::New(info.Env(), plan.calls.size());
+  for (uint32_t i = 0; i < plan.calls.size(); ++i) {
+    auto pair = Napi::Array::New(info.Env(), 2);
+    pair[0u] = plan.calls[i].first;
+    pair[1u] = plan.calls[i].second;
+    result[i] = pair;
+  }
+  return result;
+}
+
+Napi::Value dispose_plan(const Napi::CallbackInfo& info) {
+  auto& plan = unwrap<PlanHandle>(info[0]);
+  plan.executable = nullptr;
+  plan.inputs.clear();
+  plan.outputs.clear();
+  plan.state = nullptr;
+  return info.Env().Undefined();
+}
+
+}  // namespace lophi::js

@@ -1,0 +1,86 @@
+#include "napi/promise.h"
+
+#include "napi/error.h"
+
+namespace lophi::js {
+
+Waiter::Waiter(Napi::Env env, const char* name) : env_(env) {
+  napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, name), 0, 1, nullptr, nullptr, this,
+                                  settle, &notify_);
+  napi_unref_threadsafe_function(env, notify_);
+  // Hooks run last in, first out: this one closes the thread before Node takes the threadsafe function away.
+  napi_add_env_cleanup_hook(env, clean_up, this);
+  thread_ = std::thread([this] { loop(); });
+}
+
+Waiter::~Waiter() {
+  if (!notify_) return;
+  napi_remove_env_cleanup_hook(env_, clean_up, this);
+  close();
+}
+
+void Waiter::clean_up(void* waiter) { static_cast<Waiter*>(waiter)->close(); }
+
+void Waiter::close() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+  napi_release_threadsafe_function(notify_, napi_tsfn_abort);
+  notify_ = nullptr;
+  // The last thing: a dropped job may hold the last reference to whoever owns this waiter.
+  const auto dropped = std::move(queue_);
+}
+
+Napi::Promise Waiter::promise(Napi::Env env, Work work, Result result, Failed failed) {
+  auto job = std::make_unique<Job>(
+      Job{Napi::Promise::Deferred::New(env), std::move(work), std::move(result), std::move(failed), {}});
+  const Napi::Promise promise = job->deferred.Promise();
+  if (pending_++ == 0) napi_ref_threadsafe_function(env, notify_);
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(job));
+  }
+  wake_.notify_one();
+  return promise;
+}
+
+void Waiter::loop() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [&] { return stop_ || !queue_.empty(); });
+    if (stop_) return;
+    auto job = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+    try {
+      job->work();
+    } catch (...) {
+      job->error = std::current_exception();
+    }
+    if (napi_call_threadsafe_function(notify_, job.get(), napi_tsfn_nonblocking) == napi_ok) job.release();
+    lock.lock();
+  }
+}
+
+void Waiter::settle(napi_env env, napi_value, void* context, void* data) {
+  const std::unique_ptr<Job> job(static_cast<Job*>(data));
+  if (!env) return;  // the environment is going away
+  auto& waiter = *static_cast<Waiter*>(context);
+  if (--waiter.pending_ == 0) napi_unref_threadsafe_function(env, waiter.notify_);
+  const Napi::Env js(env);
+  const Napi::HandleScope scope(js);
+  try {
+    if (!job->error) return job->deferred.Resolve(job->result(js));
+  } catch (const Napi::Error& error) {
+    return job->deferred.Reject(error.Value());
+  } catch (...) {
+    job->error = std::current_exception();
+  }
+  if (job->failed) job->failed();
+  job->deferred.Reject(error_value(js, job->error));
+}
+
+}  // namespace lophi::js

@@ -1,0 +1,100 @@
+#include "core/check.h"
+#include "napi/exports.h"
+#include "napi/tensor.h"
+
+namespace lophi::js {
+namespace {
+
+Op op_of(const Napi::Value& value) {
+  const int64_t op = integer_of(value, "op");
+  if (op < 0 || op >= static_cast<int64_t>(kOpCount))
+    throw argument_error("op: must be in the schema, but it is number " + std::to_string(op));
+  return static_cast<Op>(op);
+}
+
+// Operands of another device are refused: a backend would read its own kind of buffer out of them.
+void same_device(Op op, const DeviceState& device, const DeviceState& other) {
+  if (device.device != other.device)
+    throw argument_error(std::string(name_of(op)) + ": every operand must be on " + device.id + ", but one is on " +
+                         other.id);
+}
+
+std::vector<Argument> arguments_of(Op op, const DeviceState& device, const Napi::Array& values) {
+  std::vector<Argument> arguments;
+  for (uint32_t i = 0; i < values.Length(); ++i) {
+    const Napi::Value value = values.Get(i);
+    if (value.IsNull() || value.IsUndefined()) {
+      arguments.emplace_back();
+    } else if (value.IsExternal() && value.As<Napi::External<void>>().CheckTypeTag(&WeightHandle::kTag)) {
+      const WeightHandle& weight = weight_of(value);
+      same_device(op, device, *weight.state);
+      arguments.emplace_back(weight.weight);
+    } else {
+      const TensorHandle& tensor = tensor_of(value);
+      same_device(op, device, *tensor.state);
+      arguments.emplace_back(tensor.view);
+    }
+  }
+  return arguments;
+}
+
+// A number serves as integer or float: the op reads the one that it declared.
+Attribute attribute_of(const Napi::Value& value) {
+  Attribute attribute;
+  if (value.IsArray()) {
+    const auto array = value.As<Napi::Array>();
+    for (uint32_t i = 0; i < array.Length(); ++i) attribute.integers.push_back(integer_of(array.Get(i), "attribute"));
+  } else {
+    attribute.number = value.ToNumber().DoubleValue();
+    const bool whole = attribute.number >= -9007199254740991.0 && attribute.number <= 9007199254740991.0;
+    attribute.integer = whole ? static_cast<int64_t>(attribute.number) : 0;
+  }
+  return attribute;
+}
+
+}  // namespace
+
+// (device, op, operands, attributes, out | null) -> [[handle, dtype, shape], ...] of the outputs that were not given
+Napi::Value run_op(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  auto state = shared_device_of(info[0]);
+  const Op op = op_of(info[1]);
+  if (!state->device->supports(op))
+    throw Error("ERR_OP_UNSUPPORTED", std::string(name_of(op)) + " on " + state->device->info().backend);
+  const auto arguments = arguments_of(op, *state, info[2].As<Napi::Array>());
+  const auto values = info[3].As<Napi::Array>();
+  std::vector<Attribute> attributes;
+  for (uint32_t i = 0; i < values.Length(); ++i) attributes.push_back(attribute_of(values.Get(i)));
+  std::vector<View> out;
+  if (info[4].IsArray())
+    for (const Argument& given : arguments_of(op, *state, info[4].As<Napi::Array>())) {
+      if (!std::holds_alternative<View>(given))
+        throw argument_error(std::string(name_of(op)) + ": out must be tensors");
+      out.push_back(std::get<View>(given));
+    }
+
+  Call call = check(op, arguments, std::move(attributes), out);
+  auto results = Napi::Array::New(env);
+  for (View& view : call.out) {
+    if (view.buffer) continue;
+    if (state->recorder) {
+      view.buffer = std::make_shared<PlannedBuffer>();
+      view.buffer->bytes = view.bytes();
+    } else {
+      view.buffer = state->device->alloc(view.bytes());
+    }
+    results[results.Length()] = describe_tensor(env, state, view);
+  }
+  if (state->recorder)
+    state->recorder->add(std::move(call));
+  else
+    state->stream->run(std::move(call));
+  return results;
+}
+
+// (device, op) -> boolean
+Napi::Value supports_op(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), device_of(info[0]).device->supports(op_of(info[1])));
+}
+
+}  // namespace lophi::js

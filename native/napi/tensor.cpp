@@ -1,0 +1,132 @@
+#include "napi/tensor.h"
+
+#include <cstring>
+
+#include "napi/exports.h"
+
+namespace lophi::js {
+
+TensorHandle::TensorHandle(Napi::Env env, std::shared_ptr<DeviceState> s, View v, bool owner)
+    : state(std::move(s)), view(std::move(v)), env_(env), told_(owner ? static_cast<int64_t>(view.buffer->bytes) : 0) {
+  if (told_) Napi::MemoryManagement::AdjustExternalMemory(Napi::BasicEnv(env_), told_);
+}
+
+void TensorHandle::drop() {
+  view.buffer = nullptr;
+  state = nullptr;
+  if (told_) Napi::MemoryManagement::AdjustExternalMemory(Napi::BasicEnv(env_), -told_);
+  told_ = 0;
+}
+
+TensorHandle& tensor_of(const Napi::Value& value) {
+  auto& handle = unwrap<TensorHandle>(value);
+  if (!handle.view.buffer) throw Error("ERR_DISPOSED", "tensor: must be live, but it was disposed");
+  return handle;
+}
+
+Napi::Value describe_tensor(Napi::Env env, std::shared_ptr<DeviceState> state, const View& view) {
+  auto result = Napi::Array::New(env, 3);
+  auto shape = Napi::Array::New(env, view.shape.size());
+  for (size_t i = 0; i < view.shape.size(); ++i) shape[static_cast<uint32_t>(i)] = static_cast<double>(view.shape[i]);
+  result[0u] = wrap(env, std::make_unique<TensorHandle>(env, std::move(state), view, true));
+  result[1u] = static_cast<int>(view.dtype);
+  result[2u] = shape;
+  return result;
+}
+
+namespace {
+
+void check_size(const View& view, size_t bytes) {
+  if (bytes != view.bytes())
+    throw argument_error("tensor: data must have " + std::to_string(view.bytes()) + " bytes for " +
+                         name_of(view.dtype) + to_string(view.shape) + ", but it has " + std::to_string(bytes));
+}
+
+// Bytes on their way back. Wrapped as an ArrayBuffer on the JS thread.
+using Landing = std::shared_ptr<std::vector<std::byte>>;
+
+Landing download(DeviceState& state, const View& view) {
+  auto landing = std::make_shared<std::vector<std::byte>>(view.bytes());
+  state.stream->download(landing->data(), view);
+  state.counters.bytes_read += static_cast<double>(view.bytes());
+  return landing;
+}
+
+Napi::Value array_buffer(Napi::Env env, const std::vector<std::byte>& bytes) {
+  auto buffer = Napi::ArrayBuffer::New(env, bytes.size());
+  if (!bytes.empty()) std::memcpy(buffer.Data(), bytes.data(), bytes.size());
+  return buffer;
+}
+
+}  // namespace
+
+// (device, dtype, shape, Uint8Array) -> handle
+Napi::Value create_tensor(const Napi::CallbackInfo& info) {
+  auto state = shared_device_of(info[0]);
+  View view{nullptr, 0, dtype_of(info[1]), shape_of(info[2])};
+  const auto bytes = bytes_of(info[3]);
+  check_size(view, bytes.size());
+  view.buffer = state->device->alloc(view.bytes());
+  state->stream->upload(view, bytes);
+  return wrap(info.Env(), std::make_unique<TensorHandle>(info.Env(), std::move(state), std::move(view), true));
+}
+
+// (tensor, shape, first element) -> handle of the same memory
+Napi::Value view_tensor(const Napi::CallbackInfo& info) {
+  const TensorHandle& base = tensor_of(info[0]);
+  ++base.state->counters.calls;
+  View view = base.view;
+  view.shape = shape_of(info[1]);
+  const int64_t first = integer_of(info[2], "view");
+  if (first < 0 || first > base.view.count() || view.count() > base.view.count() - first)
+    throw shape_error("view: must lie within " + to_string(base.view.shape) + ", but it is " + to_string(view.shape) +
+                      " from element " + std::to_string(first));
+  const int64_t bits = first * bits_of(view.dtype);
+  if (bits % 8)
+    throw argument_error("view: must start at a whole byte, but element " + std::to_string(first) +
+                         " of 4 bits does not");
+  view.offset += static_cast<size_t>(bits / 8);
+  return wrap(info.Env(), std::make_unique<TensorHandle>(info.Env(), base.state, std::move(view), false));
+}
+
+// (tensor, Uint8Array)
+Napi::Value write_tensor(const Napi::CallbackInfo& info) {
+  const TensorHandle& tensor = tensor_of(info[0]);
+  ++tensor.state->counters.calls;
+  tensor.state->must_not_record("write");
+  const auto bytes = bytes_of(info[1]);
+  check_size(tensor.view, bytes.size());
+  tensor.state->stream->upload(tensor.view, bytes);
+  return info.Env().Undefined();
+}
+
+// (tensor) -> Promise<ArrayBuffer>
+Napi::Value read_tensor(const Napi::CallbackInfo& info) {
+  const TensorHandle& tensor = tensor_of(info[0]);
+  ++tensor.state->counters.calls;
+  tensor.state->must_not_record("read");
+  const Landing landing = download(*tensor.state, tensor.view);
+  return tensor.state->settled(info.Env(), [landing](Napi::Env env) { return array_buffer(env, *landing); });
+}
+
+// (tensor) -> ArrayBuffer
+Napi::Value read_tensor_sync(const Napi::CallbackInfo& info) {
+  const TensorHandle& tensor = tensor_of(info[0]);
+  ++tensor.state->counters.calls;
+  tensor.state->must_not_record("readSync");
+  const Landing landing = download(*tensor.state, tensor.view);
+  try {
+    tensor.state->stream->wait(tensor.state->stream->submit());
+  } catch (...) {
+    tensor.state->stream->recover();
+    throw;
+  }
+  return array_buffer(info.Env(), *landing);
+}
+
+Napi::Value dispose_tensor(const Napi::CallbackInfo& info) {
+  unwrap<TensorHandle>(info[0]).drop();
+  return info.Env().Undefined();
+}
+
+}  // namespace lophi::js

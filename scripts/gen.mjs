@@ -1,0 +1,141 @@
+// Writes what follows from lib/ops/schema.ts: native/core/ops.gen.h and docs/ops.md. Run by `npm run gen`; CI fails when either is stale.
+import { readFileSync, writeFileSync } from 'node:fs'
+import ts from 'typescript'
+
+const root = new URL('..', import.meta.url)
+const source = readFileSync(new URL('lib/ops/schema.ts', root), 'utf8')
+const { outputText } = ts.transpileModule(source, { compilerOptions: { module: 'esnext', target: 'es2023' } })
+const { schema } = await import(`data:text/javascript,${encodeURIComponent(outputText)}`)
+
+const snake = (name) => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)
+const pascal = (name) => name[0].toUpperCase() + name.slice(1)
+const quote = (text) => JSON.stringify(text)
+const isWeight = (spec) => spec.startsWith('weight')
+const isOptional = (spec) => spec.endsWith('?')
+const isVariadic = (spec) => spec.endsWith('*')
+
+/** 'int = 0' -> { type: 'int', initial: '0' }; 'f32 | int8 = f32' -> { type: 'choice', words: [...], initial } */
+function attribute(spec) {
+  const [left, initial] = spec.split('=').map((part) => part.trim())
+  return left.includes('|')
+    ? { type: 'choice', words: left.split('|').map((w) => w.trim()), initial }
+    : { type: left, initial }
+}
+
+const cpp = {
+  int: { type: 'int64_t', read: (i) => `call.attributes[${i}].integer` },
+  float: { type: 'double', read: (i) => `call.attributes[${i}].number` },
+  bool: { type: 'bool', read: (i) => `call.attributes[${i}].integer != 0` },
+  dtype: { type: 'DType', read: (i) => `static_cast<DType>(call.attributes[${i}].integer)` },
+  ints: { type: 'std::span<const int64_t>', read: (i) => `call.attributes[${i}].integers` },
+}
+
+/** One struct per op: named references into a checked Call. */
+function struct(name, entry) {
+  const fields = []
+  const inits = []
+  const add = (type, field, init) => {
+    fields.push(`  ${type} ${field};`)
+    inits.push(`${field}(${init})`)
+  }
+  let view = 0
+  let weight = 0
+  for (const [operand, spec] of Object.entries(entry.in)) {
+    const field = snake(operand)
+    if (isWeight(spec)) add('const Weight&', field, `*call.weights[${weight++}]`)
+    else if (isVariadic(spec)) add('std::span<const View>', field, `std::span(call.in).subspan(${view})`)
+    else if (isOptional(spec)) add('const View*', field, `call.in[${view}].buffer ? &call.in[${view++}] : nullptr`)
+    else add('const View&', field, `call.in[${view++}]`)
+  }
+  for (const [i, operand] of Object.keys(entry.out).entries()) add('const View&', snake(operand), `call.out[${i}]`)
+  const enums = []
+  Object.entries(entry.attrs).forEach(([attr, spec], i) => {
+    const { type, words } = attribute(spec)
+    if (type === 'choice') {
+      enums.push(`  enum class ${pascal(attr)} { ${words.map((w) => `k${pascal(w)}`).join(', ')} };`)
+      add(pascal(attr), snake(attr), `static_cast<${pascal(attr)}>(call.attributes[${i}].integer)`)
+    } else add(cpp[type].type, snake(attr), cpp[type].read(i))
+  })
+  return [
+    `struct ${pascal(name)} {`,
+    ...enums,
+    ...fields,
+    `  explicit ${pascal(name)}(const Call& call)`,
+    `      : ${inits.join(',\n        ')} {}`,
+    '};',
+  ].join('\n')
+}
+
+const names = Object.keys(schema)
+const rows = (items, render) => `{${items.map(render).join(', ')}}`
+const infos = names.map((name) => {
+  const { in: inputs, out, attrs, requires, inPlace, fuses } = schema[name]
+  const pair = ([key, spec]) => `{${quote(key)}, ${quote(spec)}}`
+  const bind = (map) => rows(Object.entries(map), ([from, to]) => `{${quote(from)}, ${quote(to)}}`)
+  const steps = (fuses ?? []).map((f) => `{Op::k${pascal(f.op)}, ${bind(f.in)}, ${bind(f.out)}}`)
+  return [
+    `      {${quote(name)},`,
+    `       ${rows(Object.entries(inputs), pair)},`,
+    `       ${rows(Object.entries(attrs), pair)},`,
+    `       ${rows(Object.entries(out), pair)},`,
+    `       ${rows(requires ?? [], quote)},`,
+    `       ${inPlace ? 'true' : 'false'},`,
+    `       {${steps.join(', ')}}},`,
+  ].join('\n')
+})
+
+writeFileSync(
+  new URL('native/core/ops.gen.h', root),
+  `// Generated from lib/ops/schema.ts by npm run gen; do not edit.
+// clang-format off
+#pragma once
+#include "core/call.h"
+
+namespace lophi {
+
+enum class Op : uint16_t {
+${names.map((name) => `  k${pascal(name)},`).join('\n')}
+};
+inline constexpr size_t kOpCount = ${names.length};
+
+// One entry per op, in the order of Op; the strings are the grammar of the schema.
+inline const std::vector<OpEntry>& op_entries() {
+  static const std::vector<OpEntry> entries = {
+${infos.join('\n')}
+  };
+  return entries;
+}
+
+// Operands and attributes of a checked call by name.
+namespace args {
+
+${names.map((name) => struct(name, schema[name])).join('\n\n')}
+
+}  // namespace args
+}  // namespace lophi
+`,
+)
+
+const cell = (text) => text.replaceAll('|', '\\|')
+const table = names.map((name) => {
+  const { doc, in: inputs, out, attrs, inPlace } = schema[name]
+  const list = (map) =>
+    Object.entries(map)
+      .map(([key, spec]) => `\`${key}: ${spec}\``)
+      .join('<br>') || '–'
+  return `| **${name}**${inPlace ? ' ⟲' : ''}<br>${cell(doc)} | ${cell(list(inputs))} | ${cell(list(attrs))} | ${cell(list(out))} |`
+})
+writeFileSync(
+  new URL('docs/ops.md', root),
+  `<!-- Generated from lib/ops/schema.ts by npm run gen; do not edit. -->
+# Ops
+
+Call an op as \`ops.name({ ...operands, ...attributes, out? })\`; it enqueues and returns its outputs at once. The grammar of the columns
+(dtype classes, symbolic dims, \`inout\`, \`?\` optional, \`*\` variadic) is explained at the head of lib/ops/schema.ts. ⟲ marks ops whose
+output may be the very tensor of their first operand (\`out\`).
+
+| op | operands | attributes | outputs |
+|---|---|---|---|
+${table.join('\n')}
+`,
+)

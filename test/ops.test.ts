@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Device, listDevices, openDevice } from '../lib/index.js'
+import { type OpName, schema } from '../lib/ops/schema.js'
+import { differences } from './compare.js'
+import { isFloat, type NdArray, ndarray, type Operand } from './ndarray.js'
+import { type Argument, type Arguments, callOp, type DeviceTensor, isTensor, readBack, Uploads } from './on-device.js'
+import { bounds } from './ops.cases.js'
+import { opNames } from './signature.js'
+import { type AnyCase, casesOf, expectedOf, operandsOf, seedOfCase } from './table.js'
+
+const { devices, absent } = await listDevices()
+for (const { backend, reason } of absent) console.warn(`ops on ${backend} are not tested: ${reason}`)
+
+interface Run {
+  readonly where: string
+  readonly uploads: Uploads
+  readonly operands: Readonly<Record<string, Operand>>
+  readonly args: Readonly<Record<string, Argument>>
+  /** Outputs and in-out operands. */
+  readonly expected: Readonly<Record<string, NdArray>>
+}
+
+function prepare(device: Device, id: string, op: OpName, opCase: AnyCase): Run {
+  const uploads = new Uploads(device)
+  const operands = operandsOf(op, opCase)
+  return {
+    where: `${op} on ${id}, case '${opCase.name}', seed ${seedOfCase(op, opCase)}`,
+    uploads,
+    operands,
+    args: Object.fromEntries(Object.entries(operands).map(([name, value]) => [name, uploads.argument(value)])),
+    expected: expectedOf(op, operands, opCase.attributes),
+  }
+}
+
+/** Compares outputs, in-out operands, and the operands that had only to be read, `overwritten` aside. */
+async function compare(op: OpName, run: Run, outputs: Record<string, DeviceTensor>, overwritten?: DeviceTensor) {
+  const { where, operands, args, expected } = run
+  const fail = (name: string, difference: string | null): void => {
+    if (difference) expect.fail(`${where}: ${name}: ${difference}`)
+  }
+  for (const [name, values] of Object.entries(expected)) {
+    const inOut = args[name] as DeviceTensor
+    if (name in outputs) fail(name, differences(values, await readBack(outputs[name]), bounds[op]))
+    else fail(name, differences(values, await readBack(inOut), 'exact'))
+  }
+  for (const [name, argument] of Object.entries(args)) {
+    if (name in expected || argument === overwritten || !isTensor(argument)) continue
+    fail(`${name}, an operand`, differences(operands[name] as NdArray, await readBack(argument), 'exact'))
+  }
+}
+
+/** The first operand where the op may write over it, and its shape and dtype are those of the output. */
+function writableOperand(op: OpName, { args, expected }: Run): DeviceTensor | null {
+  const first = Object.values(args)[0] as DeviceTensor
+  const fits = 'inPlace' in schema[op] && first.dtype === expected.y.dtype && `${first.shape}` === `${expected.y.shape}`
+  return fits ? first : null
+}
+
+describe.each(devices.map(({ id }) => id))('%s', (id) => {
+  let device: Device
+  beforeAll(async () => {
+    device = await openDevice({ id })
+  })
+  afterAll(() => device[Symbol.asyncDispose]())
+
+  const call = (
+    op: OpName,
+    { attributes }: AnyCase,
+    { args, uploads }: Run,
+    out?: Arguments,
+  ): Record<string, DeviceTensor> => uploads.own(callOp(op, device, { ...attributes, ...args, ...out }))
+
+  describe.each(opNames)('%s', (op) => {
+    for (const opCase of casesOf(op)) {
+      test(opCase.name, async () => {
+        const run = prepare(device, id, op, opCase)
+        using _ = run.uploads
+        await compare(op, run, call(op, opCase, run))
+
+        const first = writableOperand(op, run)
+        if (!first) return
+        const outputs = call(op, opCase, run, { out: first })
+        expect(outputs.y, 'in place').toBe(first)
+        await compare(op, run, outputs, first)
+      })
+    }
+
+    test('writes into the tensors given as out, whatever they held', async () => {
+      for (const opCase of casesOf(op).slice(0, 3)) {
+        const run = prepare(device, id, op, opCase)
+        using _ = run.uploads
+        const out = Object.fromEntries(
+          Object.keys(schema[op].out).map((name) => {
+            const { dtype, shape } = run.expected[name]
+            return [name, run.uploads.tensor(ndarray(dtype, shape, () => (isFloat(dtype) ? Number.NaN : 1)))]
+          }),
+        )
+        const outputs = call(op, opCase, run, { out })
+        for (const name of Object.keys(out)) expect(outputs[name], name).toBe(out[name])
+        await compare(op, run, outputs)
+      }
+    })
+  })
+})
+
+test('there is a device to test', () => {
+  expect(devices.map(({ id }) => id)).toContain('cpu')
+})
