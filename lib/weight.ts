@@ -19,6 +19,7 @@ export class Weight {
   readonly shape: readonly [number, number]
   /** For the package's own use. */
   readonly native: WeightHandle
+  #disposed = false
 
   constructor(device: Device, handle: WeightHandle, options: WeightOptions) {
     this.device = device
@@ -27,8 +28,13 @@ export class Weight {
     this.shape = options.shape
   }
 
+  get disposed(): boolean {
+    return this.#disposed
+  }
+
   /** Idempotent; a plan that uses the weight keeps it. */
   dispose(): void {
+    this.#disposed = true
     native.disposeWeight(this.native)
   }
 

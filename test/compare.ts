@@ -4,15 +4,17 @@ import type { Bound } from './ops.cases.js'
 
 const shown = 8
 
+const largestOf = (data: Float64Array): number =>
+  data.reduce((most, value) => (Number.isFinite(value) ? Math.max(most, Math.abs(value)) : most), 0)
+
 /** The error that `expected[index]` allows. */
 function allowance({ dtype, data }: NdArray, bound: Bound): (expected: number) => number {
   if (bound === 'exact' || !isFloat(dtype)) return () => 0
   const { per, error, roundings = 1 } = bound
   const relative = error + roundings * roundoff[dtype]
-  const largest = data.reduce((most, value) => (Number.isFinite(value) ? Math.max(most, Math.abs(value)) : most), 0)
+  const least = { element: smallestNormal[dtype], unit: 1, tensor: largestOf(data) }[per]
   // results below the normal numbers of float32 may be flushed to 0
-  return (expected) =>
-    relative * Math.max(per === 'tensor' ? largest : Math.abs(expected), smallestNormal[dtype]) + smallestNormal.float32
+  return (expected) => relative * Math.max(least, Math.abs(expected)) + smallestNormal.float32
 }
 
 /** What tells `actual` from `expected`, which is not rounded yet; null where nothing does. */

@@ -60,12 +60,13 @@ export const cases = {
 /**
  * How far a float output may lie from the reference; integers are always exact.
  * `exact`: the reference rounded to the output's dtype. Otherwise the error is at most
- * (error + roundings * roundoff of the dtype) times the reference, element by element or the largest of the tensor.
+ * (error + roundings * roundoff of the dtype) times the reference: that of the element, that of the largest element of
+ * the tensor, or that of the element but at least 1.
  */
 export type Bound =
   | 'exact'
   | {
-      readonly per: 'element' | 'tensor'
+      readonly per: 'element' | 'tensor' | 'unit'
       /** Of the arithmetic, in float32. */
       readonly error: number
       /** Times a result is rounded to the dtype on its way, 1 unless said. */
@@ -88,7 +89,8 @@ export const bounds: Readonly<Record<OpName, Bound>> = {
   rotaryEmbedding: { per: 'tensor', error: 2e-7 },
   attention: { per: 'tensor', error: 2e-6 },
   siluMul: { per: 'element', error: 1e-6 },
-  sample: { per: 'element', error: 2e-6 },
+  // the logarithm of a sum near 1
+  sample: { per: 'unit', error: 2e-6 },
 
   add: rounded,
   sub: rounded,
@@ -121,6 +123,7 @@ export const bounds: Readonly<Record<OpName, Bound>> = {
   full: 'exact',
   arange: { per: 'tensor', error: 2e-7 },
 
-  quantize: rounded,
+  // the range of a block is rounded before it is divided
+  quantize: { per: 'element', error: 2 ** -24 },
   dequantize: rounded,
 }

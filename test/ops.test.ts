@@ -85,13 +85,17 @@ describe.each(devices.map(({ id }) => id))('%s', (id) => {
       })
     }
 
-    test('writes into the tensors given as out, whatever they held', async () => {
+    const outputNames = Object.keys(schema[op].out)
+    // all of them, and, of several, each one alone
+    const subsets = outputNames.length === 1 ? [outputNames] : [outputNames, ...outputNames.map((name) => [name])]
+    test.each(subsets.map((names) => ({ names })))('writes into $names given as out', async ({ names }) => {
       for (const opCase of casesOf(op).slice(0, 3)) {
         const run = prepare(device, id, op, opCase)
         using _ = run.uploads
         const out = Object.fromEntries(
-          Object.keys(schema[op].out).map((name) => {
+          names.map((name) => {
             const { dtype, shape } = run.expected[name]
+            // whatever they held
             return [name, run.uploads.tensor(ndarray(dtype, shape, () => (isFloat(dtype) ? Number.NaN : 1)))]
           }),
         )

@@ -62,6 +62,7 @@ function* wrongShapes(op: OpName, operands: AnyOperands): Generator<WrongCall> {
   const known = new Set(Object.keys(schema[op].attrs))
   let leadingKnown = false
   for (const { name, dims, open } of operandSpecs(op, operands)) {
+    if (dims.length === 0) continue
     const operand = operands[name] as NdArray | WeightArray
     const wrong = (what: string, shape: Shape): WrongCall => ({
       name: `${name} with ${what}`,
@@ -71,7 +72,7 @@ function* wrongShapes(op: OpName, operands: AnyOperands): Generator<WrongCall> {
     })
     const { shape } = operand
     const leading = shape.length - dims.length
-    if (dims.length > 0 && !isWeight(operand)) {
+    if (!isWeight(operand)) {
       yield wrong('an axis too few', shape.slice(leading + 1))
       if (!open) yield wrong('an axis too many', [1, ...shape])
     }
@@ -80,7 +81,7 @@ function* wrongShapes(op: OpName, operands: AnyOperands): Generator<WrongCall> {
       if (dim !== unknown[0]) yield wrong(`${dim} off by one`, shape.with(leading + i, shape[leading + i] + 1))
       for (const word of unknown) known.add(word)
     }
-    if (dims.length > 0 && open && leadingKnown) yield wrong('... off by one', shape.with(0, shape[0] + 1))
+    if (open && leadingKnown) yield wrong('... off by one', shape.with(0, shape[0] + 1))
     leadingKnown ||= open
   }
 }
@@ -161,21 +162,23 @@ function* wrongDevices(op: OpName): Generator<WrongCall> {
 }
 
 function* wrongOutputs(op: OpName, expected: Readonly<Record<string, NdArray>>): Generator<WrongCall> {
-  for (const name of Object.keys(schema[op].out)) {
+  const names = Object.keys(schema[op].out)
+  for (const name of names) {
     const { dtype, shape } = expected[name]
-    const out =
-      (operand: Operand): WrongCall['spoil'] =>
-      (args, uploads) =>
-        set('out', { [name]: uploads.argument(operand) })(args, uploads)
     const other = isFloat(dtype) ? 'uint8' : 'float32'
-    yield { name: `out.${name} of ${other}`, code: 'ERR_DTYPE', names: name, spoil: out(zeros(other, shape)) }
-    yield {
-      name: `out.${name} of another shape`,
-      code: 'ERR_SHAPE',
+    const wrong = (what: string, code: ErrorCode, output: NdArray | number): WrongCall => ({
+      name: `out.${name} ${what}`,
+      code,
       names: name,
-      spoil: out(zeros(dtype, [...shape, 2])),
-    }
-    yield { name: `out.${name} as a number`, code: 'ERR_ARGUMENT', names: name, spoil: set('out', { [name]: 1 }) }
+      spoil: (args, uploads) => {
+        const right = names.map((each) => [each, uploads.argument(zeros(expected[each].dtype, expected[each].shape))])
+        const spoilt = typeof output === 'number' ? output : uploads.argument(output)
+        args.out = { ...Object.fromEntries(right), [name]: spoilt }
+      },
+    })
+    yield wrong(`of ${other}`, 'ERR_DTYPE', zeros(other, shape))
+    yield wrong('of another shape', 'ERR_SHAPE', zeros(dtype, [...shape, 2]))
+    yield wrong('as a number', 'ERR_ARGUMENT', 1)
   }
   yield { name: 'out for an unknown output', code: 'ERR_ARGUMENT', names: 'nothing', spoil: set('out', { nothing: 1 }) }
   yield { name: 'out as a number', code: 'ERR_ARGUMENT', names: 'out', spoil: set('out', 1) }

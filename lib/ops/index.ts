@@ -91,8 +91,7 @@ function operands(entry: Entry, args: Arguments) {
         'ERR_ARGUMENT',
         `${entry.name}: ${name} must be ${value === undefined ? 'given' : `a tensor or a weight, but it is ${describe(value)}`}`,
       )
-    if (value instanceof Tensor && value.disposed)
-      throw new DisposedError(`${entry.name}: ${name} must be live, but it was disposed`)
+    if (value.disposed) throw new DisposedError(`${entry.name}: ${name} must be live, but it was disposed`)
     device ??= value.device
     handles.push(value.native)
   }
@@ -104,6 +103,8 @@ function operands(entry: Entry, args: Arguments) {
           'ERR_ARGUMENT',
           `${entry.name}: ${name} must be an array of tensors, but it is ${describe(value)}`,
         )
+      if (value.length === 0)
+        throw new ArgumentError('ERR_ARGUMENT', `${entry.name}: ${name} must hold at least one tensor, but it is empty`)
       for (const part of value) take(name, part)
     } else if (value === undefined && optional) handles.push(null)
     else take(name, value)
@@ -114,6 +115,11 @@ function operands(entry: Entry, args: Arguments) {
 /** `out` as tensors by position; null where the op makes its own. */
 function targets(entry: Entry, out: unknown): (Tensor | null)[] | null {
   if (out === undefined) return null
+  if (typeof out !== 'object' || out === null)
+    throw new ArgumentError(
+      'ERR_ARGUMENT',
+      `${entry.name}: out must be a tensor or tensors by name, but it is ${describe(out)}`,
+    )
   const byName = out instanceof Tensor ? { [entry.outputs[0] as string]: out } : (out as Record<string, unknown>)
   for (const name of Object.keys(byName))
     if (!entry.outputs.includes(name))

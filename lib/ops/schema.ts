@@ -9,7 +9,7 @@
  *          axes, equal wherever it stands; a name is bound where it first can be, then compared
  *   prefix `inout` is read and written; suffix `?` optional, `*` variadic (one or more, last operand)
  * An output may name a shape rule instead of dims: `x reduce(x, axis, keepDims)`; the rules stand in native/core/shape.cpp.
- * An attribute is `type = default`; without a default it is required. Types: int float bool dtype ints, or words split by `|`.
+ * An attribute is `type = default`; without a default it is required. `axis` counts the axes of the first operand. Types: int float bool dtype ints, or words split by `|`.
  * `requires`: comparisons that must hold once the dims are bound; a quotient in them must be exact.
  * `inPlace`: the output may be the very tensor of the first operand. `fuses`: the ops that this one replaces in a plan.
  */

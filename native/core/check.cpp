@@ -53,6 +53,15 @@ bool overlap(const View& a, const View& b) {
   return a.buffer == b.buffer && a.offset < b.offset + b.bytes() && b.offset < a.offset + a.bytes();
 }
 
+// An axis given from the end counts back; throws when it lies outside.
+int64_t normalize_axis(const std::string& op, int64_t axis, size_t rank) {
+  const auto r = static_cast<int64_t>(rank);
+  if (axis < -r || axis >= r)
+    throw argument_error(op + ": axis must be within the " + std::to_string(r) + " axes of the operand, but it is " +
+                         std::to_string(axis));
+  return axis < 0 ? axis + r : axis;
+}
+
 // One check under way: the bindings so far and how to complain.
 class Checker {
  public:
@@ -64,6 +73,7 @@ class Checker {
   Call run(std::span<const Argument> arguments, std::span<const View> out) {
     take(arguments);
     for (size_t i = 0; i < op_.in.size(); ++i) check_dtype(i);
+    settle_axis();
     bind_all();
     check_in_out();
     for (const Comparison& c : op_.requirements) check_requirement(c);
@@ -132,6 +142,14 @@ class Checker {
       wanted = std::string(name_of(other->dtype)) + " as " + s.dtype + " is";
     }
     if (!ok) fail("ERR_DTYPE", name, "must be " + wanted + ", but it is " + name_of(dtype));
+  }
+
+  // An attribute `axis` counts the axes of the first operand; from here on it is not negative.
+  void settle_axis() {
+    const auto at = std::ranges::find(op_.attributes, "axis");
+    if (at == op_.attributes.end()) return;
+    int64_t& axis = call_.attributes[static_cast<size_t>(at - op_.attributes.begin())].integer;
+    axis = normalize_axis(op_.name, axis, call_.in[0].shape.size());
   }
 
   // Operands whose dims hold several unbound names wait until others have bound them.

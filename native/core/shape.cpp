@@ -12,14 +12,6 @@ std::string to_string(std::span<const int64_t> shape) {
   return text + "]";
 }
 
-int64_t normalize_axis(const std::string& op, int64_t axis, size_t rank) {
-  const auto r = static_cast<int64_t>(rank);
-  if (axis < -r || axis >= r)
-    throw argument_error(op + ": axis must be within the " + std::to_string(r) + " axes of the operand, but it is " +
-                         std::to_string(axis));
-  return axis < 0 ? axis + r : axis;
-}
-
 namespace {
 
 // NumPy's rule: align at the end; a 1 stretches.
@@ -42,7 +34,7 @@ Shape broadcast(const RuleInput& in) {
 
 Shape reduce(const RuleInput& in) {
   Shape shape = in.operands[0].second[0].shape;
-  const auto axis = static_cast<size_t>(normalize_axis(in.op, in.attributes[0].second->integer, shape.size()));
+  const auto axis = static_cast<size_t>(in.attributes[0].second->integer);
   if (shape[axis] == 0)
     throw shape_error(in.op + ": " + in.operands[0].first + " must have an element along axis " + std::to_string(axis) +
                       ", but it is " + to_string(shape));
@@ -55,7 +47,7 @@ Shape reduce(const RuleInput& in) {
 
 Shape gather(const RuleInput& in) {
   const Shape &x = in.operands[0].second[0].shape, &indices = in.operands[1].second[0].shape;
-  const int64_t axis = normalize_axis(in.op, in.attributes[0].second->integer, x.size());
+  const int64_t axis = in.attributes[0].second->integer;
   Shape shape(x.begin(), x.begin() + axis);
   shape.insert(shape.end(), indices.begin(), indices.end());
   shape.insert(shape.end(), x.begin() + axis + 1, x.end());
@@ -65,14 +57,16 @@ Shape gather(const RuleInput& in) {
 Shape concat(const RuleInput& in) {
   const auto views = in.operands[0].second;
   Shape shape = views[0].shape;
-  const auto axis = static_cast<size_t>(normalize_axis(in.op, in.attributes[0].second->integer, shape.size()));
+  const auto axis = static_cast<size_t>(in.attributes[0].second->integer);
   for (const View& view : views.subspan(1)) {
-    bool fits = view.shape.size() == shape.size() && view.dtype == views[0].dtype;
+    if (view.dtype != views[0].dtype)
+      throw Error("ERR_DTYPE", in.op + ": " + in.operands[0].first + " must all be " + name_of(views[0].dtype) +
+                                   " as the first is, but one is " + name_of(view.dtype));
+    bool fits = view.shape.size() == shape.size();
     for (size_t i = 0; fits && i < shape.size(); ++i) fits = i == axis || view.shape[i] == shape[i];
     if (!fits)
-      throw shape_error(in.op + ": " + in.operands[0].first + " must agree in dtype and all axes but " +
-                        std::to_string(axis) + ", but one is " + name_of(view.dtype) + to_string(view.shape) +
-                        " and the first is " + name_of(views[0].dtype) + to_string(views[0].shape));
+      throw shape_error(in.op + ": " + in.operands[0].first + " must agree in all axes but " + std::to_string(axis) +
+                        ", but one is " + to_string(view.shape) + " and the first is " + to_string(views[0].shape));
     shape[axis] += view.shape[axis];
   }
   return shape;
@@ -80,7 +74,7 @@ Shape concat(const RuleInput& in) {
 
 Shape slice(const RuleInput& in) {
   Shape shape = in.operands[0].second[0].shape;
-  const auto axis = static_cast<size_t>(normalize_axis(in.op, in.attributes[0].second->integer, shape.size()));
+  const auto axis = static_cast<size_t>(in.attributes[0].second->integer);
   const int64_t size = shape[axis];
   int64_t start = in.attributes[1].second->integer, end = in.attributes[2].second->integer;
   if (start < 0) start += size;

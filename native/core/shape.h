@@ -15,10 +15,7 @@ struct RuleInput {
   std::vector<std::pair<std::string, const Attribute*>> attributes;
 };
 
-// The shape of the output; throws ERR_SHAPE or ERR_ARGUMENT naming op and operand.
+// The shape of the output, `axis` counted from the front; throws ERR_SHAPE or ERR_ARGUMENT naming op and operand.
 Shape apply_rule(const RuleInput& input);
-
-// An axis given from the end counts back; throws when it lies outside.
-int64_t normalize_axis(const std::string& op, int64_t axis, size_t rank);
 
 }  // namespace lophi

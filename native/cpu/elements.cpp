@@ -1,7 +1,5 @@
 #include "cpu/elements.h"
 
-#include "core/shape.h"
-
 namespace lophi::cpu {
 
 Float16::Float16(float value) {
@@ -49,7 +47,7 @@ std::vector<int64_t> broadcast_strides(std::span<const int64_t> shape, std::span
 }
 
 Axis axis_of(const View& x, int64_t axis) {
-  const auto at = static_cast<size_t>(normalize_axis("cpu", axis, x.shape.size()));
+  const auto at = static_cast<size_t>(axis);
   Axis a;
   for (size_t i = 0; i < at; ++i) a.outer *= x.shape[i];
   a.size = x.shape[at];

@@ -68,9 +68,10 @@ Napi::Value run_op(const Napi::CallbackInfo& info) {
   std::vector<View> out;
   if (info[4].IsArray())
     for (const Argument& given : arguments_of(op, *state, info[4].As<Napi::Array>())) {
-      if (!std::holds_alternative<View>(given))
+      if (std::holds_alternative<std::shared_ptr<const Weight>>(given))
         throw argument_error(std::string(name_of(op)) + ": out must be tensors");
-      out.push_back(std::get<View>(given));
+      const View* view = std::get_if<View>(&given);
+      out.push_back(view ? *view : View{});  // no buffer: the op makes this one
     }
 
   Call call = check(op, arguments, std::move(attributes), out);

@@ -63,7 +63,15 @@ export interface Draw {
   readonly margin: number
 }
 
-/** penalties → temperature → topK → softmax → topP → minP → walk. */
+/**
+ * The order that every backend follows:
+ * 1. penalties on the raw logits, for each distinct id 0 .. V-1 of history: times or by repeatPenalty (0 or 1: off) where
+ *    the logit is not or is above 0, then less count * frequencyPenalty and presencePenalty;
+ * 2. temperature 0: the first of the largest; else divide by it;
+ * 3. topK largest, equal ones by index; 4. softmax over them, likeliest first;
+ * 5. topP: the shortest prefix whose sum reaches it (0 or >= 1: off); 6. minP: those of at least minP times the likeliest;
+ * 7. renormalise, and walk the sums until one exceeds u, the first Philox word times 2^-32.
+ */
 export function draw({ logits, params, seed, position, history }: OperandsOf<'sample'>): Draw {
   const [temperature, topK, topP, minP] = params.data
   const changed = penalised(logits.data, history.data, params.data)

@@ -26,6 +26,18 @@ void forget_nan(std::vector<float>& logits) {
     if (std::isnan(logit)) logit = -std::numeric_limits<float>::infinity();
 }
 
+// Many small terms beside a large sum: float32 would lose them. Eight sums hide the latency of the addition.
+double sum_of(const std::vector<float>& values) {
+  double sums[8] = {};
+  const size_t whole = values.size() / 8 * 8;
+  for (size_t i = 0; i < whole; i += 8)
+    for (size_t k = 0; k < 8; ++k) sums[k] += static_cast<double>(values[i + k]);
+  double sum = 0;
+  for (double part : sums) sum += part;
+  for (size_t i = whole; i < values.size(); ++i) sum += static_cast<double>(values[i]);
+  return sum;
+}
+
 struct Params {
   float temperature, top_k, top_p, min_p, repeat_penalty, frequency_penalty, presence_penalty, unused;
 };
@@ -94,7 +106,8 @@ void sample(Context& cpu, const Call& call) {
 
   std::vector<float> raw = logits;
   const float top = cpu.isa.max(raw.data(), vocabulary);
-  const float log_sum = std::log(cpu.isa.exp_sum(raw.data(), top, vocabulary));
+  cpu.isa.exp_sum(raw.data(), top, vocabulary);
+  const double log_sum = std::log(sum_of(raw));
 
   Params p;
   std::memcpy(&p, data_of(x.params), sizeof p);
@@ -112,7 +125,7 @@ void sample(Context& cpu, const Call& call) {
     id = static_cast<int32_t>(std::max_element(changed.begin(), changed.end()) - changed.begin());
   }
   *data_as<int32_t>(x.id) = id;
-  *data_as<float>(x.logprob) = logits[static_cast<size_t>(id)] - top - log_sum;
+  *data_as<float>(x.logprob) = static_cast<float>(logits[static_cast<size_t>(id)] - top - log_sum);
   history[position % window] = id;
 }
 
