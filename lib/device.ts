@@ -14,7 +14,7 @@ export interface DeviceReference {
 }
 
 export interface OpenDeviceOptions {
-  /** Threads of the CPU backend, the caller's own not counted; default: one per core. */
+  /** Threads of the CPU backend, JavaScript's own not counted; default: one per core. A device that is open already keeps its own. */
   readonly threads?: number
 }
 

@@ -2,8 +2,8 @@ import type { Device } from './device.js'
 import { type TypedArrayOf, typedArray } from './dtype.js'
 import { ArgumentError, DisposedError, LophiError } from './errors.js'
 import { native, type PlanHandle } from './native.js'
-import { keep, scope } from './scope.js'
-import { bytesOf, type Tensor } from './tensor.js'
+import { keep, madeHere, scope } from './scope.js'
+import { bytesOf, Tensor } from './tensor.js'
 
 type TensorMap = Readonly<Record<string, Tensor>>
 type DTypeOf<T> = T extends Tensor<infer D> ? D : never
@@ -23,16 +23,18 @@ export class Plan<I extends TensorMap = TensorMap, O extends TensorMap = TensorM
   readonly #handle: PlanHandle
   readonly #inputs: readonly Tensor[]
   readonly #names: readonly string[]
+  readonly #owned: readonly Tensor[]
   #disposed = false
 
   /** Made by `record`. */
-  constructor(device: Device, handle: PlanHandle, inputs: I, outputs: O) {
+  constructor(device: Device, handle: PlanHandle, inputs: I, outputs: O, owned: readonly Tensor[]) {
     this.device = device
     this.inputs = inputs
     this.outputs = outputs
     this.#handle = handle
     this.#inputs = Object.values(inputs)
     this.#names = Object.keys(outputs)
+    this.#owned = owned
   }
 
   /** The recorded calls in order, after fusion. */
@@ -64,12 +66,12 @@ export class Plan<I extends TensorMap = TensorMap, O extends TensorMap = TensorM
     ) as { [N in K]: TypedArrayOf<DTypeOf<O[N]>> }
   }
 
-  /** Frees the plan's memory and its outputs; its inputs belong to the caller. Idempotent. */
+  /** Frees the plan's memory and the outputs that were made for it; what existed before belongs to the caller. Idempotent. */
   dispose(): void {
     if (this.#disposed) return
     this.#disposed = true
     native.disposePlan(this.#handle)
-    for (const output of Object.values(this.outputs)) output.dispose()
+    for (const output of this.#owned) output.dispose()
   }
 
   [Symbol.dispose](): void {
@@ -119,25 +121,35 @@ export function record<I extends TensorMap, O extends TensorMap>(
   try {
     return scope(() => {
       const outputs = fn(inputs)
-      for (const [name, output] of Object.entries(outputs))
-        if (output.device !== device)
-          throw new ArgumentError(
-            'ERR_ARGUMENT',
-            `record: ${name} must be on ${device.id}, but it is on ${output.device.id}`,
-          )
-      for (const output of Object.values(outputs)) keep(output)
+      checkOutputs(device, outputs)
+      const owned = Object.values(outputs).filter(madeHere)
       const handle = native.endRecording(
         device.native,
         Object.values(inputs).map((tensor) => tensor.native),
         Object.values(outputs).map((tensor) => tensor.native),
       )
-      return new Plan(device, handle, inputs, outputs)
+      for (const output of owned) keep(output)
+      return new Plan(device, handle, inputs, outputs, owned)
     })
   } catch (error) {
     native.cancelRecording(device.native)
     throw error
   } finally {
     recording = undefined
+  }
+}
+
+function checkOutputs(device: Device, outputs: unknown): void {
+  if (typeof outputs !== 'object' || outputs === null || outputs instanceof Promise)
+    throw new ArgumentError('ERR_ARGUMENT', 'record: fn must return tensors by name, at once, but it does not')
+  for (const [name, output] of Object.entries(outputs)) {
+    if (!(output instanceof Tensor))
+      throw new ArgumentError('ERR_ARGUMENT', `record: ${name} must be a tensor, but it is ${String(output)}`)
+    if (output.device !== device)
+      throw new ArgumentError(
+        'ERR_ARGUMENT',
+        `record: ${name} must be on ${device.id}, but it is on ${output.device.id}`,
+      )
   }
 }
 

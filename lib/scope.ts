@@ -15,6 +15,11 @@ export function keep<T extends Tensor>(tensor: T): T {
   return tensor
 }
 
+/** Whether a tensor belongs to the innermost scope. */
+export function madeHere(tensor: Tensor): boolean {
+  return scopes.at(-1)?.has(tensor) ?? false
+}
+
 /** Anything with tensors in it: a tensor, an array or a plain object of such. */
 export type Tensors = Tensor | undefined | null | readonly Tensors[] | { readonly [key: string]: Tensors }
 

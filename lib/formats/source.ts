@@ -115,3 +115,11 @@ export interface WeightSource {
   readonly metadata: ReadonlyMap<string, GgufValue>
   readonly tokenizer: TokenizerSource | null
 }
+
+/** Formats of at most 8 bits a value. */
+const quantized: ReadonlySet<WeightFormat> = new Set<WeightFormat>(['q8_0', 'q4_0'])
+
+/** Whether the blocks' matrices are stored in at most 8 bits. */
+export function isQuantized(source: WeightSource): boolean {
+  return source.weights.layers.some((layer) => quantized.has(layer.qkv.format))
+}

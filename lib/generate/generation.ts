@@ -1,4 +1,4 @@
-import { AbortedError } from '../errors.js'
+import { AbortedError, ArgumentError } from '../errors.js'
 import type { Tokenizer, TokenStream } from '../tokenizer/index.js'
 import { type SamplingOptions, samplingParams, seedWords } from './sampling.js'
 import type { PrefillOptions, Sampled, Sequence } from './sequence.js'
@@ -61,6 +61,7 @@ export class Generation implements AsyncIterable<Token> {
   #started = false
 
   constructor(input: GenerationInput) {
+    checkOptions(input.options)
     this.#input = input
     this.promptTokens = input.ids.length
     this.#params = samplingParams(input.options)
@@ -83,7 +84,8 @@ export class Generation implements AsyncIterable<Token> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Token> {
-    if (this.#started) throw new Error('a generation can be iterated only once')
+    if (this.#started)
+      throw new ArgumentError('ERR_ARGUMENT', 'generate: a generation must be iterated once, but it was before')
     this.#started = true
     try {
       yield* this.#tokens()
@@ -136,6 +138,16 @@ export class Generation implements AsyncIterable<Token> {
   }
 }
 
+function checkOptions({ maxTokens = 0, logprobs = 0, stop = [] }: GenerateOptions): void {
+  const isCount = (value: number) => Number.isInteger(value) && value >= 0
+  const wrong = (name: string, requirement: string, value: unknown) =>
+    new ArgumentError('ERR_ARGUMENT', `generate: ${name} must be ${requirement}, but it is ${String(value)}`)
+  if (!isCount(maxTokens) && maxTokens !== Number.POSITIVE_INFINITY)
+    throw wrong('maxTokens', 'a whole number from 0', maxTokens)
+  if (!isCount(logprobs)) throw wrong('logprobs', 'a whole number from 0', logprobs)
+  for (const text of [stop].flat()) if (typeof text !== 'string') throw wrong('stop', 'a string or several', text)
+}
+
 /** Ids -> text, minus what could still become a stop string. Without a tokenizer there is no text. */
 class TextAssembler {
   readonly #stream: TokenStream | undefined
@@ -176,6 +188,7 @@ function topOf({ logits }: Sampled, n = 0): Pick<Token, 'top'> | undefined {
 /** The n largest logits, largest first; equal ones by id. */
 export function topLogits(logits: Float32Array, n: number): { id: number; logit: number }[] {
   const top: { id: number; logit: number }[] = []
+  if (n <= 0) return top
   logits.forEach((logit, id) => {
     if (top.length === n && logit <= (top[n - 1] as { logit: number }).logit) return
     let at = top.length

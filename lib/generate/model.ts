@@ -1,8 +1,8 @@
 import { Device, type DeviceName, type DeviceReference, openDevice } from '../device.js'
 import { AbortedError, ArgumentError, TokenizerError } from '../errors.js'
 import { openSource } from '../formats/index.js'
-import type { Phi3Config, WeightSource } from '../formats/source.js'
-import { chooseActivations, isQuantized, Phi3 } from '../models/phi3.js'
+import { isQuantized, type Phi3Config, type WeightSource } from '../formats/source.js'
+import { chooseActivations, Phi3 } from '../models/phi3.js'
 import type { KvType } from '../nn/kv-cache.js'
 import type { Activations } from '../nn/linear.js'
 import { keep } from '../scope.js'
@@ -72,7 +72,7 @@ export class Model {
       context: this.context,
       kvType: this.kvType,
       window: this.window,
-      longrope: options.longrope ?? 'switch',
+      longrope: chooseLongRope(options.longrope),
     }
     this.tokenizer = source.tokenizer && createTokenizer(source.tokenizer, { vocabSize: config.vocabSize })
     this.eosIds = [...new Set([...config.eosTokenIds, ...(this.tokenizer?.eosIds ?? [])])]
@@ -93,14 +93,19 @@ export class Model {
     if (ids.length === 0)
       throw new ArgumentError('ERR_ARGUMENT', 'generate: the prompt must have a token, but it is empty')
     const sequence = this.sequence()
-    return new Generation({
-      sequence,
-      ids,
-      tokenizer: this.tokenizer,
-      eosIds: this.eosIds,
-      options,
-      onEnd: () => sequence.dispose(),
-    })
+    try {
+      return new Generation({
+        sequence,
+        ids,
+        tokenizer: this.tokenizer,
+        eosIds: this.eosIds,
+        options,
+        onEnd: () => sequence.dispose(),
+      })
+    } catch (error) {
+      sequence.dispose()
+      throw error
+    }
   }
 
   /** A conversation that keeps its cache over turns. */
@@ -195,6 +200,12 @@ function chooseWindow(config: Phi3Config, wanted: 'model' | number = 'model'): n
   if (wanted === 'model') return config.slidingWindow ?? 0
   if (!Number.isInteger(wanted) || wanted < 0)
     throw new ArgumentError('ERR_ARGUMENT', `loadModel: window must be 'model' or a whole number, but it is ${wanted}`)
+  return wanted
+}
+
+function chooseLongRope(wanted: LoadModelOptions['longrope'] = 'switch'): SequenceOptions['longrope'] {
+  if (wanted !== 'switch' && wanted !== 'planned')
+    throw new ArgumentError('ERR_ARGUMENT', `loadModel: longrope must be switch or planned, but it is ${wanted}`)
   return wanted
 }
 

@@ -100,6 +100,9 @@ export class Sequence {
         'ERR_CONTEXT_OVERFLOW',
         `prefill: the context must hold ${total} tokens, but it is ${this.#options.context}`,
       )
+    const chunk = options.chunk ?? 128
+    if (!Number.isInteger(chunk) || chunk < 1)
+      throw new ArgumentError('ERR_ARGUMENT', `prefill: chunk must be a whole number from 1, but it is ${chunk}`)
     let pending = ids
     let stage: PrefillProgress['stage'] = 'prefill'
     if (this.#needsLong(total) !== this.#long) {
@@ -110,7 +113,6 @@ export class Sequence {
       this.#dropPlan()
     }
     this.#reserve(total)
-    const chunk = options.chunk ?? 128
     for (let done = 0; done < pending.length; ) {
       if (options.signal?.aborted) throw new AbortedError('prefill: aborted', { cause: options.signal.reason })
       const part = pending.slice(done, done + chunk)
@@ -188,7 +190,7 @@ export class Sequence {
   }
 
   dispose(): void {
-    this.#plan?.dispose()
+    this.#dropPlan()
     this.#cache.dispose()
     for (const tensor of [this.#position, this.#params, this.#seed, this.#history]) tensor.dispose()
   }
@@ -254,10 +256,15 @@ export class Sequence {
   #record(): StepPlan {
     const state = this.#state
     const id = this.#device.tensor(new Int32Array(1), [1])
-    return record(this.#device, { inputs: { id, position: this.#position } }, (inputs) => {
-      const logits = this.#phi3.logits(this.#phi3.forward(inputs.id, state))
-      return { ...this.#pick(logits), logits }
-    })
+    try {
+      return record(this.#device, { inputs: { id, position: this.#position } }, (inputs) => {
+        const logits = this.#phi3.logits(this.#phi3.forward(inputs.id, state))
+        return { ...this.#pick(logits), logits }
+      })
+    } catch (error) {
+      id.dispose()
+      throw error
+    }
   }
 
   #dropPlan(): void {

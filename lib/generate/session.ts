@@ -42,8 +42,7 @@ export class Session {
       throw new LophiError('ERR_ARGUMENT', 'session: the answer under way must end before the next message is sent')
     const messages: ChatMessage[] = [...this.#messages, { role: 'user', content: text }]
     const ids = this.#model.encodeMessages(messages, this.#options.literal ?? true)
-    this.#running = true
-    return new Generation({
+    const generation = new Generation({
       sequence: this.#sequence,
       ids,
       tokenizer: this.#model.tokenizer,
@@ -55,6 +54,8 @@ export class Session {
           this.#messages = [...messages, { role: 'assistant', content: generation.text }]
       },
     })
+    this.#running = true
+    return generation
   }
 
   /** Takes back the last `turns` pairs of question and answer. */

@@ -1,5 +1,6 @@
 import type { Device } from '../device.js'
-import type { Phi3Config, WeightDescription, WeightSource } from '../formats/source.js'
+import { ArgumentError } from '../errors.js'
+import { isQuantized, type Phi3Config, type WeightDescription, type WeightSource } from '../formats/source.js'
 import { type AttentionState, attention } from '../nn/attention.js'
 import { type Activations, linear } from '../nn/linear.js'
 import { mlp } from '../nn/mlp.js'
@@ -18,9 +19,6 @@ interface Block {
   readonly gateUp: Weight
   readonly down: Weight
 }
-
-/** Which formats may multiply int8 activations. */
-const quantized: ReadonlySet<string> = new Set(['q8_0', 'q4_0'])
 
 /** The dense Phi-3 family on one device: weights and the forward pass. Immutable; sequences bring their caches. */
 export class Phi3 {
@@ -125,11 +123,8 @@ export class Phi3 {
 
 /** 'auto' rounds activations where every large weight is quantised to 8 bits or fewer: the file already gave up that precision. */
 export function chooseActivations(wanted: 'auto' | Activations, source: WeightSource): Activations {
+  if (wanted !== 'auto' && wanted !== 'f32' && wanted !== 'int8')
+    throw new ArgumentError('ERR_ARGUMENT', `loadModel: activations must be auto, f32 or int8, but it is ${wanted}`)
   if (wanted !== 'auto') return wanted
   return isQuantized(source) ? 'int8' : 'f32'
-}
-
-/** Whether the blocks' matrices are stored in at most 8 bits. */
-export function isQuantized(source: WeightSource): boolean {
-  return source.weights.layers.some((layer) => quantized.has(layer.qkv.format))
 }

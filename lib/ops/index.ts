@@ -159,7 +159,7 @@ function run(entry: Entry, args: Arguments): unknown {
     entry.op,
     handles,
     attributes,
-    given && given.map((tensor) => tensor?.native ?? null),
+    given?.map((tensor) => tensor?.native ?? null) ?? null,
   )
   const results = entry.outputs.map((_, i) => {
     const target = given?.[i]

@@ -52,6 +52,13 @@ void Recorder::end_segment() { segment_ = 0; }
 
 void Recorder::add(Call call) { plan_.calls.push_back({std::move(call), segment_}); }
 
+std::shared_ptr<Buffer> Recorder::planned(size_t bytes) const {
+  auto buffer = std::make_shared<PlannedBuffer>();
+  buffer->bytes = bytes;
+  buffer->recording = recording_;
+  return buffer;
+}
+
 Plan Recorder::finish(Device& device, std::span<View> kept) {
   fuse(plan_, kept);
 

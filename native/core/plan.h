@@ -1,5 +1,6 @@
 // Records a step: checked calls and the memory of what lies between them.
 #pragma once
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -9,7 +10,9 @@
 namespace lophi {
 
 // Memory of an intermediate while it is recorded: it gets an address when the plan is finished.
-struct PlannedBuffer : Buffer {};
+struct PlannedBuffer : Buffer {
+  std::weak_ptr<const void> recording;  // expired: whoever still holds the tensor holds no memory
+};
 
 class Recorder {
  public:
@@ -17,6 +20,7 @@ class Recorder {
   void begin_segment(std::string name);
   void end_segment();
   void add(Call call);
+  std::shared_ptr<Buffer> planned(size_t bytes) const;
   // Fuses neighbours, gives intermediates their places in one arena and `kept` views (those that live on) memory of
   // their own. Rewrites `kept` in place.
   Plan finish(Device& device, std::span<View> kept);
@@ -24,6 +28,7 @@ class Recorder {
  private:
   Plan plan_{{}, {""}};
   int segment_ = 0;
+  std::shared_ptr<const void> recording_ = std::make_shared<char>();
 };
 
 // A placement of `bytes` during calls [first, last]; `offset` is filled in so that no two live ones overlap.

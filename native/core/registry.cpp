@@ -27,9 +27,14 @@ DeviceList list_devices() {
 
 std::shared_ptr<Device> open_device(const std::string& id, const OpenOptions& options) {
   static std::mutex mutex;
-  static std::map<std::string, std::weak_ptr<Device>> open;
+  static std::map<std::string, std::pair<std::weak_ptr<Device>, OpenOptions>> open;
   const std::lock_guard lock(mutex);
-  if (auto device = open[id].lock()) return device;
+  if (const auto& [known, as] = open[id]; auto device = known.lock()) {
+    if (options.threads && options.threads != as.threads)
+      throw argument_error("openDevice: " + id + " must be opened with the threads it was opened with before, " +
+                           std::to_string(as.threads) + " (0 = all cores), but they are " + std::to_string(options.threads));
+    return device;
+  }
   std::string why;
   for (const Backend* backend : backends()) {
     std::string reason;
@@ -37,7 +42,7 @@ std::shared_ptr<Device> open_device(const std::string& id, const OpenOptions& op
     for (size_t i = 0; i < found.size(); ++i) {
       if (found[i].id != id) continue;
       auto device = backend->open(static_cast<int>(i), options);
-      open[id] = device;
+      open[id] = {device, options};
       return device;
     }
     if (id.starts_with(backend->name)) why = reason;

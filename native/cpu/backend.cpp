@@ -12,6 +12,12 @@ namespace lophi {
 namespace cpu {
 namespace {
 
+std::string isa_names() {
+  std::string names;
+  for (const Isa* isa : available_isas()) names += (names.empty() ? "" : " ") + std::string(isa->name);
+  return names;
+}
+
 DeviceInfo describe(const Isa& isa, int threads) {
   const Processor processor = processor_info();
   return {"cpu",
@@ -20,7 +26,7 @@ DeviceInfo describe(const Isa& isa, int threads) {
           processor.vendor,
           processor.memory,
           false,
-          {{"isa", isa.name}, {"threads", std::to_string(threads)}}};
+          {{"isa", isa.name}, {"isas", isa_names()}, {"threads", std::to_string(threads)}}};
 }
 
 int default_threads() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }

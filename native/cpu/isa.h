@@ -25,30 +25,33 @@ struct Isa {
   // ---- conversion; `dtype` is a float type
   void (*to_float)(DType dtype, const void* from, float* to, int64_t n);
   void (*from_float)(DType dtype, const float* from, void* to, int64_t n);  // rounds to nearest even
-  void (*dequantize)(WeightFormat format, const std::byte* from, float* to, int64_t n);  // n values from the start of a block, exact
-  void (*quantize_int8)(const float* x, int64_t k, int8_t* values, float* scales, int32_t* sums);  // one row; k % 32 == 0
+  // n values from the start of a block, exact
+  void (*dequantize)(WeightFormat format, const std::byte* from, float* to, int64_t n);
+  // one row, k % 32 == 0; a group that holds an infinity or NaN gets the scale NaN
+  void (*quantize_int8)(const float* x, int64_t k, int8_t* values, float* scales, int32_t* sums);
 
   // ---- y[i*ldy + j] = sum over k of x[i*ldx + k] * w[j][k], i < m, j < n; w's rows lie `stride` bytes apart
-  void (*matmul)(WeightFormat format, const std::byte* w, size_t stride, const float* x, int64_t ldx, float* y, int64_t ldy,
-                 int64_t m, int64_t n, int64_t k);
+  void (*matmul)(WeightFormat format, const std::byte* w, size_t stride, const float* x, int64_t ldx, float* y,
+                 int64_t ldy, int64_t m, int64_t n, int64_t k);
   // The same on int8 activations, for q8_0 and q4_0.
-  void (*matmul_int8)(WeightFormat format, const std::byte* w, size_t stride, const Int8Rows& x, float* y, int64_t ldy, int64_t m,
-                      int64_t n, int64_t k);
+  void (*matmul_int8)(WeightFormat format, const std::byte* w, size_t stride, const Int8Rows& x, float* y, int64_t ldy,
+                      int64_t m, int64_t n, int64_t k);
   // y[i*ldy + d] += sum over j of p[i*ldp + j] * v[j*d_count + d], i < m, j < l, d < d_count; v is float32 or float16
-  void (*accumulate)(DType dtype, const void* v, const float* p, int64_t ldp, float* y, int64_t ldy, int64_t m, int64_t l,
-                     int64_t d_count);
+  void (*accumulate)(DType dtype, const void* v, const float* p, int64_t ldp, float* y, int64_t ldy, int64_t m,
+                     int64_t l, int64_t d_count);
 
   // ---- rows of float32
   float (*sum_squares)(const float* x, int64_t n);
   void (*scale_mul)(const float* x, float scale, const float* weight, float* y, int64_t n);  // y = x * scale * weight
   void (*add)(const float* a, const float* b, float* y, int64_t n);
   void (*silu_mul)(const float* gate, const float* up, float* y, int64_t n);
-  float (*max)(const float* x, int64_t n);                                   // -inf when n is 0
-  float (*exp_sum)(float* x, float max, int64_t n);                          // x = e^(x - max), returns their sum
+  float (*max)(const float* x, int64_t n);           // -inf when n is 0, NaN when one of them is
+  float (*exp_sum)(float* x, float max, int64_t n);  // x = e^(x - max) where x <= max, returns their sum
   void (*scale)(float* x, float factor, int64_t n);
 };
 
-// The best table that this processor runs, or the one named (LOPHI_CPU_ISA); throws ERR_ARGUMENT when it cannot run here.
+// The best table that this processor runs, or the one named (else LOPHI_CPU_ISA); throws ERR_ARGUMENT when it cannot
+// run here.
 const Isa& select_isa(const std::string& name = "");
 // All tables that this processor runs, slowest first.
 std::span<const Isa* const> available_isas();

@@ -18,7 +18,8 @@ LOPHI_INLINE void outer_products(F (&total)[M][V], const float* x, int64_t ldx, 
 
 // V vectors of columns, the last of them a Tail or all Full; d: the columns of v.
 template <WeightFormat W, int M, int V, class Part>
-void accumulate_tile(const std::byte* v, int64_t d, const float* p, int64_t ldp, float* y, int64_t ldy, int64_t l, Part part) {
+void accumulate_tile(const std::byte* v, int64_t d, const float* p, int64_t ldp, float* y, int64_t ldy, int64_t l,
+                     Part part) {
   F total[M][V];
   for (int i = 0; i < M; ++i) {
     for (int c = 0; c < V; ++c) total[i][c] = load(y + i * ldy + c * kLanes, part);
@@ -45,12 +46,18 @@ void accumulate_rows(const std::byte* v, const float* p, int64_t ldp, float* y, 
 }
 
 template <WeightFormat W>
-void accumulate_format(const std::byte* v, const float* p, int64_t ldp, float* y, int64_t ldy, int64_t m, int64_t l, int64_t d) {
+void accumulate_format(const std::byte* v, const float* p, int64_t ldp, float* y, int64_t ldy, int64_t m, int64_t l,
+                       int64_t d) {
   constexpr int kRows = 4, kVectors = kAccumulators / kRows;
-  int64_t i = 0;
-  for (; i + kRows <= m; i += kRows) accumulate_rows<W, kRows, kVectors>(v, p + i * ldp, ldp, y + i * ldy, ldy, l, d);
-  // a single row takes 8 vectors at a time: as many independent chains of additions as hide their latency
-  for (; i < m; ++i) accumulate_rows<W, 1, 8>(v, p + i * ldp, ldp, y + i * ldy, ldy, l, d);
+  for (int64_t i = 0; i < m; i += kRows) {
+    if (m - i == 1) {  // as many independent chains of additions as hide their latency
+      accumulate_rows<W, 1, 8>(v, p + i * ldp, ldp, y + i * ldy, ldy, l, d);
+    } else {
+      with_count<kRows>(m - i, [&](auto rows) {
+        accumulate_rows<W, rows.value, kVectors>(v, p + i * ldp, ldp, y + i * ldy, ldy, l, d);
+      });
+    }
+  }
 }
 
 void accumulate(DType dtype, const void* v, const float* p, int64_t ldp, float* y, int64_t ldy, int64_t m, int64_t l,

@@ -3,22 +3,19 @@
 
 #if defined(__x86_64__) || defined(_M_X64)
 
+// clang-format off: each builds on those before it
 #include "cpu/isa_vec512.inl"
-
 #include "cpu/isa_rows.inl"
-
 #include "cpu/isa_weights.inl"
-
-#include "cpu/isa_block256.inl"
-
 #include "cpu/isa_accumulate.inl"
-#include "cpu/isa_madd.inl"
 #include "cpu/isa_matmul.inl"
 #include "cpu/isa_panel.inl"
-
+#include "cpu/isa_block256.inl"
+#include "cpu/isa_madd.inl"
 #include "cpu/isa_matmul_int8.inl"
 #include "cpu/isa_panel_int8.inl"
 #include "cpu/isa_table.inl"
+// clang-format on
 
 const lophi::cpu::Isa* lophi::cpu::isa_avx512() {
   static constexpr Isa kTable = table_of("avx512");

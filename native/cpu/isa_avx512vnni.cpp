@@ -5,20 +5,20 @@
 
 #if defined(__x86_64__) || defined(_M_X64)
 
+// clang-format off: each builds on those before it
 #include "cpu/isa_vec512.inl"
-
 #include "cpu/isa_rows.inl"
-
 #include "cpu/isa_weights.inl"
-
-#include "cpu/isa_block256.inl"
-
 #include "cpu/isa_accumulate.inl"
 #include "cpu/isa_matmul.inl"
 #include "cpu/isa_panel.inl"
+#include "cpu/isa_block256.inl"
+// clang-format on
 
 namespace lophi::cpu {
 namespace {
+
+constexpr int64_t kInt8PanelRows = 3;
 
 // A block in 256 bits against few rows of x.
 template <WeightFormat Format, int Offset>
@@ -58,12 +58,7 @@ struct Panel {
 struct Q4Panel : Panel<8> {
   static constexpr WeightFormat kFormat = WeightFormat::kQ4_0;
   static LOPHI_INLINE void pack(const std::byte* const (&rows)[kLanes], int64_t block, I (&out)[kSteps]) {
-    I bytes[4];
-    transpose(rows, block + 2, bytes);
-    for (int g = 0; g < 4; ++g) {
-      out[g] = and_bits(bytes[g], set1_8(15));
-      out[g + 4] = and_bits(shift_right16<4>(bytes[g]), set1_8(15));
-    }
+    pack_nibbles(rows, block + 2, out);
   }
 };
 struct Q8Panel : Panel<128> {
@@ -76,14 +71,15 @@ struct Q8Panel : Panel<128> {
     }
   }
 };
-LOPHI_INLINE void widen_block(const int8_t*, std::byte*) {}
 
 }  // namespace
 }  // namespace lophi::cpu
 
+// clang-format off
 #include "cpu/isa_matmul_int8.inl"
 #include "cpu/isa_panel_int8.inl"
 #include "cpu/isa_table.inl"
+// clang-format on
 
 const lophi::cpu::Isa* lophi::cpu::isa_avx512vnni() {
   static constexpr Isa kTable = table_of("avx512vnni");

@@ -1,6 +1,5 @@
 // A block of 32 int8 weights times 32 int8 activations in 256-bit registers, for few rows of x: as many bytes as memory
 // delivers need no wider ones.
-#include "cpu/isa_x86.inl"
 
 namespace lophi::cpu {
 namespace {
@@ -43,7 +42,8 @@ LOPHI_INLINE int32_t round_int8(const float* x, float factor, int8_t* values) {
   for (int u = 0; u < 4; ++u) whole[u] = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 8 * u), set8(factor)));
   const __m256i total = _mm256_add_epi32(_mm256_add_epi32(whole[0], whole[1]), _mm256_add_epi32(whole[2], whole[3]));
   // packing works within 128-bit halves: the permutation puts groups of four back in order
-  const __m256i packed = _mm256_packs_epi16(_mm256_packs_epi32(whole[0], whole[1]), _mm256_packs_epi32(whole[2], whole[3]));
+  const __m256i packed =
+      _mm256_packs_epi16(_mm256_packs_epi32(whole[0], whole[1]), _mm256_packs_epi32(whole[2], whole[3]));
   const __m256i ordered = _mm256_permutevar8x32_epi32(packed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(values), ordered);
   __m128i four = _mm_add_epi32(_mm256_castsi256_si128(total), _mm256_extracti128_si256(total, 1));

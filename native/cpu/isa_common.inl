@@ -6,7 +6,7 @@
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #define LOPHI_INLINE __forceinline
-#define LOPHI_INLINE_LAMBDA [[msvc::forceinline]]
+#define LOPHI_INLINE_LAMBDA
 #else
 #define LOPHI_INLINE inline __attribute__((always_inline))
 #define LOPHI_INLINE_LAMBDA __attribute__((always_inline))
@@ -14,6 +14,9 @@
 
 namespace lophi::cpu {
 namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
 // Parts of a row: a whole vector, or its first `count` lanes (0 < count < kLanes).
 struct Full {};

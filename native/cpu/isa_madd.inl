@@ -1,10 +1,11 @@
 // Exact int8 dot products out of vpmaddubsw and vpmaddwd, for processors without VNNI.
-// A nibble times an activation is at most 15 * 127, so that 16 such products fit into 16 bits; q8_0's do not (and -128 occurs),
-// so they are multiplied as 16-bit numbers.
-#include "cpu/isa_x86.inl"
+// A nibble times an activation is at most 15 * 127, so that 16 such products fit into 16 bits; q8_0's do not (and -128
+// occurs), so they are multiplied as 16-bit numbers.
 
 namespace lophi::cpu {
 namespace {
+
+constexpr int64_t kInt8PanelRows = 6;
 
 struct Q4Block {
   static constexpr WeightFormat kFormat = WeightFormat::kQ4_0;
@@ -42,19 +43,14 @@ struct Q8Block {
 
 struct Q4Panel {
   static constexpr WeightFormat kFormat = WeightFormat::kQ4_0;
-  static constexpr int kSteps = 8;      // vectors of a block; each lane holds 4 bytes of a row
-  static constexpr int32_t kOffset = 8; // added to the weights
-  static constexpr bool kWide = false;  // activations stay int8
+  static constexpr int kSteps = 8;       // vectors of a block; each lane holds 4 bytes of a row
+  static constexpr int32_t kOffset = 8;  // added to the weights
+  static constexpr bool kWide = false;   // activations stay int8
   static LOPHI_INLINE I start(int32_t) { return set1_32(0); }
   static LOPHI_INLINE I step(I total, I w, I x) { return add16(total, madd_u8_s8(w, x)); }
   static LOPHI_INLINE I finish(I total, int32_t offset) { return add32(madd16(total, set1_16(1)), set1_32(offset)); }
   static LOPHI_INLINE void pack(const std::byte* const (&rows)[kLanes], int64_t block, I (&out)[kSteps]) {
-    I bytes[4];
-    transpose(rows, block + 2, bytes);
-    for (int g = 0; g < 4; ++g) {
-      out[g] = and_bits(bytes[g], set1_8(15));
-      out[g + 4] = and_bits(shift_right16<4>(bytes[g]), set1_8(15));
-    }
+    pack_nibbles(rows, block + 2, out);
   }
 };
 
@@ -62,7 +58,7 @@ struct Q8Panel {
   static constexpr WeightFormat kFormat = WeightFormat::kQ8_0;
   static constexpr int kSteps = 16;  // each lane holds two 16-bit numbers of a row
   static constexpr int32_t kOffset = 0;
-  static constexpr bool kWide = true;  // activations too: see widen_block
+  static constexpr bool kWide = true;  // activations too: see widen
   static LOPHI_INLINE I start(int32_t) { return set1_32(0); }
   static LOPHI_INLINE I step(I total, I w, I x) { return add32(total, madd16(w, x)); }
   static LOPHI_INLINE I finish(I total, int32_t) { return total; }
@@ -77,15 +73,14 @@ struct Q8Panel {
       }
     }
   }
+  // 32 activations in the order of pack.
+  static LOPHI_INLINE void widen(const int8_t* x, std::byte* to) {
+    const __m256i bytes = load256(x);
+    auto* out = reinterpret_cast<__m256i*>(to);
+    _mm256_storeu_si256(out, _mm256_srai_epi16(_mm256_slli_epi16(bytes, 8), 8));
+    _mm256_storeu_si256(out + 1, _mm256_srai_epi16(bytes, 8));
+  }
 };
-
-// 32 activations in the order of Q8Panel::pack.
-LOPHI_INLINE void widen_block(const int8_t* x, std::byte* to) {
-  const __m256i bytes = load256(x);
-  auto* out = reinterpret_cast<__m256i*>(to);
-  _mm256_storeu_si256(out, _mm256_srai_epi16(_mm256_slli_epi16(bytes, 8), 8));
-  _mm256_storeu_si256(out + 1, _mm256_srai_epi16(bytes, 8));
-}
 
 }  // namespace
 }  // namespace lophi::cpu

@@ -1,5 +1,5 @@
-// Products of a few rows of int8 activations with q8_0 and q4_0: integers are summed exactly over each block of 32, then
-// scaled. Rows as in isa_matmul.inl.
+// Products of a few rows of int8 activations with q8_0 and q4_0: integers are summed exactly over each block of 32,
+// then scaled. Rows as in isa_matmul.inl.
 
 namespace lophi::cpu {
 namespace {
@@ -9,15 +9,14 @@ void quantize_int8(const float* x, int64_t k, int8_t* values, float* scales, int
   for (int64_t b = 0; b < k / kUnit; ++b) {
     const int32_t bits = largest_bits(x + b * kUnit);
     const float largest = read<float>(&bits);
-    float scale = largest / 127.0f, factor = 127.0f / largest;
     if (bits >= 0x7f800000 || largest < 0x1p-120f) {
       std::memset(values + b * kUnit, 0, kUnit);
-      write(scales + b, bits >= 0x7f800000 ? std::numeric_limits<float>::quiet_NaN() : 0.0f);
-      write<int32_t>(sums + b, 0);
-      continue;
+      write(scales + b, bits >= 0x7f800000 ? kNan : 0.0f);
+      write(sums + b, int32_t{0});
+    } else {
+      write(sums + b, round_int8(x + b * kUnit, 127.0f / largest, values + b * kUnit));
+      write(scales + b, largest / 127.0f);
     }
-    write(sums + b, round_int8(x + b * kUnit, factor, values + b * kUnit));
-    write(scales + b, scale);
   }
 }
 
@@ -25,6 +24,7 @@ void quantize_int8(const float* x, int64_t k, int8_t* values, float* scales, int
 template <class Q, int M, int N>
 void dot_int8(const std::byte* w, size_t stride, const Int8Rows& x, float* y, int64_t ldy, int64_t k) {
   const int64_t blocks = k / kUnit;
+  const size_t ahead = prefetch_distance(N * stride);
   F8 total[M][N];
   for (int i = 0; i < M; ++i) {
     for (int j = 0; j < N; ++j) total[i][j] = zero8();
@@ -38,6 +38,7 @@ void dot_int8(const std::byte* w, size_t stride, const Int8Rows& x, float* y, in
     }
     for (int j = 0; j < N; ++j) {
       const std::byte* block = w + static_cast<size_t>(j) * stride + b * unit_bytes(Q::kFormat);
+      prefetch(block + ahead);
       const typename Q::W weights = Q::load_w(block);
       const F8 weight_scale = half8(block);
       for (int i = 0; i < M; ++i) total[i][j] = fma8(Q::dot(weights, xs[i]), mul8(weight_scale, scale[i]), total[i][j]);
@@ -65,7 +66,8 @@ void matmul_int8_rows(const std::byte* w, size_t stride, const Int8Rows& x, floa
           dot_int8<Q, rows.value, kColumns>(row, stride, from_row(x, i, k), y + i * ldy + j, ldy, k);
         } else {
           for (int64_t c = 0; c < n - j; ++c) {
-            dot_int8<Q, rows.value, 1>(row + static_cast<size_t>(c) * stride, stride, from_row(x, i, k), y + i * ldy + j + c, ldy, k);
+            dot_int8<Q, rows.value, 1>(row + static_cast<size_t>(c) * stride, stride, from_row(x, i, k),
+                                       y + i * ldy + j + c, ldy, k);
           }
         }
       });

@@ -1,15 +1,10 @@
-// Products of many float32 rows with a matrix: kPanelColumns rows of w are turned into float32 columns, lanes along n, which
-// all rows of x then use. Bound by multiplication.
+// Products of many float32 rows with a matrix: kPanelColumns rows of w are turned into float32 columns, lanes along n,
+// which all rows of x then use. Bound by multiplication.
 // Layout of a panel: strips of kFloatVectors vectors, each [k][kFloatVectors * kLanes].
 
 namespace lophi::cpu {
 namespace {
 
-// From this many rows of x on, turning w into panels pays.
-#ifndef LOPHI_PANEL_ROWS
-#define LOPHI_PANEL_ROWS 8
-#endif
-constexpr int64_t kPanelRows = LOPHI_PANEL_ROWS;
 constexpr int kPanelColumns = 64;
 constexpr int64_t kPanelDepth = 512;  // of k at a time: a panel of 128 KB stays in the second-level cache
 
@@ -32,6 +27,16 @@ LOPHI_INLINE void rows_of(const std::byte* w, size_t stride, int64_t count, cons
   for (int64_t r = 0; r < kLanes; ++r) rows[r] = w + static_cast<size_t>(smaller(r, count - 1)) * stride;
 }
 
+// 16 bytes of nibbles of every row as 8 vectors, each lane four unsigned bytes of its row: low nibbles first.
+LOPHI_INLINE void pack_nibbles(const std::byte* const (&rows)[kLanes], int64_t offset, I (&out)[8]) {
+  I bytes[4];
+  transpose(rows, offset, bytes);
+  for (int g = 0; g < 4; ++g) {
+    out[g] = and_bits(bytes[g], set1_8(15));
+    out[g + 4] = and_bits(shift_right16<4>(bytes[g]), set1_8(15));
+  }
+}
+
 // Values [from, from + depth) of kLanes rows as depth vectors, kFloatVectors vectors apart.
 template <WeightFormat W>
 void pack_floats(const std::byte* const (&rows)[kLanes], int64_t from, int64_t depth, float* to) {
@@ -41,6 +46,8 @@ void pack_floats(const std::byte* const (&rows)[kLanes], int64_t from, int64_t d
   for (int64_t i = 0; i < depth; i += kUnit) {
     const int64_t offset = (from + i) / kUnit * unit_bytes(W), count = smaller<int64_t>(depth - i, kUnit);
     for (int r = 0; r < kLanes; ++r) {
+      // kLanes streams are more than processors follow
+      for (int line = 0; line < unit_bytes(W); line += 64) prefetch(rows[r] + offset + 8 * unit_bytes(W) + line);
       F values[kParts];
       if (count == kUnit) {
         load_unit<W>(rows[r] + offset, values);
@@ -59,19 +66,20 @@ void pack_floats(const std::byte* const (&rows)[kLanes], int64_t from, int64_t d
 
 // One tile of y: M rows, the first `columns` lanes of V vectors.
 template <int M, int V>
-void multiply_floats(const float* panel, const float* x, int64_t ldx, int64_t depth, float* y, int64_t ldy, int64_t columns,
-                     bool add_to) {
+void multiply_floats(const float* panel, const float* x, int64_t ldx, int64_t depth, float* y, int64_t ldy,
+                     int64_t columns, bool add_to) {
   F total[M][V];
   for (int i = 0; i < M; ++i) {
     for (int v = 0; v < V; ++v) total[i][v] = zero();
   }
-  outer_products(total, x, ldx, depth, [&](int64_t j, int v) { return load(panel + (j * kFloatVectors + v) * kLanes); });
+  outer_products(total, x, ldx, depth,
+                 [&](int64_t j, int v) { return load(panel + (j * kFloatVectors + v) * kLanes); });
   for (int i = 0; i < M; ++i) store_tile(total[i], y + i * ldy, columns, add_to);
 }
 
 template <WeightFormat W>
-void matmul_panels(const std::byte* w, size_t stride, const float* x, int64_t ldx, float* y, int64_t ldy, int64_t m, int64_t n,
-                   int64_t k) {
+void matmul_panels(const std::byte* w, size_t stride, const float* x, int64_t ldx, float* y, int64_t ldy, int64_t m,
+                   int64_t n, int64_t k) {
   constexpr int kStrip = kFloatVectors * kLanes;
   auto* panel = reinterpret_cast<float*>(scratch(sizeof(float) * kPanelColumns * kPanelDepth));
   for (int64_t j = 0; j < n; j += kPanelColumns) {
@@ -88,8 +96,8 @@ void matmul_panels(const std::byte* w, size_t stride, const float* x, int64_t ld
           const float* strip = panel + c * kPanelDepth;
           with_count<kFloatRows>(m - i, [&](auto rows) {
             with_count<kFloatVectors>((columns - c + kLanes - 1) / kLanes, [&](auto vectors) {
-              multiply_floats<rows.value, vectors.value>(strip, x + i * ldx + from, ldx, depth, y + i * ldy + j + c, ldy,
-                                                         columns - c, from > 0);
+              multiply_floats<rows.value, vectors.value>(strip, x + i * ldx + from, ldx, depth, y + i * ldy + j + c,
+                                                         ldy, columns - c, from > 0);
             });
           });
         }
@@ -101,7 +109,7 @@ void matmul_panels(const std::byte* w, size_t stride, const float* x, int64_t ld
 void matmul(WeightFormat format, const std::byte* w, size_t stride, const float* x, int64_t ldx, float* y, int64_t ldy,
             int64_t m, int64_t n, int64_t k) {
   with_format(format, [&](auto f) {
-    if (m >= kPanelRows && k > 0) return matmul_panels<f.value>(w, stride, x, ldx, y, ldy, m, n, k);
+    if (m >= kPanelRows && n >= kLanes && k > 0) return matmul_panels<f.value>(w, stride, x, ldx, y, ldy, m, n, k);
     matmul_rows<f.value>(w, stride, x, ldx, y, ldy, m, n, k);
   });
 }

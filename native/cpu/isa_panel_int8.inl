@@ -1,13 +1,10 @@
-// Products of many rows of int8 activations: panels as in isa_panel.inl. A panel holds one record per block and strip of
-// kInt8Vectors vectors: kSteps times these vectors of dwords (each a few values of one row), then their scales as float32.
+// Products of many rows of int8 activations: panels as in isa_panel.inl. A panel holds one record per block and strip
+// of kInt8Vectors vectors: kSteps times these vectors of dwords (each a few values of one row), then their scales as
+// float32.
 
 namespace lophi::cpu {
 namespace {
 
-#ifndef LOPHI_INT8_PANEL_ROWS
-#define LOPHI_INT8_PANEL_ROWS 8
-#endif
-constexpr int64_t kInt8PanelRows = LOPHI_INT8_PANEL_ROWS;
 constexpr int64_t kInt8Blocks = 32;  // blocks of k at a time
 
 template <class Q>
@@ -15,6 +12,7 @@ constexpr int kStepBytes = kInt8Vectors * kLanes * 4;
 template <class Q>
 constexpr int64_t kRecordBytes = (Q::kSteps + 1) * kStepBytes<Q>;
 
+// Blocks [from, from + blocks) of kLanes rows: one vector of every record.
 template <class Q>
 void pack_int8(const std::byte* const (&rows)[kLanes], int64_t from, int64_t blocks, std::byte* to) {
   uint16_t scales[kInt8Blocks][kLanes];
@@ -29,18 +27,19 @@ void pack_int8(const std::byte* const (&rows)[kLanes], int64_t from, int64_t blo
   }
 }
 
-// What a tile reads of its rows of x: dwords for the steps, scales, and what makes up for the
-// offset of the stored weights.
+// What a tile reads of its rows of x.
 struct TileRows {
-  const std::byte* values;
-  int64_t pitch;                         // bytes from row to row
+  const std::byte* values;  // dwords in the order of the steps
+  int64_t pitch;            // bytes from row to row
   const float* scales;
   int64_t scale_pitch;
-  int32_t offsets[kInt8Rows][kInt8Blocks];
+  int32_t offsets[kInt8Rows][kInt8Blocks];  // what takes the offset of the stored weights off again
 };
 
+// One tile of y: M rows, the first `columns` lanes of V vectors.
 template <class Q, int M, int V>
-void multiply_int8(const std::byte* strip, const TileRows& x, int64_t blocks, float* y, int64_t ldy, int64_t columns, bool add_to) {
+void multiply_int8(const std::byte* strip, const TileRows& x, int64_t blocks, float* y, int64_t ldy, int64_t columns,
+                   bool add_to) {
   F total[M][V];
   for (int i = 0; i < M; ++i) {
     for (int v = 0; v < V; ++v) total[i][v] = zero();
@@ -71,8 +70,25 @@ void multiply_int8(const std::byte* strip, const TileRows& x, int64_t blocks, fl
 }
 
 template <class Q>
-void matmul_int8_panels(const std::byte* w, size_t stride, const Int8Rows& x, float* y, int64_t ldy, int64_t m, int64_t n,
-                        int64_t k) {
+LOPHI_INLINE void prepare_rows(const Int8Rows& x, int64_t row, int64_t count, int64_t from, int64_t blocks, int64_t k,
+                               std::byte* wide, TileRows& tile) {
+  const int64_t all = k / kUnit;
+  const int8_t* values = x.values + row * k + from * kUnit;
+  tile.values = Q::kWide ? wide : reinterpret_cast<const std::byte*>(values);
+  tile.pitch = Q::kWide ? kInt8Blocks * kUnit * 2 : k;
+  tile.scales = x.scales + row * all + from;
+  tile.scale_pitch = all;
+  for (int64_t r = 0; r < count; ++r) {
+    for (int64_t b = 0; b < blocks; ++b) {
+      tile.offsets[r][b] = -Q::kOffset * read<int32_t>(x.sums + (row + r) * all + from + b);
+      if constexpr (Q::kWide) Q::widen(values + r * k + b * kUnit, wide + r * tile.pitch + b * kUnit * 2);
+    }
+  }
+}
+
+template <class Q>
+void matmul_int8_panels(const std::byte* w, size_t stride, const Int8Rows& x, float* y, int64_t ldy, int64_t m,
+                        int64_t n, int64_t k) {
   constexpr int kStrip = kInt8Vectors * kLanes;
   constexpr int64_t kStripBytes = kRecordBytes<Q> * kInt8Blocks;
   const int64_t all = k / kUnit;
@@ -88,25 +104,14 @@ void matmul_int8_panels(const std::byte* w, size_t stride, const Int8Rows& x, fl
       }
       for (int64_t i = 0; i < m; i += kInt8Rows) {
         const int64_t count = smaller<int64_t>(m - i, kInt8Rows);
-        alignas(64) std::byte wide[Q::kWide ? kInt8Rows * kInt8Blocks * kUnit * 2 : 1];
-        TileRows tile{reinterpret_cast<const std::byte*>(x.values + i * k + from * kUnit), k, x.scales + i * all + from, all, {}};
-        for (int64_t r = 0; r < count; ++r) {
-          for (int64_t b = 0; b < blocks; ++b) {
-            if constexpr (Q::kOffset != 0) tile.offsets[r][b] = -Q::kOffset * read<int32_t>(x.sums + (i + r) * all + from + b);
-            if constexpr (Q::kWide) {
-              widen_block(x.values + (i + r) * k + (from + b) * kUnit, wide + (r * kInt8Blocks + b) * kUnit * 2);
-            }
-          }
-        }
-        if constexpr (Q::kWide) {
-          tile.values = wide;
-          tile.pitch = kInt8Blocks * kUnit * 2;
-        }
+        alignas(64) std::byte wide[kInt8Rows * kInt8Blocks * kUnit * 2];
+        TileRows tile;
+        prepare_rows<Q>(x, i, count, from, blocks, k, wide, tile);
         for (int64_t c = 0; c < columns; c += kStrip) {
           with_count<kInt8Rows>(count, [&](auto m_count) {
             with_count<kInt8Vectors>((columns - c + kLanes - 1) / kLanes, [&](auto v_count) {
-              multiply_int8<Q, m_count.value, v_count.value>(panel + c / kStrip * kStripBytes, tile, blocks, y + i * ldy + j + c, ldy,
-                                                             columns - c, from > 0);
+              multiply_int8<Q, m_count.value, v_count.value>(panel + c / kStrip * kStripBytes, tile, blocks,
+                                                             y + i * ldy + j + c, ldy, columns - c, from > 0);
             });
           });
         }
@@ -115,9 +120,9 @@ void matmul_int8_panels(const std::byte* w, size_t stride, const Int8Rows& x, fl
   }
 }
 
-void matmul_int8(WeightFormat format, const std::byte* w, size_t stride, const Int8Rows& x, float* y, int64_t ldy, int64_t m,
-                 int64_t n, int64_t k) {
-  const bool panels = m >= kInt8PanelRows && k > 0;
+void matmul_int8(WeightFormat format, const std::byte* w, size_t stride, const Int8Rows& x, float* y, int64_t ldy,
+                 int64_t m, int64_t n, int64_t k) {
+  const bool panels = m >= kInt8PanelRows && n >= kLanes && k > 0;
   if (format == WeightFormat::kQ4_0) {
     (panels ? matmul_int8_panels<Q4Panel> : matmul_int8_rows<Q4Block>)(w, stride, x, y, ldy, m, n, k);
   } else {

@@ -70,19 +70,19 @@ LOPHI_INLINE F exp_negative(F x) {
 }
 
 float exp_sum(float* x, float max, int64_t n) {
+  constexpr int64_t kBlock = 1024;  // a sum of sums: a row may be as long as a vocabulary
   const F top = set1(max);
-  F total = zero(), rest = zero();
-  each_vector(n, [&](int64_t i, auto part) {
-    const F e = exp_negative(sub(load(x + i, part), top));
-    store(x + i, e, part);
-    // lanes beyond a tail hold e^-max: they are read back as zeros
-    if constexpr (sizeof part == sizeof(Tail)) {
-      rest = load(x + i, part);
-    } else {
-      total = add(total, e);
-    }
-  });
-  return sum(add(total, rest));
+  F total = zero();
+  for (int64_t from = 0; from < n; from += kBlock) {
+    float* block = x + from;
+    F partial = zero();
+    each_vector(smaller(n - from, kBlock), [&](int64_t i, auto part) {
+      store(block + i, exp_negative(sub(load(block + i, part), top)), part);
+      partial = add(partial, load(block + i, part));  // zeros beyond a tail
+    });
+    total = add(total, partial);
+  }
+  return sum(total);
 }
 
 // silu(z) = z / (1 + e^-z), written with e^-|z| so that nothing overflows.
@@ -127,15 +127,14 @@ float sum_squares(const float* x, int64_t n) {
 }
 
 float max_row(const float* x, int64_t n) {
-  constexpr float kLowest = -std::numeric_limits<float>::infinity();
   // whole vectors first; the rest is shorter than a vector
   const int64_t whole = n - n % kLanes;
   const F top = reduce_vectors(
-      whole, set1(kLowest), [&](F t, int64_t i, auto part) { return max(t, load(x + i, part)); },
+      whole, set1(-kInfinity), [&](F t, int64_t i, auto part) { return max(t, load(x + i, part)); },
       [](F a, F b) { return max(a, b); });
   float lanes[kLanes];
   store(lanes, top);
-  float result = kLowest;
+  float result = -kInfinity;
   const auto take = [&](float v) {
     if (!(v <= result) && result == result) result = v;  // true for NaN too, which then stays
   };

@@ -1,14 +1,13 @@
 // The instruction set of any processor, and the plain version of every primitive.
 #include "cpu/isa_common.inl"
 
+// clang-format off: each builds on those before it
 #include "cpu/isa_vec128.inl"
-
 #include "cpu/isa_rows.inl"
-
 #include "cpu/isa_weights.inl"
-
 #include "cpu/isa_accumulate.inl"
 #include "cpu/isa_matmul.inl"
+// clang-format on
 
 namespace lophi::cpu {
 namespace {
@@ -84,8 +83,8 @@ void matmul(WeightFormat format, const std::byte* w, size_t stride, const float*
   with_format(format, [&](auto f) { matmul_rows<f.value>(w, stride, x, ldx, y, ldy, m, n, k); });
 }
 
-void matmul_int8(WeightFormat format, const std::byte* w, size_t stride, const Int8Rows& x, float* y, int64_t ldy, int64_t m,
-                 int64_t n, int64_t k) {
+void matmul_int8(WeightFormat format, const std::byte* w, size_t stride, const Int8Rows& x, float* y, int64_t ldy,
+                 int64_t m, int64_t n, int64_t k) {
   if (format == WeightFormat::kQ4_0) return matmul_int8_rows<Block<WeightFormat::kQ4_0>>(w, stride, x, y, ldy, m, n, k);
   matmul_int8_rows<Block<WeightFormat::kQ8_0>>(w, stride, x, y, ldy, m, n, k);
 }

@@ -4,8 +4,8 @@ namespace lophi::cpu {
 namespace {
 
 constexpr Isa table_of(const char* name) {
-  return {name,        to_float, from_float,  dequantize, quantize_int8, matmul,   matmul_int8, accumulate,
-          sum_squares, scale_mul, add_rows,   silu_mul,   max_row,       exp_sum,  scale_row};
+  return {name,        to_float,  from_float, dequantize, quantize_int8, matmul,  matmul_int8, accumulate,
+          sum_squares, scale_mul, add_rows,   silu_mul,   max_row,       exp_sum, scale_row};
 }
 
 }  // namespace

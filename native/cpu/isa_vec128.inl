@@ -22,7 +22,9 @@ LOPHI_INLINE F map(Op op) {
 LOPHI_INLINE int64_t lanes_of(Full) { return kLanes; }
 LOPHI_INLINE int64_t lanes_of(Tail t) { return t.count; }
 
-LOPHI_INLINE F set1(float x) { return map([&](int) { return x; }); }
+LOPHI_INLINE F set1(float x) {
+  return map([&](int) { return x; });
+}
 LOPHI_INLINE F zero() { return set1(0.0f); }
 template <class Part = Full>
 LOPHI_INLINE F load(const void* p, Part part = {}) {
@@ -35,26 +37,44 @@ LOPHI_INLINE void store(void* p, F x, Part part = {}) {
   std::memcpy(p, x.lane, static_cast<size_t>(lanes_of(part)) * sizeof(float));
 }
 
-LOPHI_INLINE F add(F a, F b) { return map([&](int i) { return a.lane[i] + b.lane[i]; }); }
-LOPHI_INLINE F sub(F a, F b) { return map([&](int i) { return a.lane[i] - b.lane[i]; }); }
-LOPHI_INLINE F mul(F a, F b) { return map([&](int i) { return a.lane[i] * b.lane[i]; }); }
-LOPHI_INLINE F div(F a, F b) { return map([&](int i) { return a.lane[i] / b.lane[i]; }); }
-// Rounds twice: not every processor has a fused one.
-LOPHI_INLINE F fma(F a, F b, F c) { return map([&](int i) { return a.lane[i] * b.lane[i] + c.lane[i]; }); }
-LOPHI_INLINE F abs(F a) {
-  return map([&](int i) { return read<float>(&a.lane[i]) < 0 ? -a.lane[i] : a.lane[i]; });
+LOPHI_INLINE F add(F a, F b) {
+  return map([&](int i) { return a.lane[i] + b.lane[i]; });
 }
-// To the nearest even, |a| < 2^22: beyond 1.5 * 2^23 floats have no fraction.
-LOPHI_INLINE float round1(float a) { return (a + 12582912.0f) - 12582912.0f; }
-LOPHI_INLINE F round(F a) { return map([&](int i) { return round1(a.lane[i]); }); }
+LOPHI_INLINE F sub(F a, F b) {
+  return map([&](int i) { return a.lane[i] - b.lane[i]; });
+}
+LOPHI_INLINE F mul(F a, F b) {
+  return map([&](int i) { return a.lane[i] * b.lane[i]; });
+}
+LOPHI_INLINE F div(F a, F b) {
+  return map([&](int i) { return a.lane[i] / b.lane[i]; });
+}
+// Rounds twice: not every processor has a fused one.
+LOPHI_INLINE F fma(F a, F b, F c) {
+  return map([&](int i) { return a.lane[i] * b.lane[i] + c.lane[i]; });
+}
+LOPHI_INLINE F abs(F a) {
+  return map([&](int i) { return a.lane[i] < 0 ? -a.lane[i] : a.lane[i]; });
+}
+// 1.5 * 2^23: floats near it have no fraction, so that adding it rounds to the nearest even; its bits are 0x4b400000.
+constexpr float kRound = 0x1.8p23f;
+LOPHI_INLINE float round1(float a) { return (a + kRound) - kRound; }  // |a| < 2^22
+LOPHI_INLINE F round(F a) {
+  return map([&](int i) { return round1(a.lane[i]); });
+}
 // a < b ? c : d
-LOPHI_INLINE F select_less(F a, F b, F c, F d) { return map([&](int i) { return a.lane[i] < b.lane[i] ? c.lane[i] : d.lane[i]; }); }
+LOPHI_INLINE F select_less(F a, F b, F c, F d) {
+  return map([&](int i) { return a.lane[i] < b.lane[i] ? c.lane[i] : d.lane[i]; });
+}
 // NaN when one of them is.
-LOPHI_INLINE F max(F a, F b) { return map([&](int i) { return b.lane[i] <= a.lane[i] || a.lane[i] != a.lane[i] ? a.lane[i] : b.lane[i]; }); }
+LOPHI_INLINE F max(F a, F b) {
+  return map([&](int i) { return a.lane[i] != a.lane[i] || b.lane[i] <= a.lane[i] ? a.lane[i] : b.lane[i]; });
+}
 // 2^n for whole n in [-126, 127]
 LOPHI_INLINE F exp2_whole(F n) {
   return map([&](int i) {
-    const uint32_t bits = static_cast<uint32_t>(static_cast<int32_t>(n.lane[i]) + 127) << 23;
+    const float shifted = n.lane[i] + kRound;
+    const uint32_t bits = (read<uint32_t>(&shifted) - 0x4b400000 + 127) << 23;
     return read<float>(&bits);
   });
 }
@@ -64,7 +84,8 @@ LOPHI_INLINE void store_sums(float* to, F a, F b, F c, F d) { store(to, F{{sum(a
 // ---- 16-bit floats as integers
 
 LOPHI_INLINE float half_to_float(uint16_t half) {
-  const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16, exponent = (half >> 10) & 31, fraction = half & 0x3ff;
+  const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16, exponent = (half >> 10) & 31,
+                 fraction = half & 0x3ff;
   uint32_t bits;
   if (exponent == 0) {  // zero and subnormals: a multiple of 2^-24
     const float value = static_cast<float>(fraction) * 0x1p-24f;
@@ -85,7 +106,8 @@ LOPHI_INLINE uint16_t float_to_half(float value) {
     half = 0x7e00 | ((bits >> 13) & 0x3ff);
   } else if (bits >= 0x47800000) {  // 2^16 and above
     half = 0x7c00;
-  } else if (bits < 0x38800000) {  // below 2^-14: adding 0.5 rounds to a multiple of 2^-24, which is then in the low bits
+  } else if (bits <
+             0x38800000) {  // below 2^-14: adding 0.5 rounds to a multiple of 2^-24, which is then in the low bits
     const float shifted = read<float>(&bits) + 0.5f;
     half = read<uint32_t>(&shifted) - 0x3f000000;
   } else {  // a carry into the exponent is right, up to infinity
@@ -118,15 +140,25 @@ LOPHI_INLINE void store16(void* p, F x, Part part, Convert convert) {
   std::memcpy(p, lanes, static_cast<size_t>(lanes_of(part)) * 2);
 }
 template <class Part = Full>
-LOPHI_INLINE F load_half(const void* p, Part part = {}) { return load16(p, part, half_to_float); }
+LOPHI_INLINE F load_half(const void* p, Part part = {}) {
+  return load16(p, part, half_to_float);
+}
 template <class Part = Full>
-LOPHI_INLINE void store_half(void* p, F x, Part part = {}) { store16(p, x, part, float_to_half); }
+LOPHI_INLINE void store_half(void* p, F x, Part part = {}) {
+  store16(p, x, part, float_to_half);
+}
 template <class Part = Full>
-LOPHI_INLINE F load_bfloat(const void* p, Part part = {}) { return load16(p, part, bfloat_to_float); }
+LOPHI_INLINE F load_bfloat(const void* p, Part part = {}) {
+  return load16(p, part, bfloat_to_float);
+}
 template <class Part = Full>
-LOPHI_INLINE void store_bfloat(void* p, F x, Part part = {}) { store16(p, x, part, float_to_bfloat); }
+LOPHI_INLINE void store_bfloat(void* p, F x, Part part = {}) {
+  store16(p, x, part, float_to_bfloat);
+}
 
 // ---- weights
+
+LOPHI_INLINE void prefetch(const std::byte*) {}
 
 LOPHI_INLINE F set1_half(const void* p) { return set1(half_to_float(read<uint16_t>(p))); }
 LOPHI_INLINE F load_int8(const void* p) {

@@ -7,11 +7,12 @@ namespace {
 using F = __m256;
 using I = __m256i;
 constexpr int kLanes = 8;
+constexpr int64_t kPanelRows = 12;  // from this many rows of x on, turning w into panels pays
 constexpr int kDotRows = 2;
 constexpr int kFloatRows = 6, kFloatVectors = 2;
 constexpr int kAccumulators = kFloatRows * kFloatVectors;  // 12 of 16 registers
 constexpr int kInt8DotRows = 2;
-constexpr int kInt8Rows = 3, kInt8Vectors = 2;
+constexpr int kInt8Rows = 4, kInt8Vectors = 2;
 
 LOPHI_INLINE I mask_of(Tail t) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(t.count)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
@@ -66,7 +67,9 @@ LOPHI_INLINE void store16(void* p, __m128i x, Tail t) {
 }
 
 template <class Part = Full>
-LOPHI_INLINE F load_half(const void* p, Part part = {}) { return _mm256_cvtph_ps(load16(p, part)); }
+LOPHI_INLINE F load_half(const void* p, Part part = {}) {
+  return _mm256_cvtph_ps(load16(p, part));
+}
 template <class Part = Full>
 LOPHI_INLINE void store_half(void* p, F x, Part part = {}) {
   store16(p, _mm256_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC), part);
@@ -90,13 +93,15 @@ LOPHI_INLINE F set1_half(const void* p) { return _mm256_cvtph_ps(_mm_set1_epi16(
 LOPHI_INLINE F load_int8(const void* p) {
   return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(static_cast<const __m128i*>(p))));
 }
-// 16 bytes of nibbles as 32 numbers (nibble - 8) * scale: low nibbles first.
+// 16 bytes of nibbles as 32 numbers (nibble - 8) * scale, low nibbles first; exact, so that one rounding is none.
 LOPHI_INLINE void load_nibbles(const void* p, F scale, F (&out)[4]) {
-  const __m128i bytes = _mm_loadu_si128(static_cast<const __m128i*>(p)), ones = _mm_set1_epi8(15), eight = _mm_set1_epi8(8);
-  const __m128i low = _mm_sub_epi8(_mm_and_si128(bytes, ones), eight);
-  const __m128i high = _mm_sub_epi8(_mm_and_si128(_mm_srli_epi16(bytes, 4), ones), eight);
-  const __m128i eights[4] = {low, _mm_unpackhi_epi64(low, low), high, _mm_unpackhi_epi64(high, high)};
-  for (int i = 0; i < 4; ++i) out[i] = mul(scale, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(eights[i])));
+  const F minus = mul(scale, set1(-8.0f));
+  for (int half = 0; half < 2; ++half) {
+    const I bytes =
+        _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(static_cast<const char*>(p) + 8 * half)));
+    out[half] = fma(_mm256_cvtepi32_ps(_mm256_and_si256(bytes, _mm256_set1_epi32(15))), scale, minus);
+    out[half + 2] = fma(_mm256_cvtepi32_ps(_mm256_srli_epi32(bytes, 4)), scale, minus);
+  }
 }
 
 LOPHI_INLINE I load_bits(const void* p) { return _mm256_loadu_si256(static_cast<const I*>(p)); }
@@ -105,15 +110,20 @@ LOPHI_INLINE I set1_32(int32_t x) { return _mm256_set1_epi32(x); }
 LOPHI_INLINE I set1_16(int16_t x) { return _mm256_set1_epi16(x); }
 LOPHI_INLINE I set1_8(int8_t x) { return _mm256_set1_epi8(x); }
 LOPHI_INLINE I add32(I a, I b) { return _mm256_add_epi32(a, b); }
-LOPHI_INLINE I sub32(I a, I b) { return _mm256_sub_epi32(a, b); }
 LOPHI_INLINE I add16(I a, I b) { return _mm256_add_epi16(a, b); }
 LOPHI_INLINE I and_bits(I a, I b) { return _mm256_and_si256(a, b); }
 template <int N>
-LOPHI_INLINE I shift_right16(I a) { return _mm256_srli_epi16(a, N); }
+LOPHI_INLINE I shift_right16(I a) {
+  return _mm256_srli_epi16(a, N);
+}
 template <int N>
-LOPHI_INLINE I shift_right_signed16(I a) { return _mm256_srai_epi16(a, N); }
+LOPHI_INLINE I shift_right_signed16(I a) {
+  return _mm256_srai_epi16(a, N);
+}
 template <int N>
-LOPHI_INLINE I shift_left16(I a) { return _mm256_slli_epi16(a, N); }
+LOPHI_INLINE I shift_left16(I a) {
+  return _mm256_slli_epi16(a, N);
+}
 LOPHI_INLINE I madd16(I a, I b) { return _mm256_madd_epi16(a, b); }
 LOPHI_INLINE I madd_u8_s8(I a, I b) { return _mm256_maddubs_epi16(a, b); }
 LOPHI_INLINE F to_floats(I a) { return _mm256_cvtepi32_ps(a); }

@@ -7,6 +7,7 @@ namespace {
 using F = __m512;
 using I = __m512i;
 constexpr int kLanes = 16;
+constexpr int64_t kPanelRows = 16;  // from this many rows of x on, turning w into panels pays
 constexpr int kDotRows = 4;
 constexpr int kFloatRows = 6, kFloatVectors = 4;
 constexpr int kAccumulators = kFloatRows * kFloatVectors;  // 24 of 32 registers
@@ -30,11 +31,11 @@ LOPHI_INLINE F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
 LOPHI_INLINE F abs(F a) { return _mm512_abs_ps(a); }
 LOPHI_INLINE F round(F a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
 // a < b ? c : d
-LOPHI_INLINE F select_less(F a, F b, F c, F d) { return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), d, c); }
-// NaN when one of them is.
-LOPHI_INLINE F max(F a, F b) {
-  return _mm512_mask_max_ps(a, _mm512_cmp_ps_mask(a, a, _CMP_ORD_Q), a, b);
+LOPHI_INLINE F select_less(F a, F b, F c, F d) {
+  return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), d, c);
 }
+// NaN when one of them is.
+LOPHI_INLINE F max(F a, F b) { return _mm512_mask_max_ps(a, _mm512_cmp_ps_mask(a, a, _CMP_ORD_Q), a, b); }
 // 2^n for whole n in [-126, 127]
 LOPHI_INLINE F exp2_whole(F n) {
   const I biased = _mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127));
@@ -92,16 +93,21 @@ LOPHI_INLINE I set1_32(int32_t x) { return _mm512_set1_epi32(x); }
 LOPHI_INLINE I set1_16(int16_t x) { return _mm512_set1_epi16(x); }
 LOPHI_INLINE I set1_8(int8_t x) { return _mm512_set1_epi8(x); }
 LOPHI_INLINE I add32(I a, I b) { return _mm512_add_epi32(a, b); }
-LOPHI_INLINE I sub32(I a, I b) { return _mm512_sub_epi32(a, b); }
 LOPHI_INLINE I add16(I a, I b) { return _mm512_add_epi16(a, b); }
 LOPHI_INLINE I and_bits(I a, I b) { return _mm512_and_si512(a, b); }
 LOPHI_INLINE I xor_bits(I a, I b) { return _mm512_xor_si512(a, b); }
 template <int N>
-LOPHI_INLINE I shift_right16(I a) { return _mm512_srli_epi16(a, N); }
+LOPHI_INLINE I shift_right16(I a) {
+  return _mm512_srli_epi16(a, N);
+}
 template <int N>
-LOPHI_INLINE I shift_right_signed16(I a) { return _mm512_srai_epi16(a, N); }
+LOPHI_INLINE I shift_right_signed16(I a) {
+  return _mm512_srai_epi16(a, N);
+}
 template <int N>
-LOPHI_INLINE I shift_left16(I a) { return _mm512_slli_epi16(a, N); }
+LOPHI_INLINE I shift_left16(I a) {
+  return _mm512_slli_epi16(a, N);
+}
 LOPHI_INLINE I madd16(I a, I b) { return _mm512_madd_epi16(a, b); }
 LOPHI_INLINE I madd_u8_s8(I a, I b) { return _mm512_maddubs_epi16(a, b); }
 LOPHI_INLINE F to_floats(I a) { return _mm512_cvtepi32_ps(a); }

@@ -3,11 +3,14 @@
 namespace lophi::cpu {
 namespace {
 
-constexpr int kUnit = 32;                // values that are read at a time; a block of q8_0 and q4_0
-constexpr int kParts = kUnit / kLanes;   // vectors of a unit
+constexpr int kUnit = 32;               // values that are read at a time; a block of q8_0 and q4_0
+constexpr int kParts = kUnit / kLanes;  // vectors of a unit
 
 constexpr int unit_bytes(WeightFormat format) {
-  return format == WeightFormat::kFloat32 ? 128 : format == WeightFormat::kQ8_0 ? 34 : format == WeightFormat::kQ4_0 ? 18 : 64;
+  return format == WeightFormat::kFloat32 ? 128
+         : format == WeightFormat::kQ8_0  ? 34
+         : format == WeightFormat::kQ4_0  ? 18
+                                          : 64;
 }
 constexpr bool is_float(WeightFormat format) { return format <= WeightFormat::kBfloat16; }
 // Bytes of a float format's value.
@@ -75,11 +78,16 @@ struct Format {
 template <class Body>
 LOPHI_INLINE void with_format(WeightFormat format, Body body) {
   switch (format) {
-    case WeightFormat::kFloat32: return body(Format<WeightFormat::kFloat32>{});
-    case WeightFormat::kFloat16: return body(Format<WeightFormat::kFloat16>{});
-    case WeightFormat::kBfloat16: return body(Format<WeightFormat::kBfloat16>{});
-    case WeightFormat::kQ8_0: return body(Format<WeightFormat::kQ8_0>{});
-    case WeightFormat::kQ4_0: return body(Format<WeightFormat::kQ4_0>{});
+    case WeightFormat::kFloat32:
+      return body(Format<WeightFormat::kFloat32>{});
+    case WeightFormat::kFloat16:
+      return body(Format<WeightFormat::kFloat16>{});
+    case WeightFormat::kBfloat16:
+      return body(Format<WeightFormat::kBfloat16>{});
+    case WeightFormat::kQ8_0:
+      return body(Format<WeightFormat::kQ8_0>{});
+    case WeightFormat::kQ4_0:
+      return body(Format<WeightFormat::kQ4_0>{});
   }
 }
 

@@ -9,3 +9,11 @@
 #else
 #include <immintrin.h>
 #endif
+
+namespace lophi::cpu {
+namespace {
+
+LOPHI_INLINE void prefetch(const std::byte* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
+
+}  // namespace
+}  // namespace lophi::cpu

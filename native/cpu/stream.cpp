@@ -12,7 +12,7 @@ namespace lophi::cpu {
 namespace {
 
 constexpr Ticket kNever = std::numeric_limits<Ticket>::max();
-constexpr size_t kKeptFailures = 8;
+constexpr size_t kKeptFailures = 256;  // a promise that was not settled yet may ask for any of them
 
 // Runs one checked call; errors that only the data can show name the op, the segment and the device.
 void run_call(Context& cpu, const Call& call, const std::string& segment) {
@@ -100,8 +100,9 @@ void CpuStream::enqueue(std::function<void(Context&)> work) {
 }
 
 const CpuStream::Failure* CpuStream::failure_at(Ticket ticket) const {
-  for (const Failure& failure : failures_)
-    if (failure.from <= ticket && ticket <= failure.until) return &failure;
+  // They do not overlap and the latest is the last, so that recent work is answered at once.
+  for (auto failure = failures_.rbegin(); failure != failures_.rend() && ticket <= failure->until; ++failure)
+    if (failure->from <= ticket) return &*failure;
   return nullptr;
 }
 
@@ -122,9 +123,9 @@ void CpuStream::upload(const View& to, std::span<const std::byte> from) {
   });
 }
 
-void CpuStream::download(std::byte* to, const View& from) {
-  enqueue([to, from](Context&) {
-    if (const size_t bytes = from.bytes()) std::memcpy(to, data_of(from), bytes);
+void CpuStream::download(std::shared_ptr<std::byte> to, const View& from) {
+  enqueue([to = std::move(to), from](Context&) {
+    if (const size_t bytes = from.bytes()) std::memcpy(to.get(), data_of(from), bytes);
   });
 }
 
@@ -140,9 +141,17 @@ void CpuStream::wait(Ticket ticket) {
 }
 
 void CpuStream::recover() {
-  const std::lock_guard lock(mutex_);
-  for (Failure& failure : failures_)
-    if (failure.until == kNever) failure.until = enqueued_;
+  bool failed = false;
+  {
+    const std::lock_guard lock(mutex_);
+    for (Failure& failure : failures_)
+      if (failure.until == kNever) {
+        failure.until = enqueued_;
+        failed = true;
+      }
+  }
+  // A ticket beyond the failure: a wait without any new work would meet the error again.
+  if (failed) enqueue([](Context&) {});
 }
 
 }  // namespace lophi::cpu

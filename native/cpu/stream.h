@@ -41,7 +41,7 @@ class CpuStream : public Stream {
   void run(Call call) override;
   void replay(std::shared_ptr<Executable> plan) override;
   void upload(const View& to, std::span<const std::byte> from) override;
-  void download(std::byte* to, const View& from) override;
+  void download(std::shared_ptr<std::byte> to, const View& from) override;
   Ticket submit() override;
   void wait(Ticket ticket) override;
   void recover() override;

@@ -160,9 +160,9 @@ Napi::Value sync_device(const Napi::CallbackInfo& info) {
 // Refuses new calls from this handle at once, and settles when what it had enqueued is done.
 Napi::Value close_device(const Napi::CallbackInfo& info) {
   auto& handle = unwrap<DeviceHandle>(info[0]);
+  if (!handle.state) return info.Env().Undefined();
+  handle.state->must_not_record("dispose");
   const auto state = std::exchange(handle.state, nullptr);
-  if (!state) return info.Env().Undefined();
-  state->must_not_record("dispose");
   return state->settled(info.Env(), [state](Napi::Env env) { return env.Undefined(); });
 }
 

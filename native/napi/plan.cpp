@@ -94,7 +94,7 @@ Napi::Value run_plan(const Napi::CallbackInfo& info) {
       throw range_error("plan: no output " + std::to_string(index));
     const View& view = plan.outputs[static_cast<size_t>(index)];
     landings->emplace_back(view.bytes());
-    state->stream->download(landings->back().data(), view);
+    state->stream->download({landings, landings->back().data()}, view);
     state->counters.bytes_read += static_cast<double>(view.bytes());
   }
   return state->settled(info.Env(), [landings](Napi::Env env) {

@@ -73,14 +73,22 @@ void Waiter::settle(napi_env env, napi_value, void* context, void* data) {
   const Napi::Env js(env);
   const Napi::HandleScope scope(js);
   try {
-    if (!job->error) return job->deferred.Resolve(job->result(js));
-  } catch (const Napi::Error& error) {
-    return job->deferred.Reject(error.Value());
-  } catch (...) {
-    job->error = std::current_exception();
+    deliver(js, *job);
+  } catch (const Napi::Error&) {
+    // A worker that is being terminated takes no more values: nobody is left to tell.
   }
-  if (job->failed) job->failed();
-  job->deferred.Reject(error_value(js, job->error));
+}
+
+void Waiter::deliver(Napi::Env env, Job& job) {
+  try {
+    if (!job.error) return job.deferred.Resolve(job.result(env));
+  } catch (const Napi::Error& error) {
+    return job.deferred.Reject(error.Value());
+  } catch (...) {
+    job.error = std::current_exception();
+  }
+  if (job.failed) job.failed();
+  job.deferred.Reject(error_value(env, job.error));
 }
 
 }  // namespace lophi::js

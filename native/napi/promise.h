@@ -32,6 +32,7 @@ class Waiter {
     std::exception_ptr error;
   };
   void loop();
+  static void deliver(Napi::Env env, Job& job);
   static void settle(napi_env env, napi_value, void* waiter, void* job);
   static void clean_up(void* waiter);
   void close();

@@ -79,8 +79,7 @@ Napi::Value run_op(const Napi::CallbackInfo& info) {
   for (View& view : call.out) {
     if (view.buffer) continue;
     if (state->recorder) {
-      view.buffer = std::make_shared<PlannedBuffer>();
-      view.buffer->bytes = view.bytes();
+      view.buffer = state->recorder->planned(view.bytes());
     } else {
       view.buffer = state->device->alloc(view.bytes());
     }

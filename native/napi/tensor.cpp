@@ -21,6 +21,9 @@ void TensorHandle::drop() {
 TensorHandle& tensor_of(const Napi::Value& value) {
   auto& handle = unwrap<TensorHandle>(value);
   if (!handle.view.buffer) throw Error("ERR_DISPOSED", "tensor: must be live, but it was disposed");
+  if (const auto* planned = dynamic_cast<const PlannedBuffer*>(handle.view.buffer.get());
+      planned && planned->recording.expired())
+    throw Error("ERR_DISPOSED", "tensor: must be live, but it was an intermediate of a recording that has ended");
   return handle;
 }
 
@@ -47,7 +50,7 @@ using Landing = std::shared_ptr<std::vector<std::byte>>;
 
 Landing download(DeviceState& state, const View& view) {
   auto landing = std::make_shared<std::vector<std::byte>>(view.bytes());
-  state.stream->download(landing->data(), view);
+  state.stream->download({landing, landing->data()}, view);
   state.counters.bytes_read += static_cast<double>(view.bytes());
   return landing;
 }

@@ -1,0 +1,29 @@
+import type { Command } from 'commander'
+import { DeviceError } from '../errors.js'
+import { addCommonOptions, type CommonFlags } from './model-options.js'
+import { formatBytes, note, print, printJson } from './output.js'
+
+export function addDevices(program: Command): void {
+  const command = program
+    .command('devices')
+    .description('the devices of this machine, and the backends that have none, each with the reason')
+  addCommonOptions(command, 'list this one only; auto: all').action(devices)
+}
+
+async function devices(flags: CommonFlags): Promise<void> {
+  const { listDevices } = await import('../device.js')
+  const { devices: all, absent } = await listDevices()
+  const found = flags.device === 'auto' ? all : all.filter(({ id }) => id === flags.device)
+  if (flags.device !== 'auto' && found.length === 0)
+    throw new DeviceError(
+      'ERR_DEVICE_ABSENT',
+      `devices: --device must be one of ${all.map(({ id }) => id).join(', ')}, but is ${flags.device}`,
+    )
+  if (flags.json) return printJson({ devices: found, absent })
+  for (const { id, name, vendor, memory, backend: _, software, ...details } of found) {
+    const more = Object.entries(details).map(([key, value]) => `${key} ${value}`)
+    const facts = [vendor, formatBytes(memory), ...(software ? ['software'] : []), ...more]
+    print(`${id.padEnd(8)}${name} (${facts.join(', ')})`)
+  }
+  for (const { backend, reason } of absent) note(`${backend.padEnd(8)}absent: ${reason}`)
+}

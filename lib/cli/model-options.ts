@@ -1,0 +1,90 @@
+/** Options that every command has, and those of the commands that run a model. */
+import { type Command, Option } from 'commander'
+import type { DeviceName } from '../device.js'
+import type { LoadModelOptions, Model } from '../generate/model.js'
+import { count, window } from './arguments.js'
+import { progressBar } from './progress.js'
+
+export interface CommonFlags {
+  readonly json?: true
+  readonly device: string
+}
+
+export interface ModelFlags extends CommonFlags {
+  readonly context?: number
+  readonly kv: keyof typeof kvTypes
+  readonly window: 'model' | number
+  readonly longrope: 'switch' | 'planned'
+  readonly activations: 'auto' | 'f32' | 'int8'
+}
+
+const kvTypes = { auto: 'auto', f16: 'float16', f32: 'float32' } as const
+export const kvChoices = Object.keys(kvTypes)
+
+/** `device`: what --device means for this command. */
+export function addCommonOptions(command: Command, device: string): Command {
+  return command
+    .option('--json', 'print one JSON object (or one per line where output streams), nothing else, on stdout')
+    .option('--device <id>', device, 'auto')
+}
+
+/** For commands that compute nothing: --device may stand there, so that one set of flags serves all commands. */
+export const noDevice = 'accepted like everywhere; this command opens no device'
+
+export function addModelOptions(command: Command): Command {
+  return addCommonOptions(command, 'auto, cpu, cuda:N or dml:N; a name never falls back')
+    .option(
+      '--context <n>',
+      'tokens that prompt and answer may take together (default: what the model was made for)',
+      count(1),
+    )
+    .addOption(
+      new Option('--kv <type>', 'type of the KV cache; auto: f16 for weights of up to 8 bits, else f32')
+        .choices(kvChoices)
+        .default('auto'),
+    )
+    .option(
+      '--window <keys>',
+      "keys that a query sees: 'model' for the model's own rule, or a number; 0 = all",
+      window,
+      'model',
+    )
+    .addOption(
+      new Option(
+        '--longrope <when>',
+        'a LongRoPE model past its original context: recompute the cache, or decide once by --context',
+      )
+        .choices(['switch', 'planned'])
+        .default('switch'),
+    )
+    .addOption(
+      new Option('--activations <type>', 'of matrix products; auto: int8 for 4- and 8-bit weights, else f32')
+        .choices(['auto', 'f32', 'int8'])
+        .default('auto'),
+    )
+}
+
+/** Loads the model that the flags describe, with a progress bar. `device`: an open one instead of the flag's. */
+export async function openModel(
+  path: string,
+  flags: ModelFlags,
+  { signal, device = flags.device as DeviceName }: Pick<LoadModelOptions, 'signal' | 'device'> = {},
+): Promise<Model> {
+  // here and not above: help, versions and files must work where no binary loads
+  const { loadModel } = await import('../generate/model.js')
+  const bar = progressBar('loading')
+  try {
+    return await loadModel(path, {
+      device,
+      kvType: kvTypes[flags.kv],
+      window: flags.window,
+      longrope: flags.longrope,
+      activations: flags.activations,
+      ...(flags.context === undefined ? {} : { context: flags.context }),
+      ...(signal ? { signal } : {}),
+      onProgress: ({ done, total }) => bar.update(done, total),
+    })
+  } finally {
+    bar.stop()
+  }
+}

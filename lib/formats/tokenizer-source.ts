@@ -1,0 +1,85 @@
+import { stat } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { TokenizerError } from '../errors.js'
+import { fileError } from './file.js'
+import { readGguf } from './gguf.js'
+import { readJsonObject, readText } from './json.js'
+import { formatOf, modelAmong, namesIn } from './locate.js'
+import type { GgufValue, TokenizerSource } from './source.js'
+
+export interface OpenedTokenizer {
+  readonly source: TokenizerSource
+  /** What config.json says, where there is one. */
+  readonly vocabSize: number | null
+}
+
+/**
+ * Opens the tokenizer of a model without its weights: of a model file or folder, a GGUF file with a vocabulary alone,
+ * tokenizer.json, or a folder with that.
+ */
+export async function openTokenizer(path: string): Promise<OpenedTokenizer> {
+  const info = await stat(path).catch((error) => {
+    throw fileError(path, error)
+  })
+  if (info.isDirectory()) return openFolder(path)
+  switch (await formatOf(path)) {
+    case 'gguf':
+      return openGguf(path)
+    case 'safetensors':
+      return openHuggingFace(path, dirname(path), 'tokenizer.json')
+    case 'json':
+      return openHuggingFace(path, dirname(path), basename(path))
+  }
+}
+
+/** The tokenizer in a GGUF file's metadata; null where there is none. */
+export function ggufTokenizerSource(metadata: ReadonlyMap<string, GgufValue>): TokenizerSource | null {
+  if (!metadata.has('tokenizer.ggml.tokens')) return null
+  const template = metadata.get('tokenizer.chat_template')
+  return { kind: 'gguf', metadata, chatTemplate: typeof template === 'string' ? template : null }
+}
+
+/** tokenizer.json in `folder` with its companions; null where there is none. `names` are the files in the folder. */
+export async function huggingFaceTokenizerSource(
+  folder: string,
+  names: readonly string[],
+  file = 'tokenizer.json',
+): Promise<TokenizerSource | null> {
+  const optional = (name: string) => (names.includes(name) ? readJsonObject(join(folder, name)) : null)
+  const tokenizer = await optional(file)
+  if (tokenizer === null) return null
+  const config = (await optional('tokenizer_config.json')) ?? {}
+  const template = 'chat_template.jinja'
+  const chatTemplate = names.includes(template)
+    ? new TextDecoder().decode(await readText(join(folder, template)))
+    : namedTemplate(config.chat_template)
+  return { kind: 'huggingface', tokenizer, config, chatTemplate }
+}
+
+/** tokenizer_config.json has one template, or a list of them by name. */
+function namedTemplate(value: unknown): string | null {
+  const chosen = Array.isArray(value) ? value.find((entry) => entry?.name === 'default')?.template : value
+  return typeof chosen === 'string' ? chosen : null
+}
+
+/** As `openSource` chooses the model; tokenizer.json alone will do, too. */
+async function openFolder(folder: string): Promise<OpenedTokenizer> {
+  const names = await namesIn(folder)
+  const model = modelAmong(names, folder) ?? 'tokenizer.json'
+  return model.endsWith('.gguf') ? openGguf(join(folder, model)) : openHuggingFace(folder, folder, 'tokenizer.json')
+}
+
+async function openGguf(path: string): Promise<OpenedTokenizer> {
+  const source = ggufTokenizerSource((await readGguf(path)).metadata)
+  if (!source) throw new TokenizerError(`${path}: must have a tokenizer, but has no tokenizer.ggml.tokens`)
+  return { source, vocabSize: null }
+}
+
+async function openHuggingFace(path: string, folder: string, file: string): Promise<OpenedTokenizer> {
+  const names = await namesIn(folder)
+  const source = await huggingFaceTokenizerSource(folder, names, file)
+  if (!source) throw new TokenizerError(`${path}: must have a tokenizer, but there is no tokenizer.json in ${folder}`)
+  const config = names.includes('config.json') ? await readJsonObject(join(folder, 'config.json')) : {}
+  const size = config.vocab_size
+  return { source, vocabSize: Number.isSafeInteger(size) ? (size as number) : null }
+}

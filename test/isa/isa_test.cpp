@@ -1,0 +1,644 @@
+// Every entry of every table of native/cpu/isa.h that this processor runs, against loops in double precision.
+//   isa_test            checks, prints the instruction sets that ran
+//   isa_test --bench [isa]
+// All buffers end at a page that may not be touched.
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "core/error.h"
+#include "harness.h"
+
+using namespace lophi;
+using namespace lophi::cpu;
+using harness::Guarded;
+using harness::Random;
+
+namespace {
+
+int failures = 0;
+const char* isa_name = "";
+
+#define CHECK(condition, ...)                                             \
+  do {                                                                    \
+    if (!(condition)) {                                                   \
+      if (++failures <= 20) {                                             \
+        std::printf("%s: line %d: %s: ", isa_name, __LINE__, #condition); \
+        std::printf(__VA_ARGS__);                                         \
+        std::printf("\n");                                                \
+      }                                                                   \
+    }                                                                     \
+  } while (false)
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+constexpr WeightFormat kAllFormats[] = {WeightFormat::kFloat32, WeightFormat::kFloat16, WeightFormat::kBfloat16,
+                                        WeightFormat::kQ8_0, WeightFormat::kQ4_0};
+
+// ---- 16-bit floats, from their definition
+
+double half_value(uint16_t h) {
+  const int exponent = (h >> 10) & 31, fraction = h & 0x3ff;
+  const double sign = h & 0x8000 ? -1 : 1;
+  if (exponent == 31)
+    return fraction ? std::numeric_limits<double>::quiet_NaN() : sign * std::numeric_limits<double>::infinity();
+  return sign * (exponent == 0 ? std::ldexp(fraction, -24) : std::ldexp(1024 + fraction, exponent - 25));
+}
+double bfloat_value(uint16_t h) { return std::bit_cast<float>(static_cast<uint32_t>(h) << 16); }
+
+// The nearest of the finite 16-bit floats, which ascend with their bits; ties go to even bits. Infinity follows.
+uint16_t nearest(double x, double (*value)(uint16_t), uint16_t infinity) {
+  const uint16_t sign = std::signbit(x) ? 0x8000 : 0;
+  const double size = std::fabs(x);
+  uint16_t low = 0, high = infinity;
+  while (high - low > 1) {
+    const auto middle = static_cast<uint16_t>((low + high) / 2);
+    (value(middle) <= size ? low : high) = middle;
+  }
+  // the number that the bits of infinity would be
+  const double above = high == infinity
+                           ? 2 * value(static_cast<uint16_t>(infinity - 1)) - value(static_cast<uint16_t>(infinity - 2))
+                           : value(high);
+  const double to_low = size - value(low), to_high = above - size;
+  const bool up = std::isinf(size) || to_high < to_low || (to_high == to_low && (low & 1));
+  return static_cast<uint16_t>(sign | (up ? high : low));
+}
+
+void test_conversions(const Isa& isa) {
+  struct Kind {
+    DType dtype;
+    double (*value)(uint16_t);
+    uint16_t infinity;
+  };
+  for (const Kind& kind : {Kind{DType::kFloat16, half_value, 0x7c00}, Kind{DType::kBfloat16, bfloat_value, 0x7f80}}) {
+    Guarded<uint16_t> halves(65536, 1);
+    Guarded<float> floats(65536, 3);
+    for (int i = 0; i < 65536; ++i) halves.set(i, static_cast<uint16_t>(i));
+    isa.to_float(kind.dtype, halves.bytes(), floats.data(), 65536);
+    for (int i = 0; i < 65536; ++i) {
+      const double expected = kind.value(static_cast<uint16_t>(i));
+      const float y = floats.get(i);
+      CHECK(std::isnan(expected) ? std::isnan(y) : y == expected && std::signbit(y) == std::signbit(expected),
+            "%04x -> %g", i, y);
+    }
+    // exact values, ties and their neighbours, numbers beyond the largest, and any bits
+    std::vector<float> inputs{kInfinity, -kInfinity, 3.4028235e38f, -3.4028235e38f, 65519.996f,
+                              65520.0f,  1e-45f,     -1e-45f,       0.0f,           -0.0f};
+    for (int i = 0; i < kind.infinity; ++i) {
+      const auto here = kind.value(static_cast<uint16_t>(i)), there = kind.value(static_cast<uint16_t>(i + 1));
+      const auto tie = static_cast<float>(std::isinf(there) ? here : (here + there) / 2);
+      for (const float x :
+           {static_cast<float>(here), tie, std::nextafter(tie, kInfinity), std::nextafter(tie, -kInfinity)}) {
+        inputs.push_back(i & 1 ? -x : x);
+      }
+    }
+    Random random(7);
+    for (int i = 0; i < 100000; ++i) {
+      const float x = std::bit_cast<float>(random.bits());
+      if (!std::isnan(x)) inputs.push_back(x);
+    }
+    const auto n = static_cast<int64_t>(inputs.size());
+    Guarded<float> from(n, 2);
+    Guarded<uint16_t> to(n, 1);
+    for (int64_t i = 0; i < n; ++i) from.set(i, inputs[static_cast<size_t>(i)]);
+    isa.from_float(kind.dtype, from.data(), to.bytes(), n);
+    for (int64_t i = 0; i < n; ++i) {
+      const uint16_t expected = nearest(from.get(i), kind.value, kind.infinity);
+      CHECK(to.get(i) == expected, "%a -> %04x, expected %04x", from.get(i), to.get(i), expected);
+    }
+    // NaN stays NaN even when all its bits lie below the cut
+    for (const uint32_t bits : {0x7f800001u, 0x7fc00000u, 0xff800001u, 0xffffffffu, 0x7f801fffu, 0x7fffffffu}) {
+      const float x = std::bit_cast<float>(bits);
+      uint16_t y = 0;
+      isa.from_float(kind.dtype, &x, &y, 1);
+      CHECK(std::isnan(kind.value(y)) && (y >> 15) == (bits >> 31), "%08x -> %04x", bits, y);
+    }
+    // tails
+    for (int64_t count = 0; count < 40; ++count) {
+      Guarded<uint16_t> short_halves(count, count % 2);
+      Guarded<float> short_floats(count, count % 3);
+      for (int64_t i = 0; i < count; ++i) short_halves.set(i, static_cast<uint16_t>(0x3c00 + 17 * i));
+      isa.to_float(kind.dtype, short_halves.bytes(), short_floats.data(), count);
+      for (int64_t i = 0; i < count; ++i) {
+        CHECK(short_floats.get(i) == kind.value(short_halves.get(i)), "tail %lld", static_cast<long long>(count));
+      }
+      Guarded<uint16_t> back(count, 1);
+      isa.from_float(kind.dtype, short_floats.data(), back.bytes(), count);
+      for (int64_t i = 0; i < count; ++i)
+        CHECK(back.get(i) == short_halves.get(i), "tail %lld", static_cast<long long>(count));
+    }
+  }
+  Guarded<float> from(5, 1), to(5, 2), back(5, 3);
+  for (int i = 0; i < 5; ++i) from.set(i, 1.5f * static_cast<float>(i));
+  isa.to_float(DType::kFloat32, from.bytes(), to.data(), 5);
+  isa.from_float(DType::kFloat32, to.data(), back.bytes(), 5);
+  CHECK(std::memcmp(from.bytes(), back.bytes(), 20) == 0, "float32 is copied");
+}
+
+// ---- weights
+
+// What formats.md 4.4 says of one value.
+double weight_value(WeightFormat format, const std::byte* row, int64_t k) {
+  const auto u16 = [&](int64_t at) {
+    uint16_t v;
+    std::memcpy(&v, row + at, 2);
+    return v;
+  };
+  const std::byte* block = row + k / 32 * info_of(format).bytes;
+  const int64_t j = k % 32;
+  switch (format) {
+    case WeightFormat::kFloat32: {
+      float v;
+      std::memcpy(&v, row + 4 * k, 4);
+      return v;
+    }
+    case WeightFormat::kFloat16:
+      return half_value(u16(2 * k));
+    case WeightFormat::kBfloat16:
+      return bfloat_value(u16(2 * k));
+    case WeightFormat::kQ8_0:
+      return half_value(u16(block - row)) * static_cast<int8_t>(block[2 + j]);
+    case WeightFormat::kQ4_0: {
+      const int byte = static_cast<int>(block[2 + j % 16]);
+      return half_value(u16(block - row)) * ((j < 16 ? byte & 15 : byte >> 4) - 8);
+    }
+  }
+  return 0;
+}
+
+uint16_t random_half(Random& random) { return nearest(random.uniform(-2, 2), half_value, 0x7c00); }
+
+// Rows of random weights; `whole` takes small integers and scales of one, so that sums are exact in float32.
+void fill_weights(WeightFormat format, std::byte* row, int64_t k, Random& random, bool whole) {
+  if (info_of(format).block == 1) {
+    for (int64_t i = 0; i < k; ++i) {
+      const float v = whole ? static_cast<float>(random.integer(-8, 8)) : random.uniform(-1, 1);
+      if (format == WeightFormat::kFloat32) {
+        std::memcpy(row + 4 * i, &v, 4);
+      } else {
+        const uint16_t h =
+            format == WeightFormat::kFloat16 ? nearest(v, half_value, 0x7c00) : nearest(v, bfloat_value, 0x7f80);
+        std::memcpy(row + 2 * i, &h, 2);
+      }
+    }
+    return;
+  }
+  const int64_t size = info_of(format).bytes;
+  for (int64_t b = 0; b < k / 32; ++b) {
+    const uint16_t scale = whole ? 0x3c00 : random_half(random);
+    std::memcpy(row + b * size, &scale, 2);
+    // -128, which our own writer never makes, comes from foreign files
+    for (int64_t i = 2; i < size; ++i)
+      row[b * size + i] = random.bits() % 8 ? static_cast<std::byte>(random.bits()) : std::byte{0x80};
+  }
+}
+
+uint64_t fnv1a(const void* data, size_t size) {
+  uint64_t hash = 1469598103934665603u;
+  for (size_t i = 0; i < size; ++i) hash = (hash ^ static_cast<const uint8_t*>(data)[i]) * 1099511628211u;
+  return hash;
+}
+
+void test_dequantize(const Isa& isa) {
+  // Four blocks of generated bytes and the hash of their values, as ggml gives them.
+  struct Golden {
+    WeightFormat format;
+    uint64_t hash;
+  };
+  for (const auto& [format, hash] :
+       {Golden{WeightFormat::kQ4_0, 0xc006c8101d2e3140u}, Golden{WeightFormat::kQ8_0, 0x23cc8f8bfb9f9a88u}}) {
+    const int64_t size = info_of(format).bytes;
+    Guarded<std::byte> blocks(4 * size, 1);
+    uint32_t s = 1;
+    for (int64_t i = 0; i < 4 * size; ++i) {
+      s = s * 1664525u + 1013904223u;
+      blocks.set(i, static_cast<std::byte>(s >> 24));
+    }
+    for (int b = 0; b < 4; ++b) {
+      const auto scale = static_cast<uint16_t>(0x2400 + 0x111 * b);
+      std::memcpy(blocks.bytes() + b * size, &scale, 2);
+    }
+    Guarded<float> values(128, 0);
+    isa.dequantize(format, blocks.bytes(), values.data(), 128);
+    CHECK(fnv1a(values.bytes(), 512) == hash, "%s: hash %016llx", info_of(format).name,
+          static_cast<unsigned long long>(fnv1a(values.bytes(), 512)));
+  }
+  Random random(11);
+  for (const WeightFormat format : kAllFormats) {
+    for (const int64_t n : {1, 2, 7, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 96, 100, 257}) {
+      const int64_t whole = (n + info_of(format).block - 1) / info_of(format).block * info_of(format).block;
+      Guarded<std::byte> from(static_cast<int64_t>(row_bytes(format, whole)), static_cast<size_t>(n % 3));
+      Guarded<float> to(n, static_cast<size_t>(n % 4));
+      fill_weights(format, from.bytes(), whole, random, false);
+      isa.dequantize(format, from.bytes(), to.data(), n);
+      for (int64_t i = 0; i < n; ++i) {
+        const double expected = weight_value(format, from.bytes(), i);
+        CHECK(to.get(i) == static_cast<float>(expected), "%s[%lld] of %lld", info_of(format).name,
+              static_cast<long long>(i), static_cast<long long>(n));
+      }
+    }
+  }
+}
+
+struct Quantized {
+  Guarded<int8_t> values;
+  Guarded<float> scales;
+  Guarded<int32_t> sums;
+  Quantized(int64_t rows, int64_t k) : values(rows * k, 1), scales(rows * k / 32, 3), sums(rows * k / 32, 2) {}
+  Int8Rows rows() { return {values.data(), scales.data(), sums.data()}; }
+};
+
+void test_quantize_int8(const Isa& isa) {
+  Random random(13);
+  const int64_t k = 32 * 40;
+  Guarded<float> x(k, 1);
+  Quantized y(1, k);
+  for (int64_t i = 0; i < k; ++i) x.set(i, random.uniform(-1, 1) * std::exp2(static_cast<float>(i / 32 - 20)));
+  // halves between two integers go to the even one
+  for (int i = 0; i < 32; ++i) x.set(64 + i, i == 0 ? 127.0f : static_cast<float>(i) + 0.5f - 16.0f);
+  for (int i = 0; i < 32; ++i) x.set(96 + i, i % 2 ? -0.0f : 0.0f);
+  for (int i = 0; i < 32; ++i) x.set(128 + i, 1e-40f);
+  x.set(160 + 5, kNan);
+  x.set(192 + 6, -kInfinity);
+  isa.quantize_int8(x.data(), k, y.values.data(), y.scales.data(), y.sums.data());
+  for (int64_t b = 0; b < k / 32; ++b) {
+    float largest = 0;
+    bool finite = true;
+    for (int64_t i = 32 * b; i < 32 * b + 32; ++i) {
+      largest = std::fmax(largest, std::fabs(x.get(i)));
+      finite = finite && std::isfinite(x.get(i));
+    }
+    const bool tiny = largest < 0x1p-120f;
+    const float factor = finite && !tiny ? 127.0f / largest : 0.0f;
+    CHECK(!finite ? std::isnan(y.scales.get(b)) : y.scales.get(b) == (tiny ? 0.0f : largest / 127.0f),
+          "scale of group %lld", static_cast<long long>(b));
+    int32_t sum = 0;
+    for (int64_t i = 32 * b; i < 32 * b + 32; ++i) {
+      const float product = x.get(i) * factor;
+      const int expected = finite ? static_cast<int>(std::nearbyint(product)) : 0;
+      CHECK(y.values.get(i) == expected && expected >= -127 && expected <= 127, "value %lld is %d, expected %d",
+            static_cast<long long>(i), y.values.get(i), expected);
+      sum += expected;
+    }
+    CHECK(y.sums.get(b) == sum, "sum of group %lld", static_cast<long long>(b));
+  }
+}
+
+// ---- products
+
+// Few rows and many, so that tiles of every height end up in panels too.
+constexpr int64_t kRowCounts[] = {1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 16, 17, 18, 19, 20, 21, 24};
+
+struct Sizes {
+  int64_t m, n, k;
+};
+
+// |y - exact| <= kBound * sum of |x w|: float32 sums of up to 2500 terms in several chains.
+constexpr double kBound = 1e-6;
+
+void test_matmul_case(const Isa& isa, WeightFormat format, Sizes s, size_t slack, bool whole) {
+  Random random(static_cast<uint32_t>(s.m * 1000003 + s.n * 1009 + s.k + slack));
+  const auto [m, n, k] = s;
+  const int64_t ldx = k + static_cast<int64_t>(slack), ldy = n + 2 * static_cast<int64_t>(slack);
+  const auto stride = static_cast<int64_t>(row_bytes(format, k) + slack);
+  Guarded<std::byte> w((n - 1) * stride + static_cast<int64_t>(row_bytes(format, k)), slack);
+  Guarded<float> x((m - 1) * ldx + k, slack), y((m - 1) * ldy + n, slack);
+  for (int64_t j = 0; j < n; ++j) fill_weights(format, w.bytes() + j * stride, k, random, whole);
+  for (int64_t i = 0; i < x.count(); ++i)
+    x.set(i, whole ? static_cast<float>(random.integer(-8, 8)) : random.uniform(-1, 1));
+  y.fill(kNan);
+  isa.matmul(format, w.bytes(), static_cast<size_t>(stride), x.data(), ldx, y.data(), ldy, m, n, k);
+  std::vector<double> row(static_cast<size_t>(k));
+  for (int64_t j = 0; j < n; ++j) {
+    for (int64_t c = 0; c < k; ++c) row[static_cast<size_t>(c)] = weight_value(format, w.bytes() + j * stride, c);
+    for (int64_t i = 0; i < m; ++i) {
+      double exact = 0, size = 0;
+      for (int64_t c = 0; c < k; ++c) {
+        const double product = row[static_cast<size_t>(c)] * x.get(i * ldx + c);
+        exact += product;
+        size += std::fabs(product);
+      }
+      const double error = std::fabs(y.get(i * ldy + j) - exact);
+      CHECK(error <= (whole ? 0 : kBound * size), "%s m %lld n %lld k %lld slack %zu: y[%lld, %lld] is %g, expected %g",
+            info_of(format).name, static_cast<long long>(m), static_cast<long long>(n), static_cast<long long>(k),
+            slack, static_cast<long long>(i), static_cast<long long>(j), y.get(i * ldy + j), exact);
+    }
+  }
+  for (int64_t i = 0; i + 1 < m; ++i) {
+    for (int64_t j = n; j < ldy; ++j)
+      CHECK(std::isnan(y.get(i * ldy + j)), "written beyond row %lld", static_cast<long long>(i));
+  }
+}
+
+void test_matmul(const Isa& isa) {
+  for (const WeightFormat format : kAllFormats) {
+    const bool blocks = info_of(format).block == 32;
+    for (const int64_t m : kRowCounts) {
+      for (const int64_t n : {1, 3, 4, 5, 8, 15, 17, 33, 63, 65, 81}) {
+        const int64_t k = blocks ? 32 * (1 + (m + n) % 5) : 1 + (m * 37 + n * 11) % 133;
+        test_matmul_case(isa, format, {m, n, k}, 0, true);
+        test_matmul_case(isa, format, {m, n, k}, 1 + static_cast<size_t>(n % 3), false);
+      }
+    }
+    // several passes over k, of odd length where the format allows it
+    for (const int64_t m : {1, 4, 14, 20}) test_matmul_case(isa, format, {m, 70, blocks ? 2080 : 2051}, 1, false);
+    for (const int64_t m : {1, 20}) test_matmul_case(isa, format, {m, 21, blocks ? 1056 : 1029}, 0, true);
+    if (!blocks) {
+      for (int64_t k = 1; k < 70; ++k) test_matmul_case(isa, format, {1 + k % 9, 6, k}, 2, true);
+    }
+    // nothing to sum
+    float y[40];
+    for (const int64_t m : {1, 20}) {
+      for (float& v : y) v = kNan;
+      isa.matmul(format, nullptr, 0, y, 0, y, 2, m, 2, 0);
+      for (int64_t i = 0; i < 2 * m; ++i) CHECK(y[i] == 0.0f, "k 0 gives zeros");
+    }
+  }
+}
+
+enum class Numbers { kAny, kWhole, kLowest, kHighest };
+
+void test_int8_case(const Isa& isa, WeightFormat format, Sizes s, size_t slack, Numbers numbers) {
+  Random random(static_cast<uint32_t>(s.m * 1000003 + s.n * 1009 + s.k));
+  const auto [m, n, k] = s;
+  const int64_t ldy = n + static_cast<int64_t>(slack);
+  const auto stride = static_cast<int64_t>(row_bytes(format, k) + slack),
+             size = static_cast<int64_t>(info_of(format).bytes);
+  Guarded<std::byte> w((n - 1) * stride + static_cast<int64_t>(row_bytes(format, k)), slack);
+  Quantized x(m, k);
+  Guarded<float> y((m - 1) * ldy + n, slack);
+  const bool exactly = numbers != Numbers::kAny;
+  for (int64_t j = 0; j < n; ++j) {
+    fill_weights(format, w.bytes() + j * stride, k, random, exactly);
+    if (numbers != Numbers::kLowest && numbers != Numbers::kHighest) continue;
+    // the extremes of the format, against activations of +-127
+    const auto extreme = format == WeightFormat::kQ4_0
+                             ? (numbers == Numbers::kLowest ? std::byte{0} : std::byte{0xff})
+                             : (numbers == Numbers::kLowest ? std::byte{0x80} : std::byte{0x7f});
+    for (int64_t i = 0; i < k / 32 * size; ++i) {
+      if (i % size >= 2) w.set(j * stride + i, extreme);
+    }
+  }
+  for (int64_t i = 0; i < m; ++i) {
+    for (int64_t b = 0; b < k / 32; ++b) {
+      int32_t sum = 0;
+      for (int64_t c = 0; c < 32; ++c) {
+        int64_t v = random.integer(-127, 127);
+        if (numbers == Numbers::kLowest || numbers == Numbers::kHighest) v = (i + b) % 2 ? -127 : 127;
+        x.values.set(i * k + 32 * b + c, static_cast<int8_t>(v));
+        sum += static_cast<int32_t>(v);
+      }
+      x.sums.set(i * (k / 32) + b, sum);
+      x.scales.set(i * (k / 32) + b, exactly ? 1.0f : random.uniform(0, 0.1f));
+    }
+  }
+  y.fill(kNan);
+  isa.matmul_int8(format, w.bytes(), static_cast<size_t>(stride), x.rows(), y.data(), ldy, m, n, k);
+  for (int64_t j = 0; j < n; ++j) {
+    for (int64_t i = 0; i < m; ++i) {
+      double exact = 0, total = 0;
+      for (int64_t c = 0; c < k; ++c) {
+        const double product = weight_value(format, w.bytes() + j * stride, c) * x.values.get(i * k + c) *
+                               x.scales.get(i * (k / 32) + c / 32);
+        exact += product;
+        total += std::fabs(product);
+      }
+      const double error = std::fabs(y.get(i * ldy + j) - exact);
+      CHECK(error <= (exactly ? 0 : kBound * total),
+            "%s m %lld n %lld k %lld numbers %d: y[%lld, %lld] is %g, expected %g", info_of(format).name,
+            static_cast<long long>(m), static_cast<long long>(n), static_cast<long long>(k), static_cast<int>(numbers),
+            static_cast<long long>(i), static_cast<long long>(j), y.get(i * ldy + j), exact);
+    }
+  }
+  for (int64_t i = 0; i + 1 < m; ++i) {
+    for (int64_t j = n; j < ldy; ++j)
+      CHECK(std::isnan(y.get(i * ldy + j)), "written beyond row %lld", static_cast<long long>(i));
+  }
+}
+
+void test_matmul_int8(const Isa& isa) {
+  for (const WeightFormat format : {WeightFormat::kQ8_0, WeightFormat::kQ4_0}) {
+    for (const int64_t m : kRowCounts) {
+      for (const int64_t n : {1, 3, 4, 5, 8, 15, 17, 33, 63, 65, 81}) {
+        const int64_t k = 32 * (1 + (m + n) % 6);
+        test_int8_case(isa, format, {m, n, k}, 1, Numbers::kWhole);
+        test_int8_case(isa, format, {m, n, k}, 0, Numbers::kAny);
+      }
+    }
+    for (const int64_t m : {1, 4, 14, 20}) test_int8_case(isa, format, {m, 70, 2080}, 2, Numbers::kAny);
+    for (const int64_t m : {1, 2, 20}) {
+      for (const Numbers numbers : {Numbers::kLowest, Numbers::kHighest})
+        test_int8_case(isa, format, {m, 19, 192}, 0, numbers);
+    }
+  }
+}
+
+void test_accumulate(const Isa& isa) {
+  Random random(17);
+  for (const DType dtype : {DType::kFloat32, DType::kFloat16}) {
+    for (const int64_t d : {1, 3, 8, 15, 16, 31, 33, 64, 96, 100, 128, 200}) {
+      for (const int64_t m : {1, 2, 4, 5, 9}) {
+        for (const int64_t l : {0, 1, 2, 37}) {
+          const bool whole = (d + m + l) % 2 == 0;
+          const size_t slack = static_cast<size_t>(d % 3);
+          const int64_t ldp = l + 3, ldy = d + static_cast<int64_t>(slack), size = bits_of(dtype) / 8;
+          Guarded<std::byte> v(l * d * size, slack);
+          Guarded<float> p((m - 1) * ldp + l, slack), y((m - 1) * ldy + d, slack), before((m - 1) * ldy + d, 0);
+          const WeightFormat format = dtype == DType::kFloat32 ? WeightFormat::kFloat32 : WeightFormat::kFloat16;
+          fill_weights(format, v.bytes(), l * d, random, whole);
+          for (int64_t i = 0; i < p.count(); ++i)
+            p.set(i, whole ? static_cast<float>(random.integer(-8, 8)) : random.uniform(0, 1));
+          for (int64_t i = 0; i < y.count(); ++i) {
+            before.set(i, whole ? static_cast<float>(random.integer(-8, 8)) : random.uniform(-1, 1));
+            y.set(i, before.get(i));
+          }
+          isa.accumulate(dtype, v.bytes(), p.data(), ldp, y.data(), ldy, m, l, d);
+          for (int64_t i = 0; i < m; ++i) {
+            for (int64_t c = 0; c < ldy && i * ldy + c < y.count(); ++c) {
+              double exact = before.get(i * ldy + c), total = std::fabs(exact);
+              for (int64_t j = 0; c < d && j < l; ++j) {
+                const double product = p.get(i * ldp + j) * weight_value(format, v.bytes(), j * d + c);
+                exact += product;
+                total += std::fabs(product);
+              }
+              CHECK(std::fabs(y.get(i * ldy + c) - exact) <= (whole || c >= d ? 0 : kBound * total),
+                    "%s m %lld l %lld d %lld [%lld, %lld]", name_of(dtype), static_cast<long long>(m),
+                    static_cast<long long>(l), static_cast<long long>(d), static_cast<long long>(i),
+                    static_cast<long long>(c));
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+// ---- rows
+
+void test_rows(const Isa& isa) {
+  Random random(19);
+  for (int64_t n = 0; n < 300; n += n < 140 ? 1 : 53) {
+    const size_t slack = static_cast<size_t>(n % 4);
+    Guarded<float> a(n, slack), b(n, slack), y(n, slack);
+    double squares = 0;
+    float top = -kInfinity;
+    for (int64_t i = 0; i < n; ++i) {
+      a.set(i, random.uniform(-3, 3));
+      b.set(i, random.uniform(-3, 3));
+      squares += static_cast<double>(a.get(i)) * a.get(i);
+      top = std::fmax(top, a.get(i));
+    }
+    CHECK(std::fabs(isa.sum_squares(a.data(), n) - squares) <= kBound * squares, "n %lld", static_cast<long long>(n));
+    CHECK(isa.max(a.data(), n) == top, "n %lld", static_cast<long long>(n));
+    isa.scale_mul(a.data(), 0.37f, b.data(), y.data(), n);
+    for (int64_t i = 0; i < n; ++i) {
+      const float scaled = a.get(i) * 0.37f;
+      CHECK(y.get(i) == scaled * b.get(i), "scale_mul %lld of %lld", static_cast<long long>(i),
+            static_cast<long long>(n));
+    }
+    isa.add(a.data(), b.data(), y.data(), n);
+    for (int64_t i = 0; i < n; ++i)
+      CHECK(y.get(i) == a.get(i) + b.get(i), "add %lld of %lld", static_cast<long long>(i), static_cast<long long>(n));
+    isa.scale(y.data(), -1.7f, n);
+    for (int64_t i = 0; i < n; ++i)
+      CHECK(y.get(i) == (a.get(i) + b.get(i)) * -1.7f, "scale %lld of %lld", static_cast<long long>(i),
+            static_cast<long long>(n));
+    // in place
+    isa.add(y.data(), a.data(), y.data(), n);
+    for (int64_t i = 0; i < n; ++i) {
+      const float scaled = (a.get(i) + b.get(i)) * -1.7f;
+      CHECK(y.get(i) == scaled + a.get(i), "add in place %lld", static_cast<long long>(i));
+    }
+    // one NaN anywhere makes the largest NaN; -inf alone is the largest
+    if (n > 0) {
+      a.set(n * 7 / 11, kNan);
+      CHECK(std::isnan(isa.max(a.data(), n)), "NaN at %lld of %lld", static_cast<long long>(n * 7 / 11),
+            static_cast<long long>(n));
+      a.fill(-kInfinity);
+      CHECK(isa.max(a.data(), n) == -kInfinity, "n %lld", static_cast<long long>(n));
+    }
+  }
+  CHECK(isa.max(nullptr, 0) == -kInfinity && isa.sum_squares(nullptr, 0) == 0, "empty rows");
+}
+
+void test_exp(const Isa& isa) {
+  constexpr int64_t kCount = 1 << 20;
+  Guarded<float> x(kCount, 1), y(kCount, 2);
+  Random random(23);
+  for (int64_t i = 0; i < kCount; ++i) {
+    // half of them spread evenly, half over the magnitudes
+    x.set(i, i % 2 ? -87.0f * static_cast<float>(i) / kCount : -std::exp2(random.uniform(-30, 6.44f)));
+    if (x.get(i) < -87.0f) x.set(i, -87.0f);
+    y.set(i, x.get(i));
+  }
+  const float total = isa.exp_sum(y.data(), 0.0f, kCount);
+  double worst = 0, sum = 0;
+  for (int64_t i = 0; i < kCount; ++i) {
+    const double exact = std::exp(static_cast<double>(x.get(i)));
+    worst = std::fmax(worst, std::fabs(y.get(i) - exact) / exact);
+    sum += exact;
+  }
+  CHECK(worst <= 2e-7, "relative error of exp %g", worst);
+  CHECK(std::fabs(total - sum) <= kBound * sum, "sum of exponentials %g, expected %g", total, sum);
+
+  const float special[] = {0.0f, -0.0f, -87.3f, -87.4f, -88.0f, -103.0f, -104.0f, -1000.0f, -3e38f, -kInfinity};
+  for (const float v : special) {
+    float e = v;
+    const float s = isa.exp_sum(&e, 0.0f, 1);
+    const double exact = std::exp(static_cast<double>(v));
+    CHECK(e == s && (v < -87.33f ? e >= 0 && e <= exact * 1.0001 : std::fabs(e - exact) <= 2e-7 * exact),
+          "exp(%g) is %g", v, e);
+  }
+  float nan = kNan;
+  CHECK(std::isnan(isa.exp_sum(&nan, 0.0f, 1)) && std::isnan(nan), "NaN stays NaN");
+  CHECK(isa.exp_sum(nullptr, 0.0f, 0) == 0, "empty row");
+
+  for (int64_t n = 1; n < 70; ++n) {
+    Guarded<float> row(n, static_cast<size_t>(n % 3));
+    for (int64_t i = 0; i < n; ++i) row.set(i, i % 5 == 4 ? -kInfinity : 3.0f - static_cast<float>(i) * 0.25f);
+    const float s = isa.exp_sum(row.data(), 3.0f, n);
+    double expected = 0;
+    for (int64_t i = 0; i < n; ++i) expected += i % 5 == 4 ? 0 : std::exp(-0.25 * static_cast<double>(i));
+    CHECK(std::fabs(s - expected) <= kBound * expected, "n %lld: %g, expected %g", static_cast<long long>(n), s,
+          expected);
+    CHECK(row.get(0) == 1.0f && (n < 5 || row.get(4) == 0.0f), "n %lld", static_cast<long long>(n));
+  }
+}
+
+void test_silu_mul(const Isa& isa) {
+  Random random(29);
+  std::vector<float> gates{0.0f,   -0.0f,  1e-30f,  -1e-30f, 20.0f,  -20.0f,   80.0f,
+                           -80.0f, 100.0f, -100.0f, 1e30f,   -1e30f, kInfinity};
+  while (gates.size() < 1003) gates.push_back(random.uniform(-30, 30));
+  const auto n = static_cast<int64_t>(gates.size());
+  Guarded<float> gate(n, 1), up(n, 2), y(n, 3);
+  for (int64_t i = 0; i < n; ++i) {
+    gate.set(i, gates[static_cast<size_t>(i)]);
+    up.set(i, random.uniform(0.5f, 2));
+  }
+  isa.silu_mul(gate.data(), up.data(), y.data(), n);
+  for (int64_t i = 0; i < n; ++i) {
+    const double z = gate.get(i), exact = z / (1 + std::exp(-z)) * up.get(i);
+    CHECK(std::isinf(exact) ? y.get(i) == exact : std::fabs(y.get(i) - exact) <= 1e-6 * std::fabs(exact) + 1e-35,
+          "silu(%g) * %g is %g", z, up.get(i), y.get(i));
+  }
+  float nan = kNan, one = 1, out = 0;
+  isa.silu_mul(&nan, &one, &out, 1);
+  CHECK(std::isnan(out), "NaN stays NaN");
+}
+
+// ---- selection
+
+std::string message_of(const std::string& name) {
+  try {
+    select_isa(name);
+  } catch (const Error& error) {
+    return error.code() + " " + error.what();
+  }
+  return "";
+}
+
+void test_selection() {
+  isa_name = "selection";
+  const auto tables = available_isas();
+  std::string names;
+  for (const Isa* table : tables) names += (names.empty() ? "" : ", ") + std::string(table->name);
+  CHECK(&select_isa() == tables.back(), "the last table is the best");
+  for (const Isa* table : tables) CHECK(&select_isa(table->name) == table, "%s by name", table->name);
+  CHECK(message_of("mmx") == "ERR_ARGUMENT isa: must be one of " + names + " on this processor, but is \"mmx\"", "%s",
+        message_of("mmx").c_str());
+  setenv("LOPHI_CPU_ISA", "scalar", 1);
+  CHECK(std::string(select_isa().name) == "scalar", "LOPHI_CPU_ISA is heard");
+  setenv("LOPHI_CPU_ISA", "neon2", 1);
+  CHECK(
+      message_of("") == "ERR_ARGUMENT LOPHI_CPU_ISA: must be one of " + names + " on this processor, but is \"neon2\"",
+      "%s", message_of("").c_str());
+  unsetenv("LOPHI_CPU_ISA");
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc > 1 && std::string(argv[1]) == "--bench") {
+    harness::bench(argc > 2 ? argv[2] : nullptr);
+    return 0;
+  }
+  test_selection();
+  for (const Isa* isa : available_isas()) {
+    isa_name = isa->name;
+    const int before = failures;
+    test_conversions(*isa);
+    test_dequantize(*isa);
+    test_quantize_int8(*isa);
+    test_matmul(*isa);
+    test_matmul_int8(*isa);
+    test_accumulate(*isa);
+    test_rows(*isa);
+    test_exp(*isa);
+    test_silu_mul(*isa);
+    std::printf("%s: %s\n", isa->name, failures == before ? "ok" : "FAILED");
+  }
+  if (failures > 0) std::printf("%d failures\n", failures);
+  return failures > 0;
+}

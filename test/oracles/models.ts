@@ -1,0 +1,34 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { type ConvertType, convert } from '../../lib/formats/convert.js'
+
+const generator = fileURLToPath(new URL('../../../shared/tools/mkphi3.py', import.meta.url))
+const cache = process.env.LOPHI_BENCH_MODELS ?? join(tmpdir(), 'lophi-models')
+
+/** Whether the script that writes synthetic models is on this machine. */
+export function canGenerate(): boolean {
+  if (existsSync(generator)) return true
+  console.warn('skipped: shared/tools/mkphi3.py is not on this machine')
+  return false
+}
+
+/** A GGUF file with seeded random weights, kept between runs: the benchmarks use the same files. */
+export async function synthetic(preset: string, type: string): Promise<string> {
+  const path = join(cache, `${preset}-${type}.gguf`)
+  if (!existsSync(path)) {
+    const python = process.env.PYTHON ?? 'python3'
+    await promisify(execFile)(python, [generator, '--preset', preset, '--quant', type, '--dir', cache])
+  }
+  return path
+}
+
+/** `input` in another type, written anew in every run: the converter is under test, too. */
+export async function converted(input: string, folder: string, type: ConvertType): Promise<string> {
+  const path = join(folder, `${basename(input, '.gguf')}-as-${type}.gguf`)
+  await convert(input, path, { type })
+  return path
+}
