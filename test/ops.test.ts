@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Device, listDevices, openDevice } from '../lib/index.js'
+import { type Device, listDevices, openDevice, supports } from '../lib/index.js'
 import { type OpName, schema } from '../lib/ops/schema.js'
 import { differences } from './compare.js'
 import { isFloat, type NdArray, ndarray, type Operand } from './ndarray.js'
@@ -10,6 +10,16 @@ import { type AnyCase, casesOf, expectedOf, operandsOf, seedOfCase } from './tab
 
 const { devices, absent } = await listDevices()
 for (const { backend, reason } of absent) console.warn(`ops on ${backend} are not tested: ${reason}`)
+
+/** The ops that a device has; what it lacks is counted, and tested for the error. */
+async function opsOf(id: string): Promise<{ id: string; has: OpName[]; lacks: OpName[] }> {
+  await using device = await openDevice({ id })
+  const has = opNames.filter((op) => supports(device, op))
+  const lacks = opNames.filter((op) => !has.includes(op))
+  if (lacks.length > 0) console.warn(`${id} lacks ${lacks.length} of ${opNames.length} ops: ${lacks.join(' ')}`)
+  return { id, has, lacks }
+}
+const columns = await Promise.all(devices.map(({ id }) => opsOf(id)))
 
 interface Run {
   readonly where: string
@@ -56,7 +66,7 @@ function writableOperand(op: OpName, { args, expected }: Run): DeviceTensor | nu
   return fits ? first : null
 }
 
-describe.each(devices.map(({ id }) => id))('%s', (id) => {
+describe.each(columns)('$id', ({ id, has, lacks }) => {
   let device: Device
   beforeAll(async () => {
     device = await openDevice({ id })
@@ -70,7 +80,7 @@ describe.each(devices.map(({ id }) => id))('%s', (id) => {
     out?: Arguments,
   ): Record<string, DeviceTensor> => uploads.own(callOp(op, device, { ...attributes, ...args, ...out }))
 
-  describe.each(opNames)('%s', (op) => {
+  describe.each(has)('%s', (op) => {
     for (const opCase of casesOf(op)) {
       test(opCase.name, async () => {
         const run = prepare(device, id, op, opCase)
@@ -105,8 +115,21 @@ describe.each(devices.map(({ id }) => id))('%s', (id) => {
       }
     })
   })
+
+  test.skipIf(lacks.length === 0)('an op that the device lacks is refused by name', () => {
+    for (const op of lacks) {
+      const [right] = casesOf(op)
+      const run = prepare(device, id, op, right)
+      using _ = run.uploads
+      const refusal = expect.objectContaining({
+        code: 'ERR_OP_UNSUPPORTED',
+        message: `${op} on ${device.info.backend}`,
+      })
+      expect(() => call(op, right, run), op).toThrow(refusal)
+    }
+  })
 })
 
-test('there is a device to test', () => {
-  expect(devices.map(({ id }) => id)).toContain('cpu')
+test('the CPU has every op', () => {
+  expect(columns.find(({ id }) => id === 'cpu')?.lacks).toEqual([])
 })
