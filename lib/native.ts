@@ -102,7 +102,7 @@ export const native: NativeModule = load()
 native.setErrorFactory(errorOf)
 
 // Device code is the same for every platform: one set of files serves all binaries of the package.
-const images = join(root, 'prebuilds', 'images')
+const images = join(env.LOPHI_PREBUILD || root, 'prebuilds', 'images')
 native.setImageNames(
   ['cuda'].flatMap((backend) =>
     (list(join(images, backend)) ?? [])

@@ -17,7 +17,7 @@ void Context::launch_packed(const char* op, const std::string& variant, Grid gri
   const auto x = static_cast<unsigned>(std::min(grid.x, kMaxX)), y = static_cast<unsigned>(std::min(grid.y, kMaxY));
   gpu_.driver.check(
       gpu_.driver.launch(function, x, y, 1, static_cast<unsigned>(grid.threads), 1, 1, 0, stream_, params, nullptr),
-      "cuLaunchKernel");
+      (std::string(op) + ": cuLaunchKernel").c_str());
 }
 
 void Context::copy(CUdeviceptr to, CUdeviceptr from, size_t bytes) {

@@ -91,7 +91,8 @@ bool start(Driver& d, std::string& reason) {
     reason = d.library->path() + ": " + error.what();
     return false;
   }
-  d.emulated = d.library->symbol("lophi_simt_driver");
+  const auto* emulated = static_cast<const int*>(d.library->symbol("lophi_simt_driver"));
+  d.emulated = emulated && *emulated;
   return true;
 }
 

@@ -65,7 +65,7 @@ std::shared_ptr<CudaBuffer> Memory::alloc(size_t bytes) {
       result = allocator_.alloc(gpu_->driver, &block, wanted);
     }
     if (result == kOutOfMemory) throw fail();
-    gpu_->driver.check(result, allocator_.call);
+    gpu_->driver.check(result, (gpu_->id + ": " + allocator_.call).c_str());
   }
   info_.used += capacity;
   info_.peak = std::max(info_.peak, info_.used);

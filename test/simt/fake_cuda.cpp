@@ -2,7 +2,10 @@
 // until somebody waits for it, so a buffer freed or overwritten too early shows. Sees these environment variables anew at every call:
 //   LOPHI_FAKE_CUDA_FAIL    "<call or kernel>:<n>:<CUresult>": from its n-th time on it fails so; from 700 on the context is lost
 //   LOPHI_FAKE_CUDA_MEMORY  bytes of the device, 1 GiB unless given
-// and at cuInit LOPHI_FAKE_CUDA_COUNTS, a file that receives the counters below as 64-bit integers.
+//   LOPHI_FAKE_CUDA_CAPABILITY  compute capability, 80 unless given
+// and once
+//   LOPHI_FAKE_CUDA_COUNTS  a file that receives the counters below as 64-bit integers
+//   LOPHI_FAKE_CUDA_IMAGES  images are needed, as on a GPU: cubins or PTX; their kernels are still found by name
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -168,7 +171,8 @@ void run_kernel(const simt::Kernel& kernel, simt::Dim grid, simt::Dim block, siz
 }  // namespace
 
 // Tells native/cuda that kernels are found by name: no image is needed.
-EXPORT const int lophi_simt_driver = 1;
+EXPORT const int lophi_simt_driver;
+const int lophi_simt_driver = std::getenv("LOPHI_FAKE_CUDA_IMAGES") ? 0 : 1;
 
 EXPORT int cuInit(unsigned) {
   return entry("cuInit", false, [] {
@@ -219,7 +223,9 @@ EXPORT int cuDeviceTotalMem_v2(size_t* bytes, int) {
   return kSuccess;
 }
 EXPORT int cuDeviceGetAttribute(int* value, int attribute, int) {
-  *value = attribute == 75 ? 8 : 0;  // compute capability 8.0
+  const char* asked = std::getenv("LOPHI_FAKE_CUDA_CAPABILITY");
+  const int capability = asked ? std::atoi(asked) : 80;
+  *value = attribute == 75 ? capability / 10 : capability % 10;
   return kSuccess;
 }
 
@@ -363,7 +369,9 @@ EXPORT int cuEventSynchronize(Event* event) {
 
 EXPORT int cuModuleLoadData(void** module, const void* image) {
   return entry("cuModuleLoadData", true, [&] {
-    require(image);
+    constexpr int kNoBinaryForGpu = 209;
+    const auto* text = static_cast<const char*>(image);
+    if (!lophi_simt_driver) require(std::memcmp(text, "\177ELF", 4) == 0 || std::strstr(text, ".version"), kNoBinaryForGpu);
     for (Stream* stream : streams) require(!stream->capture, kCaptureInvalid);
     *module = const_cast<void**>(module);
   });
