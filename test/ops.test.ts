@@ -1,9 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Device, listDevices, openDevice, supports } from '../lib/index.js'
+import { type Device, listDevices, openDevice } from '../lib/index.js'
 import { type OpName, schema } from '../lib/ops/schema.js'
 import { differences } from './compare.js'
 import { isFloat, type NdArray, ndarray, type Operand } from './ndarray.js'
-import { type Argument, type Arguments, callOp, type DeviceTensor, isTensor, readBack, Uploads } from './on-device.js'
+import {
+  type Argument,
+  type Arguments,
+  callOp,
+  type DeviceTensor,
+  isTensor,
+  opsOf,
+  readBack,
+  Uploads,
+} from './on-device.js'
 import { bounds } from './ops.cases.js'
 import { opNames } from './signature.js'
 import { type AnyCase, casesOf, expectedOf, operandsOf, seedOfCase } from './table.js'
@@ -11,15 +20,9 @@ import { type AnyCase, casesOf, expectedOf, operandsOf, seedOfCase } from './tab
 const { devices, absent } = await listDevices()
 for (const { backend, reason } of absent) console.warn(`ops on ${backend} are not tested: ${reason}`)
 
-/** The ops that a device has; what it lacks is counted, and tested for the error. */
-async function opsOf(id: string): Promise<{ id: string; has: OpName[]; lacks: OpName[] }> {
-  await using device = await openDevice({ id })
-  const has = opNames.filter((op) => supports(device, op))
-  const lacks = opNames.filter((op) => !has.includes(op))
+const columns = await Promise.all(devices.map(opsOf))
+for (const { id, lacks } of columns)
   if (lacks.length > 0) console.warn(`${id} lacks ${lacks.length} of ${opNames.length} ops: ${lacks.join(' ')}`)
-  return { id, has, lacks }
-}
-const columns = await Promise.all(devices.map(({ id }) => opsOf(id)))
 
 interface Run {
   readonly where: string
