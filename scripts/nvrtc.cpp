@@ -58,7 +58,8 @@ int main(int argc, char** argv) {
 
   Program program = nullptr;
   const std::string text = read(source);
-  call("nvrtcCreateProgram", &program, text.c_str(), source.c_str(), 3, headers.data(), static_cast<const char**>(names));
+  call("nvrtcCreateProgram", &program, text.c_str(), source.c_str(), 3, headers.data(),
+       static_cast<const char**>(names));
   const std::string option = "--gpu-architecture=" + arch;
   const char* options[] = {option.c_str(), "--std=c++17", "--ptxas-options=-v"};
   const auto compile = reinterpret_cast<int (*)(Program, int, const char**)>(dlsym(library, "nvrtcCompileProgram"));

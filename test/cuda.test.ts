@@ -208,9 +208,9 @@ describe.runIf(fake)('the emulator', () => {
   }
   const orders = ['forward', 'reverse', 'shuffled', 'shuffled:7']
 
-  test('runs barriers, shuffles and ballots', () => {
+  test('runs barriers, shuffles and ballots, and poisons shared memory', () => {
     for (const order of orders)
-      for (const kernel of ['reverse_64', 'warp_primitives'])
+      for (const kernel of ['reverse_64', 'warp_primitives', 'dynamic_memory'])
         expect(check(kernel, order)).toBe(`0 kernel ${kernel}: 0 of 64 elements are wrong in ${order} order`)
   })
 

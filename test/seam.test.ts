@@ -9,6 +9,7 @@ import {
   record,
   scope,
   segment,
+  supports,
   type Tensor,
 } from '../lib/index.js'
 import { normal, weight } from './cases/build.js'
@@ -150,5 +151,18 @@ describe.each(devices.map(({ id }) => id))('a plan of two equal segments on %s',
     plan.dispose()
     await device.sync()
     expect(device.memory().used).toBe(used)
+  })
+
+  test('fuses only into ops that the device has', async () => {
+    const { x } = run.inputs
+    const gain = device.tensor(new Float32Array(width).fill(1), [width])
+    const separate = (x: Tensor<'float32'>) => {
+      const sum = ops.add({ a: x, b: x }) as Tensor<'float32'>
+      return { sum, y: ops.rmsNorm({ x: sum, weight: gain }) }
+    }
+    using plan = record(device, { inputs: { x } }, ({ x }) => separate(x))
+    expect(plan.calls.map(({ op }) => op)).toEqual(supports(device, 'addRmsNorm') ? ['addRmsNorm'] : ['add', 'rmsNorm'])
+    const { y } = scope(() => separate(x))
+    expect((await plan.run({}, { read: ['y'] })).y).toEqual(await y.read())
   })
 })

@@ -19,7 +19,7 @@ using CUfunction = struct CUfunc_st*;
 using CUgraph = struct CUgraph_st*;
 using CUgraphExec = struct CUgraphExec_st*;
 
-constexpr CUresult kSuccess = 0, kOutOfMemory = 2, kNotReady = 600;
+constexpr CUresult kSuccess = 0, kOutOfMemory = 2;
 constexpr int kAttributeMajor = 75, kAttributeMinor = 76;  // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, _MINOR
 constexpr unsigned kStreamNonBlocking = 1, kEventNoTiming = 2;
 constexpr int kCaptureThreadLocal = 1;

@@ -6,6 +6,10 @@
 #define KERNEL(name) extern "C" __global__ void name
 #define DEVICE __device__ __forceinline__
 #define SHARED(type, name, count) __shared__ type name[count]
+// What the launch asked for; one array in a kernel.
+#define DYNAMIC_SHARED(type, name)                              \
+  extern __shared__ __align__(16) unsigned char name##_bytes[]; \
+  type* const name = reinterpret_cast<type*>(name##_bytes)
 
 DEVICE float bits_to_float(unsigned bits) { return __uint_as_float(bits); }
 DEVICE unsigned float_to_bits(float value) { return __float_as_uint(value); }

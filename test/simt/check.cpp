@@ -14,7 +14,7 @@ int main(int argc, char** argv) {
     const int *from = x, *to = y;
     void* params[] = {&from, &to};
     try {
-      simt::launch(kernel, {}, {64}, 0, params);
+      simt::launch(kernel, {}, {64}, sizeof x, params);
     } catch (const std::runtime_error& error) {
       std::printf("%s\n", error.what());
       return 2;

@@ -32,8 +32,8 @@ std::vector<simt::Kernel> all_kernels();
 
 namespace {
 
-constexpr int kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kInvalidContext = 201, kNotFound = 500, kNotReady = 600,
-              kLaunchFailed = 719, kCaptureInvalid = 901;
+constexpr int kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kInvalidContext = 201, kNotFound = 500,
+              kNotReady = 600, kLaunchFailed = 719, kCaptureInvalid = 901;
 
 struct Counts {
   uint64_t launches, graph_launches, kernels, bytes_up, bytes_down, device_bytes, calls;
@@ -191,10 +191,15 @@ EXPORT int cuDriverGetVersion(int* version) {
   return kSuccess;
 }
 EXPORT int cuGetErrorName(int result, const char** text) {
-  static const std::map<int, const char*> names = {
-      {1, "CUDA_ERROR_INVALID_VALUE"},    {2, "CUDA_ERROR_OUT_OF_MEMORY"},        {100, "CUDA_ERROR_NO_DEVICE"},
-      {201, "CUDA_ERROR_INVALID_CONTEXT"}, {500, "CUDA_ERROR_NOT_FOUND"},         {600, "CUDA_ERROR_NOT_READY"},
-      {700, "CUDA_ERROR_ILLEGAL_ADDRESS"}, {719, "CUDA_ERROR_LAUNCH_FAILED"},     {901, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"}};
+  static const std::map<int, const char*> names = {{1, "CUDA_ERROR_INVALID_VALUE"},
+                                                   {2, "CUDA_ERROR_OUT_OF_MEMORY"},
+                                                   {100, "CUDA_ERROR_NO_DEVICE"},
+                                                   {201, "CUDA_ERROR_INVALID_CONTEXT"},
+                                                   {500, "CUDA_ERROR_NOT_FOUND"},
+                                                   {600, "CUDA_ERROR_NOT_READY"},
+                                                   {700, "CUDA_ERROR_ILLEGAL_ADDRESS"},
+                                                   {719, "CUDA_ERROR_LAUNCH_FAILED"},
+                                                   {901, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"}};
   const auto found = names.find(result);
   *text = found == names.end() ? nullptr : found->second;
   return *text ? kSuccess : kInvalidValue;
@@ -306,7 +311,8 @@ EXPORT int cuMemcpyHtoDAsync_v2(uintptr_t to, const void* from, size_t bytes, St
       copy(reinterpret_cast<void*>(to), source, bytes);
     };
     if (pinned.contains(const_cast<void*>(from))) return enqueue(*stream, [=] { move(from); });
-    const auto snapshot = std::make_shared<std::vector<char>>(static_cast<const char*>(from), static_cast<const char*>(from) + bytes);
+    const auto snapshot =
+        std::make_shared<std::vector<char>>(static_cast<const char*>(from), static_cast<const char*>(from) + bytes);
     enqueue(*stream, [=] { move(snapshot->data()); });
   });
 }
@@ -371,7 +377,8 @@ EXPORT int cuModuleLoadData(void** module, const void* image) {
   return entry("cuModuleLoadData", true, [&] {
     constexpr int kNoBinaryForGpu = 209;
     const auto* text = static_cast<const char*>(image);
-    if (!lophi_simt_driver) require(std::memcmp(text, "\177ELF", 4) == 0 || std::strstr(text, ".version"), kNoBinaryForGpu);
+    if (!lophi_simt_driver)
+      require(std::memcmp(text, "\177ELF", 4) == 0 || std::strstr(text, ".version"), kNoBinaryForGpu);
     for (Stream* stream : streams) require(!stream->capture, kCaptureInvalid);
     *module = const_cast<void**>(module);
   });
@@ -385,8 +392,9 @@ EXPORT int cuModuleGetFunction(const simt::Kernel** function, void*, const char*
     require(*function, kNotFound);
   });
 }
-EXPORT int cuLaunchKernel(const simt::Kernel* function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
-                          unsigned block_y, unsigned block_z, unsigned shared, Stream* stream, void** params, void**) {
+EXPORT int cuLaunchKernel(const simt::Kernel* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
+                          unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared, Stream* stream,
+                          void** params, void**) {
   return entry("cuLaunchKernel", true, [&] {
     require(grid_x && grid_y && grid_z && block_x && block_y && block_z && grid_y <= 65535);
     std::vector<std::vector<char>> arguments;
@@ -395,9 +403,8 @@ EXPORT int cuLaunchKernel(const simt::Kernel* function, unsigned grid_x, unsigne
       arguments.emplace_back(from, from + function->sizes[i]);
     }
     if (!stream->capture) ++counts->launches;
-    enqueue(*stream, [=] {
-      run_kernel(*function, {grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared, arguments);
-    });
+    enqueue(*stream,
+            [=] { run_kernel(*function, {grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared, arguments); });
   });
 }
 

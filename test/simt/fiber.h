@@ -14,8 +14,8 @@ class Fiber {
   static constexpr size_t kStack = 64 << 10;
   // `body` must switch away as its last act and never return.
   void start(void (*body)());
-  void resume();            // from the scheduler, until the fiber calls leave()
-  static void leave();      // from inside a fiber, back to the scheduler
+  void resume();        // from the scheduler, until the fiber calls leave()
+  static void leave();  // from inside a fiber, back to the scheduler
 
  private:
   std::unique_ptr<char[]> stack_;

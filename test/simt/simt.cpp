@@ -46,7 +46,7 @@ unsigned now_at;
 std::optional<std::string> error;
 std::vector<SharedArray> arrays;
 size_t static_bytes, dynamic_bytes_now;
-alignas(256) unsigned char arena[kMaxShared];    // static arrays from the start
+alignas(256) unsigned char arena[kMaxShared];  // static arrays from the start
 alignas(256) unsigned char dynamic[kMaxShared];
 
 void body() {
@@ -106,8 +106,8 @@ std::string deadlock() {
     const Thread& t = *threads[i];
     const char* file = t.site.file ? std::strrchr(t.site.file, '/') : nullptr;
     ++groups[t.state == State::kDone ? "have returned"
-                                     : std::string("wait at ") + t.site.call + " (" +
-                                           (file ? file + 1 : t.site.file) + ":" + std::to_string(t.site.line) + ")"];
+                                     : std::string("wait at ") + t.site.call + " (" + (file ? file + 1 : t.site.file) +
+                                           ":" + std::to_string(t.site.line) + ")"];
   }
   std::string text = "divergent barrier: of " + std::to_string(thread_count) + " threads";
   const char* comma = " ";
@@ -222,7 +222,8 @@ void* dynamic_shared() { return dynamic; }
 void launch(const Kernel& kernel, Dim grid, Dim block, size_t dynamic_bytes, void** params) {
   const size_t count = size_t{block.x} * block.y * block.z;
   const std::string name = std::string("simt: kernel ") + kernel.name;
-  if (count == 0 || count > 1024) throw std::runtime_error(name + ": a block must have 1 to 1024 threads, but has " + std::to_string(count));
+  if (count == 0 || count > 1024)
+    throw std::runtime_error(name + ": a block must have 1 to 1024 threads, but has " + std::to_string(count));
   if (dynamic_bytes > kMaxShared) throw std::runtime_error(name + ": too much dynamic shared memory");
   kernel_now = &kernel;
   params_now = params;

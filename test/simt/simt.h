@@ -14,9 +14,10 @@
 #define KERNEL(name) extern "C" void name
 #define DEVICE inline
 // A key of its own tells the arrays of a block apart.
-#define SHARED(type, name, count) \
+#define SHARED(type, name, count)   \
   static const char name##_key = 0; \
   type* const name = static_cast<type*>(simt::shared(&name##_key, sizeof(type) * (count), alignof(type)))
+#define DYNAMIC_SHARED(type, name) type* const name = static_cast<type*>(simt::dynamic_shared())
 
 namespace simt {
 
@@ -108,7 +109,8 @@ T __shfl_xor_sync(unsigned mask, T value, int bits, const char* file = __builtin
   return simt::shuffle(SIMT_SITE("__shfl_xor_sync"), mask, value, simt::lane() ^ static_cast<unsigned>(bits));
 }
 template <class T>
-T __shfl_down_sync(unsigned mask, T value, int delta, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+T __shfl_down_sync(unsigned mask, T value, int delta, const char* file = __builtin_FILE(),
+                   int line = __builtin_LINE()) {
   return simt::shuffle(SIMT_SITE("__shfl_down_sync"), mask, value, simt::lane() + static_cast<unsigned>(delta));
 }
 inline unsigned __ballot_sync(unsigned mask, int predicate, const char* file = __builtin_FILE(),

@@ -39,3 +39,14 @@ KERNEL(warp_primitives)(const int* x, int* y) {
   const bool right = by_xor == mirrored && odd == 0xaaaaaaaa && down == (lane < 31 ? lane + 1 : lane);
   y[threadIdx.x] = right ? mirrored : -1;
 }
+
+// As reverse_64, through memory that the launch asked for, which starts as 0xCD like all shared memory.
+KERNEL(dynamic_memory)(const int* x, int* y) {
+  DYNAMIC_SHARED(int, held);
+  const int i = static_cast<int>(threadIdx.x);
+  const bool poisoned = held[i] == static_cast<int>(0xcdcdcdcd);
+  __syncthreads();
+  held[63 - i] = x[i];
+  __syncthreads();
+  y[i] = poisoned ? held[i] : -1;
+}
