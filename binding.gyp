@@ -28,7 +28,7 @@
   'targets': [
     {
       'target_name': 'lophi',
-      'sources': ['native/addon.cpp', '<!@(node scripts/sources.mjs core napi cpu)'],
+      'sources': ['native/addon.cpp', '<!@(node scripts/sources.mjs core napi cpu cuda)'],
       'include_dirs': [
         '<!(node -p "require(\'node-api-headers\').include_dir")',
         '<!(node -p "require(\'node-addon-api\').include_dir")',

@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
+    globalSetup: 'test/simt/setup.ts',
     include: ['test/**/*.test.ts'],
     exclude: ['test/oracles/**', '**/node_modules/**'],
     // one process per file: a crash in native code takes one file down, and the addon's threads end with it

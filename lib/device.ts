@@ -1,7 +1,7 @@
 import { type DType, dtypes, type TypedArrays } from './dtype.js'
 import { ArgumentError, DeviceError } from './errors.js'
 import { weightFormats } from './formats/source.js'
-import { type Counters, type DeviceHandle, type DeviceInfo, type MemoryInfo, native } from './native.js'
+import { type Counters, type DeviceHandle, type DeviceInfo, type MemoryInfo, native, readImage } from './native.js'
 import { bytesOf, checkData, Tensor } from './tensor.js'
 import { Weight, type WeightOptions, weightSegments } from './weight.js'
 
@@ -54,8 +54,9 @@ export async function openDevice(
   if (!Number.isInteger(threads) || threads < 0 || threads > 1024)
     throw new ArgumentError('ERR_ARGUMENT', `openDevice: threads must be 0 to 1024, but it is ${threads}`)
   const { id, reason } = chooseDevice(name)
-  const device = new Device(await native.openDevice(id, threads), reason)
-  return device
+  const image = native.listDevices().devices.find((device) => device.id === id)?.image
+  const code = typeof image === 'string' ? await readImage(image) : null
+  return new Device(await native.openDevice(id, threads, code), reason)
 }
 
 function chooseDevice(name: DeviceName | DeviceReference | { readonly backend: string; readonly adapter?: number }) {

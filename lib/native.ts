@@ -1,9 +1,12 @@
 /** Loads the addon; the only file that knows a .node file exists. */
 import { readdirSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join, sep } from 'node:path'
 import { arch, env, execPath, platform, report, version } from 'node:process'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { brotliDecompress } from 'node:zlib'
 import { BinaryMissingError, type ErrorCode, errorOf } from './errors.js'
 
 /** Opaque native objects; `unique symbol` brands keep them apart at compile time, type tags at run time. */
@@ -48,8 +51,11 @@ export type AttributeValue = number | boolean | readonly number[]
 /** What native/addon.cpp exports: flat functions over handles. Shapes are row-major, dtypes the index in lib/dtype.ts. */
 export interface NativeModule {
   setErrorFactory(factory: (code: ErrorCode, message: string) => Error): void
+  /** Tells which device code lies in the package, before the first listDevices: "cuda/sm_90a". */
+  setImageNames(names: readonly string[]): void
   listDevices(): { devices: DeviceInfo[]; absent: { backend: string; reason: string }[] }
-  openDevice(id: string, threads: number): Promise<DeviceHandle>
+  /** `image`: the unpacked device code that DeviceInfo.image names. */
+  openDevice(id: string, threads: number, image: Uint8Array | null): Promise<DeviceHandle>
   deviceInfo(device: DeviceHandle): DeviceInfo
   deviceMemory(device: DeviceHandle): MemoryInfo
   deviceCounters(device: DeviceHandle): Counters
@@ -95,6 +101,21 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 export const native: NativeModule = load()
 native.setErrorFactory(errorOf)
 
+// Device code is the same for every platform: one set of files serves all binaries of the package.
+const images = join(env.LOPHI_PREBUILD || root, 'prebuilds', 'images')
+native.setImageNames(
+  ['cuda'].flatMap((backend) =>
+    (list(join(images, backend)) ?? [])
+      .filter((file) => file.endsWith('.br'))
+      .map((file) => `${backend}/${file.slice(0, -3)}`),
+  ),
+)
+
+/** The device code of a name that was told, unpacked. */
+export async function readImage(name: string): Promise<Uint8Array> {
+  return promisify(brotliDecompress)(await readFile(join(images, `${name}.br`)))
+}
+
 function load(): NativeModule {
   const require = createRequire(import.meta.url)
   let found: string | undefined
@@ -139,7 +160,10 @@ function explain(found: string | undefined, reason: string): string {
 
 function remedies(): string[] {
   if (!root.includes(`${sep}node_modules${sep}`)) return ['Build it: npm run build']
-  const platforms = list(join(root, 'prebuilds'))?.join(', ') || 'no platform'
+  const platforms =
+    list(join(root, 'prebuilds'))
+      ?.filter((name) => name !== 'images')
+      .join(', ') || 'no platform'
   return [
     `This installation holds binaries for ${platforms}.`,
     'Install it again: npm uninstall lophi && npm install lophi',

@@ -1,13 +1,15 @@
-// node scripts/format-cpp.mjs [--check]: .clang-format over native/, generated files left out.
+// node scripts/format-cpp.mjs [--check]: .clang-format over native/, test/simt/ and scripts/, generated files left out.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { format } from '@wasm-fmt/clang-format'
 
 const root = new URL('..', import.meta.url)
 const check = process.argv.includes('--check')
 const style = readFileSync(new URL('.clang-format', root), 'utf8')
-const sources = readdirSync(new URL('native', root), { recursive: true })
-  .filter((file) => /\.(cpp|h|inl|cu|cuh)$/.test(file) && !file.includes('.gen.'))
-  .map((file) => `native/${file.replaceAll('\\', '/')}`)
+const sources = ['native', 'test/simt', 'scripts'].flatMap((folder) =>
+  readdirSync(new URL(folder, root), { recursive: true })
+    .filter((file) => /\.(cpp|h|inl|cu|cuh)$/.test(file) && !file.includes('.gen.'))
+    .map((file) => `${folder}/${file.replaceAll('\\', '/')}`),
+)
 
 let different = 0
 for (const source of sources.sort()) {

@@ -1,7 +1,8 @@
 import type { DType, TypedArrayOf } from '../lib/dtype.js'
-import { type Device, ops } from '../lib/index.js'
+import { type Device, openDevice, ops, supports } from '../lib/index.js'
 import { type OpName, schema } from '../lib/ops/schema.js'
 import { fromTypedArray, isWeight, type NdArray, type Operand, toTypedArray } from './ndarray.js'
+import { opNames } from './signature.js'
 
 // The package as a loop over all ops sees it: without the types of one op.
 
@@ -74,4 +75,11 @@ export function callOp(op: OpName, device: Device, args: Arguments): Record<stri
 
 export async function readBack(tensor: DeviceTensor): Promise<NdArray> {
   return fromTypedArray(tensor.dtype, tensor.shape, await tensor.read())
+}
+
+/** The ops that a device has, and those that it lacks. */
+export async function opsOf({ id }: { id: string }): Promise<{ id: string; has: OpName[]; lacks: OpName[] }> {
+  await using device = await openDevice({ id })
+  const has = opNames.filter((op) => supports(device, op))
+  return { id, has, lacks: opNames.filter((op) => !has.includes(op)) }
 }

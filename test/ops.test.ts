@@ -3,13 +3,26 @@ import { type Device, listDevices, openDevice } from '../lib/index.js'
 import { type OpName, schema } from '../lib/ops/schema.js'
 import { differences } from './compare.js'
 import { isFloat, type NdArray, ndarray, type Operand } from './ndarray.js'
-import { type Argument, type Arguments, callOp, type DeviceTensor, isTensor, readBack, Uploads } from './on-device.js'
+import {
+  type Argument,
+  type Arguments,
+  callOp,
+  type DeviceTensor,
+  isTensor,
+  opsOf,
+  readBack,
+  Uploads,
+} from './on-device.js'
 import { bounds } from './ops.cases.js'
 import { opNames } from './signature.js'
 import { type AnyCase, casesOf, expectedOf, operandsOf, seedOfCase } from './table.js'
 
 const { devices, absent } = await listDevices()
 for (const { backend, reason } of absent) console.warn(`ops on ${backend} are not tested: ${reason}`)
+
+const columns = await Promise.all(devices.map(opsOf))
+for (const { id, lacks } of columns)
+  if (lacks.length > 0) console.warn(`${id} lacks ${lacks.length} of ${opNames.length} ops: ${lacks.join(' ')}`)
 
 interface Run {
   readonly where: string
@@ -56,7 +69,7 @@ function writableOperand(op: OpName, { args, expected }: Run): DeviceTensor | nu
   return fits ? first : null
 }
 
-describe.each(devices.map(({ id }) => id))('%s', (id) => {
+describe.each(columns)('$id', ({ id, has, lacks }) => {
   let device: Device
   beforeAll(async () => {
     device = await openDevice({ id })
@@ -70,7 +83,7 @@ describe.each(devices.map(({ id }) => id))('%s', (id) => {
     out?: Arguments,
   ): Record<string, DeviceTensor> => uploads.own(callOp(op, device, { ...attributes, ...args, ...out }))
 
-  describe.each(opNames)('%s', (op) => {
+  describe.each(has)('%s', (op) => {
     for (const opCase of casesOf(op)) {
       test(opCase.name, async () => {
         const run = prepare(device, id, op, opCase)
@@ -105,8 +118,21 @@ describe.each(devices.map(({ id }) => id))('%s', (id) => {
       }
     })
   })
+
+  test.skipIf(lacks.length === 0)('an op that the device lacks is refused by name', () => {
+    for (const op of lacks) {
+      const [right] = casesOf(op)
+      const run = prepare(device, id, op, right)
+      using _ = run.uploads
+      const refusal = expect.objectContaining({
+        code: 'ERR_OP_UNSUPPORTED',
+        message: `${op} on ${device.info.backend}`,
+      })
+      expect(() => call(op, right, run), op).toThrow(refusal)
+    }
+  })
 })
 
-test('there is a device to test', () => {
-  expect(devices.map(({ id }) => id)).toContain('cpu')
+test('the CPU has every op', () => {
+  expect(columns.find(({ id }) => id === 'cpu')?.lacks).toEqual([])
 })

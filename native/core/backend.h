@@ -73,6 +73,7 @@ struct Device {
 
 struct OpenOptions {
   int threads = 0;  // CPU worker threads; 0 = all cores
+  Bytes image;      // the device code that DeviceInfo's detail "image" names (core/images.h); empty where it names none
 };
 
 // One constant per backend folder, named in core/registry.cpp.

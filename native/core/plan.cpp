@@ -60,7 +60,7 @@ std::shared_ptr<Buffer> Recorder::planned(size_t bytes) const {
 }
 
 Plan Recorder::finish(Device& device, std::span<View> kept) {
-  fuse(plan_, kept);
+  fuse(plan_, kept, device);
 
   std::map<Buffer*, std::shared_ptr<Buffer>> own;  // kept: planned -> real
   for (View& view : kept)

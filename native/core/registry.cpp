@@ -8,9 +8,10 @@
 namespace lophi {
 
 extern const Backend kCpuBackend;
+extern const Backend kCudaBackend;
 
 std::span<const Backend* const> backends() {
-  static constexpr const Backend* kBackends[] = {&kCpuBackend};
+  static constexpr const Backend* kBackends[] = {&kCudaBackend, &kCpuBackend};
   return kBackends;
 }
 

@@ -1,5 +1,6 @@
 #include "napi/device.h"
 
+#include "core/images.h"
 #include "core/registry.h"
 #include "napi/exports.h"
 
@@ -66,6 +67,11 @@ std::span<const std::byte> bytes_of(const Napi::Value& value) {
   return {reinterpret_cast<const std::byte*>(array.Data()), array.ElementLength()};
 }
 
+Bytes copy_bytes(std::span<const std::byte> from) {
+  auto owner = std::make_shared<std::vector<std::byte>>(from.begin(), from.end());
+  return {owner, owner->data(), owner->size()};
+}
+
 namespace {
 
 Napi::Object describe(Napi::Env env, const DeviceInfo& info) {
@@ -96,6 +102,15 @@ std::shared_ptr<DeviceState> state_of(Napi::Env env, std::shared_ptr<Device> dev
 
 }  // namespace
 
+// ([name, ...])
+Napi::Value set_image_names(const Napi::CallbackInfo& info) {
+  const auto array = info[0].As<Napi::Array>();
+  std::vector<std::string> names;
+  for (uint32_t i = 0; i < array.Length(); ++i) names.push_back(array.Get(i).ToString().Utf8Value());
+  lophi::set_image_names(std::move(names));
+  return info.Env().Undefined();
+}
+
 Napi::Value list_devices(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const DeviceList list = lophi::list_devices();
@@ -113,10 +128,12 @@ Napi::Value list_devices(const Napi::CallbackInfo& info) {
   return result;
 }
 
+// (id, threads, Uint8Array | null) -> Promise of a handle
 Napi::Value open_device(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const std::string id = info[0].As<Napi::String>().Utf8Value();
-  const OpenOptions options{static_cast<int>(integer_of(info[1], "threads"))};
+  OpenOptions options{static_cast<int>(integer_of(info[1], "threads")), {}};
+  if (!info[2].IsNull()) options.image = copy_bytes(bytes_of(info[2]));
   Addon& addon = addon_of(env);
   if (!addon.opener) addon.opener = std::make_shared<Waiter>(env, "lophi.open");
   auto opened = std::make_shared<std::shared_ptr<Device>>();

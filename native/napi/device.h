@@ -45,5 +45,6 @@ int64_t integer_of(const Napi::Value& value, const char* what);
 Shape shape_of(const Napi::Value& value);
 DType dtype_of(const Napi::Value& value);
 std::span<const std::byte> bytes_of(const Napi::Value& value);  // a Uint8Array
+Bytes copy_bytes(std::span<const std::byte> from);
 
 }  // namespace lophi::js

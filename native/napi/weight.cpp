@@ -12,11 +12,6 @@ WeightHandle& weight_of(const Napi::Value& value) {
 
 namespace {
 
-Bytes copy_bytes(std::span<const std::byte> from) {
-  auto owner = std::make_shared<std::vector<std::byte>>(from.begin(), from.end());
-  return {owner, owner->data(), owner->size()};
-}
-
 // One part of the rows: a Uint8Array, which is copied, or { file, offset, bytes }, which is mapped.
 Bytes segment_of(const Napi::Value& value) {
   if (value.IsTypedArray()) return copy_bytes(bytes_of(value));

@@ -1,0 +1,135 @@
+#include "core/backend.h"
+
+#include "core/error.h"
+#include "core/images.h"
+#include "cuda/ops/table.h"
+#include "cuda/stream.h"
+
+namespace lophi {
+namespace cuda {
+namespace {
+
+constexpr uint64_t kMaxPinned = uint64_t{64} << 20;
+
+std::string dotted(int version, int unit) {
+  return std::to_string(version / unit) + "." + std::to_string(version % unit);
+}
+
+int capability_of(const Driver& driver, CUdevice device) {
+  int major = 0, minor = 0;
+  driver.check(driver.device_attribute(&major, kAttributeMajor, device), "cuDeviceGetAttribute");
+  driver.check(driver.device_attribute(&minor, kAttributeMinor, device), "cuDeviceGetAttribute");
+  return major * 10 + minor;
+}
+
+// `missing`: why the device cannot be used, if so.
+DeviceInfo describe(const Driver& driver, int index, std::string& missing) {
+  CUdevice device = 0;
+  char name[256] = "";
+  size_t memory = 0;
+  driver.check(driver.device_get(&device, index), "cuDeviceGet");
+  driver.check(driver.device_name(name, sizeof name - 1, device), "cuDeviceGetName");
+  driver.check(driver.device_memory(&memory, device), "cuDeviceTotalMem");
+  const int capability = capability_of(driver, device);
+  DeviceInfo info{"cuda:" + std::to_string(index),
+                  "cuda",
+                  name,
+                  driver.emulated ? "" : "NVIDIA",
+                  memory,
+                  driver.emulated,
+                  {{"driver", dotted(driver.version / 10, 100)}, {"computeCapability", dotted(capability, 10)}}};
+  if (driver.emulated) return info;
+  const auto names = image_names("cuda");
+  const std::string image = choose_image(names, capability);
+  if (image.empty())
+    missing = info.id + ", " + info.name + ": a kernel image for compute capability " + dotted(capability, 10) +
+              " must lie beside the addon, but there is none; `npm run cuda:images` makes them";
+  else
+    info.details.emplace_back("image", "cuda/" + image);
+  return info;
+}
+
+class CudaDevice : public Device {
+ public:
+  CudaDevice(const Driver& driver, DeviceInfo info, CUdevice device, Bytes image)
+      : info_(std::move(info)),
+        gpu_(std::make_shared<const Gpu>(driver, device, info_.id)),
+        memory_(std::make_shared<Memory>(gpu_, kDeviceMemory, info_.memory, info_.memory)),
+        pinned_(std::make_shared<Memory>(gpu_, kPinnedMemory, UINT64_MAX, kMaxPinned)),
+        modules_(std::make_shared<Modules>(gpu_, std::move(image))) {}
+
+  const DeviceInfo& info() const override { return info_; }
+  MemoryInfo memory() const override { return memory_->info(); }
+  bool supports(Op op) const override { return function_of(op) != nullptr; }
+  std::shared_ptr<Buffer> alloc(size_t bytes) override { return memory_->alloc(bytes); }
+
+  std::shared_ptr<const Weight> weight(WeightSpec spec) override {
+    auto weight = std::make_shared<CudaWeight>();
+    weight->format = spec.format;
+    weight->rows = spec.rows;
+    weight->columns = spec.columns;
+    weight->device_bytes = row_bytes(spec.format, spec.columns) * static_cast<size_t>(spec.rows);
+    weight->data = memory_->alloc(weight->device_bytes);
+    const Current current(*gpu_);
+    CUdeviceptr to = address_of(*weight->data);
+    for (const Bytes& segment : spec.segments) {
+      if (segment.size) gpu_->driver.check(gpu_->driver.upload(to, segment.data, segment.size), "cuMemcpyHtoD");
+      to += segment.size;
+    }
+    return weight;
+  }
+
+  std::shared_ptr<Executable> compile(Plan plan) override {
+    return std::make_shared<CudaExecutable>(gpu_, *modules_, std::move(plan));
+  }
+  std::unique_ptr<Stream> stream() override { return std::make_unique<CudaStream>(gpu_, modules_, pinned_); }
+
+ private:
+  DeviceInfo info_;
+  std::shared_ptr<const Gpu> gpu_;
+  std::shared_ptr<Memory> memory_, pinned_;
+  std::shared_ptr<Modules> modules_;
+};
+
+std::vector<DeviceInfo> list(std::string& reason) {
+  const Driver* driver = cuda::driver(reason);
+  std::vector<DeviceInfo> devices;
+  if (!driver) return devices;
+  try {
+    int count = 0;
+    driver->check(driver->device_count(&count), "cuDeviceGetCount");
+    if (count == 0) reason = "the driver knows no device";
+    for (int index = 0; index < count; ++index) {
+      std::string missing;
+      DeviceInfo info = describe(*driver, index, missing);
+      if (missing.empty())
+        devices.push_back(std::move(info));
+      else
+        reason += (reason.empty() ? "" : "; ") + missing;
+    }
+  } catch (const Error& error) {
+    reason = error.what();
+    devices.clear();
+  }
+  return devices;
+}
+
+// `index` counts what list() gave; the device's own number stands in its id.
+std::shared_ptr<Device> open(int index, const OpenOptions& options) {
+  std::string reason;
+  std::vector<DeviceInfo> devices = list(reason);
+  if (static_cast<size_t>(index) >= devices.size()) throw Error("ERR_DEVICE_ABSENT", "cuda: " + reason);
+  const Driver& driver = *cuda::driver(reason);
+  DeviceInfo& info = devices[static_cast<size_t>(index)];
+  CUdevice device = 0;
+  driver.check(driver.device_get(&device, std::stoi(info.id.substr(info.id.find(':') + 1))), "cuDeviceGet");
+  return std::make_shared<CudaDevice>(driver, std::move(info), device, options.image);
+}
+
+}  // namespace
+}  // namespace cuda
+
+extern const Backend kCudaBackend;
+const Backend kCudaBackend{"cuda", cuda::list, cuda::open};
+
+}  // namespace lophi

@@ -1,0 +1,64 @@
+// Element types and warp-wide sums. Device code includes this and nothing else.
+#pragma once
+#include "cuda/params.h"
+#include "cuda/port.h"
+
+using i64 = long long;
+using u8 = unsigned char;
+using u16 = unsigned short;
+constexpr unsigned kAllLanes = 0xffffffff;
+
+// The numbers of core/dtype.h.
+enum DType { kFloat32, kFloat16, kBfloat16 };
+
+// 16-bit floats as stored; arithmetic happens in float.
+struct Half {
+  u16 bits;
+};
+struct Bfloat {
+  u16 bits;
+};
+
+DEVICE float to_float(float value) { return value; }
+DEVICE float to_float(Half value) { return half_to_float(value.bits); }
+DEVICE float to_float(Bfloat value) { return bits_to_float(static_cast<unsigned>(value.bits) << 16); }
+
+DEVICE void store(float* to, float value) { *to = value; }
+DEVICE void store(Half* to, float value) { to->bits = float_to_half(value); }
+// Rounds to nearest even; a NaN stays one.
+DEVICE void store(Bfloat* to, float value) {
+  const unsigned bits = float_to_bits(value);
+  to->bits = value == value ? static_cast<u16>((bits + 0x7fff + (bits >> 16 & 1)) >> 16) : static_cast<u16>(0x7fc0);
+}
+
+// Element i of a float tensor of any dtype; for operands that are read once per row or block.
+DEVICE float load(const void* data, int dtype, i64 i) {
+  if (dtype == kFloat32) return static_cast<const float*>(data)[i];
+  const u16 bits = static_cast<const u16*>(data)[i];
+  return dtype == kFloat16 ? to_float(Half{bits}) : to_float(Bfloat{bits});
+}
+
+DEVICE int lane_id() { return static_cast<int>(threadIdx.x % 32); }
+DEVICE int warp_id() { return static_cast<int>(threadIdx.x / 32); }
+
+// The same value in all lanes.
+DEVICE float warp_sum(float value) {
+  for (int distance = 16; distance > 0; distance /= 2) value += __shfl_xor_sync(kAllLanes, value, distance);
+  return value;
+}
+DEVICE float warp_max(float value) {
+  for (int distance = 16; distance > 0; distance /= 2)
+    value = fmaxf(value, __shfl_xor_sync(kAllLanes, value, distance));
+  return value;
+}
+
+// The same value in all threads of a block of whole warps; a caller may call it again at once.
+DEVICE float block_sum(float value) {
+  SHARED(float, partial, 32);
+  const int warps = static_cast<int>(blockDim.x / 32);
+  value = warp_sum(value);
+  __syncthreads();
+  if (lane_id() == 0) partial[warp_id()] = value;
+  __syncthreads();
+  return warp_sum(lane_id() < warps ? partial[lane_id()] : 0.0f);
+}

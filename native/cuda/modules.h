@@ -1,0 +1,40 @@
+// The kernels of one GPU: device code compiled ahead of time, one module per op, and functions by name.
+#pragma once
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/weight.h"
+#include "cuda/gpu.h"
+
+namespace lophi::cuda {
+
+// The image for a compute capability (90 is 9.0) among "sm_80", "sm_90a", "compute_75" ...; "" where none runs on it.
+// Code for sm_XY runs on X.Y and later minors of X, an "a" on its own alone; compute_ is PTX, which the driver compiles.
+std::string choose_image(std::span<const std::string> names, int capability);
+
+class Modules {
+ public:
+  // `image`: what scripts/cuda-images.mjs wrote, unpacked: a line "<op> <bytes>" per op, an empty line, then the code.
+  // An emulated driver needs none.
+  Modules(std::shared_ptr<const Gpu> gpu, Bytes image);
+  ~Modules();
+
+  // The kernel `name` = "<op>_<variant>" of an op. Throws ERR_DRIVER where the image lacks it.
+  CUfunction function(const std::string& op, const std::string& name);
+
+ private:
+  CUmodule module_of(const std::string& op);  // under the mutex
+
+  std::shared_ptr<const Gpu> gpu_;
+  Bytes image_;
+  std::map<std::string, std::span<const std::byte>> code_;
+  std::mutex mutex_;
+  std::map<std::string, CUmodule> modules_;
+  std::map<std::string, CUfunction> functions_;
+};
+
+}  // namespace lophi::cuda

@@ -1,0 +1,139 @@
+// node scripts/cuda-images.mjs [--release | sm_80 sm_90a ...]: compiles native/cuda/ops/*.cu ahead of time, without a GPU or a
+// toolkit, into prebuilds/images/cuda/<arch>.br. NVRTC is fetched from PyPI once (87 MB) unless LOPHI_NVRTC names a libnvrtc.
+// Fails where a kernel spills registers. Results are kept by source, architecture and compiler.
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { brotliCompressSync } from 'node:zlib'
+
+/** 12.8's cubins for sm_75 to sm_90a load in every CUDA 12 driver; those of 13 need driver 580. */
+const nvrtcVersion = '12.8.93'
+const defaults = ['sm_80', 'sm_90a']
+const release = ['sm_75', 'sm_80', 'sm_86', 'sm_89', 'sm_90a', 'sm_100', 'sm_120', 'compute_75']
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const cache = `${root}node_modules/.cache/lophi`
+const images = `${root}prebuilds/images/cuda`
+const sources = `${root}native/cuda/ops`
+
+function run(command, args, what) {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8' })
+  if (status === 0) return stdout
+  console.error(`${what}: ${error?.message ?? stderr.trim()}`)
+  process.exit(1)
+}
+
+function findNvrtc() {
+  if (process.env.LOPHI_NVRTC) return process.env.LOPHI_NVRTC
+  const folder = `${cache}/nvrtc-${nvrtcVersion}`
+  const library = `${folder}/nvidia/cuda_nvrtc/lib/libnvrtc.so.12`
+  if (!existsSync(library)) {
+    console.error(`fetching NVRTC ${nvrtcVersion} from PyPI`)
+    const partial = `${folder}.${process.pid}`
+    const wheel = `nvidia-cuda-nvrtc-cu12==${nvrtcVersion}`
+    const args = ['-m', 'pip', 'install', '--quiet', '--no-deps', '--only-binary=:all:', '--target', partial, wheel]
+    run('python3', [...args, '--root-user-action=ignore', '--disable-pip-version-check'], 'python3 -m pip')
+    rmSync(folder, { recursive: true, force: true })
+    renameSync(partial, folder)
+  }
+  return library
+}
+
+function findCompiler() {
+  const names = [process.env.CXX, 'c++', 'g++', 'clang++']
+  const found = names.find((name) => name && spawnSync(name, ['--version']).status === 0)
+  if (found) return found
+  console.error('needs a C++ compiler: c++, g++ or clang++, or CXX')
+  process.exit(1)
+}
+
+const hash = (...texts) => {
+  const sum = createHash('sha256')
+  for (const text of texts) sum.update(`${text.length}\n`).update(text)
+  return sum.digest('hex').slice(0, 16)
+}
+const read = (file) => readFileSync(file, 'utf8')
+
+const asked = process.argv.slice(2)
+const wrong = asked.filter((word) => word !== '--release' && !/^(sm|compute)_\d+a?$/.test(word))
+if (process.platform !== 'linux' || wrong.length > 0) {
+  console.error(wrong.length > 0 ? `${wrong[0]}: must be an architecture such as sm_80` : 'images are made on Linux')
+  process.exit(1)
+}
+const architectures = asked.includes('--release') ? release : asked.length > 0 ? asked : defaults
+
+mkdirSync(cache, { recursive: true })
+mkdirSync(images, { recursive: true })
+const library = findNvrtc()
+const compiler = `${cache}/nvrtc.${hash(read(`${root}scripts/nvrtc.cpp`))}`
+if (!existsSync(compiler)) {
+  run(
+    findCompiler(),
+    ['-std=c++17', '-O1', `${root}scripts/nvrtc.cpp`, '-o', `${compiler}.${process.pid}`, '-ldl'],
+    'c++',
+  )
+  renameSync(`${compiler}.${process.pid}`, compiler)
+}
+
+const headers = ['common.cuh', 'params.h', 'port.h'].map((file) => read(`${root}native/cuda/${file}`))
+const key = [compiler, process.env.LOPHI_NVRTC ?? nvrtcVersion, ...headers]
+const ops = readdirSync(sources)
+  .filter((file) => file.endsWith('.cu'))
+  .map((file) => file.slice(0, -3))
+  .sort()
+
+/** Code of one op, and what ptxas says of its kernels. */
+function compile(op, arch) {
+  const stem = `${cache}/${op}.${arch}.${hash(...key, read(`${sources}/${op}.cu`))}`
+  if (!existsSync(`${stem}.log`)) {
+    const log = run(
+      compiler,
+      [library, arch, `${sources}/${op}.cu`, `${root}native`, `${stem}.bin`],
+      `${op} for ${arch}`,
+    )
+    writeFileSync(`${stem}.log`, log)
+  }
+  return { op, code: readFileSync(`${stem}.bin`), log: read(`${stem}.log`) }
+}
+
+/** "ptxas info : Compiling entry function 'add_float32' ...", "... 0 bytes spill stores, 0 bytes spill loads", "Used 20 registers" */
+function kernelsOf(log) {
+  return log
+    .split('Compiling entry function ')
+    .slice(1)
+    .map((part) => ({
+      name: /'(\w+)'/.exec(part)?.[1],
+      registers: Number(/Used (\d+) registers/.exec(part)?.[1]),
+      stack: Number(/(\d+) bytes stack frame/.exec(part)?.[1]),
+      spills: [...part.matchAll(/(\d+) bytes spill/g)].reduce((sum, [, bytes]) => sum + Number(bytes), 0),
+    }))
+}
+
+let failed = false
+for (const arch of architectures) {
+  const start = performance.now()
+  const modules = ops.map((op) => compile(op, arch))
+  const kernels = modules.flatMap(({ log }) => kernelsOf(log))
+  const names = ops.flatMap((op) =>
+    [...read(`${sources}/${op}.cu`).matchAll(/^KERNEL\((\w+)\)/gm)].map(([, name]) => name),
+  )
+  const unseen = arch.startsWith('sm_') ? names.filter((name) => !kernels.some((kernel) => kernel.name === name)) : []
+  for (const name of unseen) console.error(`${arch}: ptxas says nothing of ${name}`)
+  const spilling = kernels.filter(({ spills, stack }) => !(spills === 0 && stack === 0))
+  for (const { name, spills, stack } of spilling)
+    console.error(`${arch}: ${name} must not spill, but it spills ${spills} bytes and has ${stack} bytes of stack`)
+  if (spilling.length > 0 || unseen.length > 0) {
+    failed = true
+    continue
+  }
+  const header = modules.map(({ op, code }) => `${op} ${code.length}`).join('\n')
+  const image = Buffer.concat([Buffer.from(`${header}\n\n`), ...modules.map(({ code }) => code)])
+  const packed = brotliCompressSync(image)
+  writeFileSync(`${images}/${arch}.br`, packed)
+  const most =
+    kernels.length > 0 ? `, at most ${Math.max(...kernels.map((k) => k.registers))} registers, no spills` : ''
+  const time = ((performance.now() - start) / 1000).toFixed(1)
+  console.log(`${arch}: ${names.length} kernels${most}, ${image.length} bytes, packed ${packed.length}, ${time} s`)
+}
+if (failed) process.exit(1)

@@ -1,0 +1,439 @@
+// A CUDA driver without a GPU: the entry points that native/cuda uses, with kernels run by simt.h. Work on a stream is deferred
+// until somebody waits for it, so a buffer freed or overwritten too early shows. Sees these environment variables anew at every call:
+//   LOPHI_FAKE_CUDA_FAIL    "<call or kernel>:<n>:<CUresult>": from its n-th time on it fails so; from 700 on the context is lost
+//   LOPHI_FAKE_CUDA_MEMORY  bytes of the device, 1 GiB unless given
+//   LOPHI_FAKE_CUDA_CAPABILITY  compute capability, 80 unless given
+// and once
+//   LOPHI_FAKE_CUDA_COUNTS  a file that receives the counters below as 64-bit integers
+//   LOPHI_FAKE_CUDA_IMAGES  images are needed, as on a GPU: cubins or PTX; their kernels are still found by name
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "simt.h"
+
+#define EXPORT extern "C" __attribute__((visibility("default")))
+
+// Every kernel of native/cuda/ops, made by scripts/simt-driver.mjs.
+std::vector<simt::Kernel> all_kernels();
+
+namespace {
+
+constexpr int kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kInvalidContext = 201, kNotFound = 500,
+              kNotReady = 600, kLaunchFailed = 719, kCaptureInvalid = 901;
+
+struct Counts {
+  uint64_t launches, graph_launches, kernels, bytes_up, bytes_down, device_bytes, calls;
+};
+
+struct Event {
+  struct Stream* stream = nullptr;
+  bool done = true;
+};
+
+using Work = std::function<void()>;
+
+struct Graph {
+  std::vector<Work> nodes;
+};
+
+struct Stream {
+  std::deque<Work> queue;
+  std::unique_ptr<Graph> capture;
+};
+
+struct Failure {
+  int result;
+};
+
+std::recursive_mutex mutex;
+Counts own_counts, *counts = &own_counts;
+int lost = 0;
+std::string detail = "the emulator failed";
+int context_users = 0;
+std::map<uintptr_t, size_t> device_memory;
+std::set<void*> pinned;
+thread_local std::vector<void*> contexts;
+char the_context;
+
+// The result that was asked for by LOPHI_FAKE_CUDA_FAIL, when its time has come.
+int injected(const std::string& name) {
+  static std::string asked;
+  static long seen = 0;
+  const char* value = std::getenv("LOPHI_FAKE_CUDA_FAIL");
+  const std::string text = value ? value : "";
+  if (text != asked) {
+    asked = text;
+    seen = 0;
+  }
+  const size_t first = text.find(':'), second = text.find(':', first + 1);
+  if (second == std::string::npos || text.substr(0, first) != name) return 0;
+  return ++seen >= std::stol(text.substr(first + 1, second - first - 1)) ? std::stoi(text.substr(second + 1)) : 0;
+}
+
+int broken(int result) {
+  if (result >= 700 && result < 720) lost = result;
+  return result;
+}
+
+// What every entry point has in common. `needs_context`: fails without a current one, as the driver does.
+template <class F>
+int entry(const char* name, bool needs_context, F&& body) {
+  const std::lock_guard lock(mutex);
+  ++counts->calls;
+  if (lost && needs_context) return lost;
+  if (const int result = injected(name)) {
+    detail = std::string("injected into ") + name;
+    return broken(result);
+  }
+  if (needs_context && contexts.empty()) return kInvalidContext;
+  try {
+    body();
+    return kSuccess;
+  } catch (const Failure& failure) {
+    return broken(failure.result);
+  }
+}
+
+void require(bool condition, int result = kInvalidValue) {
+  if (!condition) throw Failure{result};
+}
+
+void run_all(Stream& stream) {
+  while (!stream.queue.empty()) {
+    const Work work = std::move(stream.queue.front());
+    stream.queue.pop_front();
+    work();
+    if (lost) throw Failure{lost};
+  }
+}
+
+void enqueue(Stream& stream, Work work) {
+  if (stream.capture)
+    stream.capture->nodes.push_back(std::move(work));
+  else
+    stream.queue.push_back(std::move(work));
+}
+
+std::set<Stream*> streams;
+void run_everything() {
+  for (Stream* stream : streams) run_all(*stream);
+}
+
+// Throws unless [at, at + bytes) lies in one live allocation.
+void check_range(uintptr_t at, size_t bytes) {
+  auto block = device_memory.upper_bound(at);
+  const bool inside = block != device_memory.begin() && (--block, at + bytes <= block->first + block->second);
+  if (inside) return;
+  detail = "simt: " + std::to_string(bytes) + " bytes at an address that is not allocated";
+  throw Failure{700};
+}
+
+void copy(void* to, const void* from, size_t bytes) { std::memcpy(to, from, bytes); }
+
+const simt::Kernel* kernel_named(const std::string& name) {
+  static const std::vector<simt::Kernel> kernels = all_kernels();
+  for (const simt::Kernel& kernel : kernels)
+    if (name == kernel.name) return &kernel;
+  return nullptr;
+}
+
+void run_kernel(const simt::Kernel& kernel, simt::Dim grid, simt::Dim block, size_t shared,
+                const std::vector<std::vector<char>>& arguments) {
+  if (const int result = injected(kernel.name)) {
+    detail = std::string("injected into ") + kernel.name;
+    throw Failure{result};
+  }
+  std::vector<void*> params;
+  for (const auto& argument : arguments) params.push_back(const_cast<char*>(argument.data()));
+  ++counts->kernels;
+  try {
+    simt::launch(kernel, grid, block, shared, params.data());
+  } catch (const std::runtime_error& error) {
+    detail = error.what();
+    throw Failure{kLaunchFailed};
+  }
+}
+
+}  // namespace
+
+// Tells native/cuda that kernels are found by name: no image is needed.
+EXPORT const int lophi_simt_driver;
+const int lophi_simt_driver = std::getenv("LOPHI_FAKE_CUDA_IMAGES") ? 0 : 1;
+
+EXPORT int cuInit(unsigned) {
+  return entry("cuInit", false, [] {
+    const char* file = std::getenv("LOPHI_FAKE_CUDA_COUNTS");
+    if (!file) return;
+    const int descriptor = open(file, O_RDWR | O_CREAT, 0600);
+    require(descriptor >= 0 && ftruncate(descriptor, sizeof(Counts)) == 0);
+    void* mapped = mmap(nullptr, sizeof(Counts), PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    close(descriptor);
+    require(mapped != MAP_FAILED);
+    counts = static_cast<Counts*>(mapped);
+  });
+}
+EXPORT int cuDriverGetVersion(int* version) {
+  *version = 12080;
+  return kSuccess;
+}
+EXPORT int cuGetErrorName(int result, const char** text) {
+  static const std::map<int, const char*> names = {{1, "CUDA_ERROR_INVALID_VALUE"},
+                                                   {2, "CUDA_ERROR_OUT_OF_MEMORY"},
+                                                   {100, "CUDA_ERROR_NO_DEVICE"},
+                                                   {201, "CUDA_ERROR_INVALID_CONTEXT"},
+                                                   {500, "CUDA_ERROR_NOT_FOUND"},
+                                                   {600, "CUDA_ERROR_NOT_READY"},
+                                                   {700, "CUDA_ERROR_ILLEGAL_ADDRESS"},
+                                                   {719, "CUDA_ERROR_LAUNCH_FAILED"},
+                                                   {901, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"}};
+  const auto found = names.find(result);
+  *text = found == names.end() ? nullptr : found->second;
+  return *text ? kSuccess : kInvalidValue;
+}
+EXPORT int cuGetErrorString(int, const char** text) {
+  static thread_local std::string kept;
+  const std::lock_guard lock(mutex);
+  kept = detail;
+  *text = kept.c_str();
+  return kSuccess;
+}
+EXPORT int cuDeviceGetCount(int* count) {
+  return entry("cuDeviceGetCount", false, [&] { *count = 1; });
+}
+EXPORT int cuDeviceGet(int* device, int ordinal) {
+  *device = ordinal;
+  return ordinal == 0 ? kSuccess : 101;
+}
+EXPORT int cuDeviceGetName(char* name, int size, int) {
+  std::strncpy(name, "SIMT emulator", static_cast<size_t>(size));
+  return kSuccess;
+}
+EXPORT int cuDeviceTotalMem_v2(size_t* bytes, int) {
+  const char* asked = std::getenv("LOPHI_FAKE_CUDA_MEMORY");
+  *bytes = asked ? std::strtoull(asked, nullptr, 10) : size_t{1} << 30;
+  return kSuccess;
+}
+EXPORT int cuDeviceGetAttribute(int* value, int attribute, int) {
+  const char* asked = std::getenv("LOPHI_FAKE_CUDA_CAPABILITY");
+  const int capability = asked ? std::atoi(asked) : 80;
+  *value = attribute == 75 ? capability / 10 : capability % 10;
+  return kSuccess;
+}
+
+EXPORT int cuDevicePrimaryCtxRetain(void** context, int) {
+  return entry("cuDevicePrimaryCtxRetain", false, [&] {
+    ++context_users;
+    *context = &the_context;
+  });
+}
+EXPORT int cuDevicePrimaryCtxRelease_v2(int) {
+  return entry("cuDevicePrimaryCtxRelease", false, [] {
+    require(context_users > 0);
+    if (--context_users == 0) lost = 0;
+  });
+}
+EXPORT int cuCtxPushCurrent_v2(void* context) {
+  if (context != &the_context) return kInvalidContext;
+  contexts.push_back(context);
+  return kSuccess;
+}
+EXPORT int cuCtxPopCurrent_v2(void** context) {
+  if (contexts.empty()) return kInvalidContext;
+  *context = contexts.back();
+  contexts.pop_back();
+  return kSuccess;
+}
+
+EXPORT int cuMemAlloc_v2(uintptr_t* pointer, size_t bytes) {
+  return entry("cuMemAlloc", true, [&] {
+    size_t total = 0;
+    cuDeviceTotalMem_v2(&total, 0);
+    require(bytes > 0);
+    require(bytes <= total && counts->device_bytes + bytes <= total, kOutOfMemory);
+    void* block = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
+    require(block, kOutOfMemory);
+    std::memset(block, 0xcd, bytes);
+    *pointer = reinterpret_cast<uintptr_t>(block);
+    device_memory[*pointer] = bytes;
+    counts->device_bytes += bytes;
+  });
+}
+EXPORT int cuMemFree_v2(uintptr_t pointer) {
+  return entry("cuMemFree", true, [&] {
+    run_everything();
+    const auto block = device_memory.find(pointer);
+    require(block != device_memory.end());
+    counts->device_bytes -= block->second;
+    std::free(reinterpret_cast<void*>(pointer));
+    device_memory.erase(block);
+  });
+}
+EXPORT int cuMemAllocHost_v2(void** pointer, size_t bytes) {
+  return entry("cuMemAllocHost", true, [&] {
+    *pointer = std::malloc(bytes);
+    require(*pointer, kOutOfMemory);
+    pinned.insert(*pointer);
+  });
+}
+EXPORT int cuMemFreeHost(void* pointer) {
+  return entry("cuMemFreeHost", true, [&] {
+    require(pinned.erase(pointer) == 1);
+    std::free(pointer);
+  });
+}
+EXPORT int cuMemcpyHtoD_v2(uintptr_t to, const void* from, size_t bytes) {
+  return entry("cuMemcpyHtoD", true, [&] {
+    check_range(to, bytes);
+    copy(reinterpret_cast<void*>(to), from, bytes);
+    counts->bytes_up += bytes;
+  });
+}
+EXPORT int cuMemcpyHtoDAsync_v2(uintptr_t to, const void* from, size_t bytes, Stream* stream) {
+  return entry("cuMemcpyHtoDAsync", true, [&] {
+    check_range(to, bytes);
+    counts->bytes_up += bytes;
+    const auto move = [=](const void* source) {
+      check_range(to, bytes);
+      copy(reinterpret_cast<void*>(to), source, bytes);
+    };
+    if (pinned.contains(const_cast<void*>(from))) return enqueue(*stream, [=] { move(from); });
+    const auto snapshot =
+        std::make_shared<std::vector<char>>(static_cast<const char*>(from), static_cast<const char*>(from) + bytes);
+    enqueue(*stream, [=] { move(snapshot->data()); });
+  });
+}
+EXPORT int cuMemcpyDtoHAsync_v2(void* to, uintptr_t from, size_t bytes, Stream* stream) {
+  return entry("cuMemcpyDtoHAsync", true, [&] {
+    check_range(from, bytes);
+    require(pinned.contains(to));  // the driver takes others too, but waits for the device then
+    enqueue(*stream, [=] {
+      check_range(from, bytes);
+      copy(to, reinterpret_cast<const void*>(from), bytes);
+      counts->bytes_down += bytes;
+    });
+  });
+}
+EXPORT int cuMemcpyDtoDAsync_v2(uintptr_t to, uintptr_t from, size_t bytes, Stream* stream) {
+  return entry("cuMemcpyDtoDAsync", true, [&] {
+    enqueue(*stream, [=] {
+      check_range(from, bytes);
+      check_range(to, bytes);
+      copy(reinterpret_cast<void*>(to), reinterpret_cast<const void*>(from), bytes);
+    });
+  });
+}
+
+EXPORT int cuStreamCreate(Stream** stream, unsigned) {
+  return entry("cuStreamCreate", true, [&] { streams.insert(*stream = new Stream); });
+}
+EXPORT int cuStreamDestroy_v2(Stream* stream) {
+  return entry("cuStreamDestroy", true, [&] {
+    run_all(*stream);
+    streams.erase(stream);
+    delete stream;
+  });
+}
+EXPORT int cuStreamSynchronize(Stream* stream) {
+  return entry("cuStreamSynchronize", true, [&] { run_all(*stream); });
+}
+EXPORT int cuEventCreate(Event** event, unsigned) {
+  return entry("cuEventCreate", true, [&] { *event = new Event; });
+}
+EXPORT int cuEventDestroy_v2(Event* event) {
+  return entry("cuEventDestroy", true, [&] { delete event; });
+}
+EXPORT int cuEventRecord(Event* event, Stream* stream) {
+  return entry("cuEventRecord", true, [&] {
+    require(!stream->capture, kCaptureInvalid);
+    event->stream = stream;
+    event->done = false;
+    stream->queue.push_back([event] { event->done = true; });
+  });
+}
+EXPORT int cuEventQuery(Event* event) {
+  return entry("cuEventQuery", true, [&] { require(event->done, kNotReady); });
+}
+EXPORT int cuEventSynchronize(Event* event) {
+  return entry("cuEventSynchronize", true, [&] {
+    if (!event->done) run_all(*event->stream);
+  });
+}
+
+EXPORT int cuModuleLoadData(void** module, const void* image) {
+  return entry("cuModuleLoadData", true, [&] {
+    constexpr int kNoBinaryForGpu = 209;
+    const auto* text = static_cast<const char*>(image);
+    if (!lophi_simt_driver)
+      require(std::memcmp(text, "\177ELF", 4) == 0 || std::strstr(text, ".version"), kNoBinaryForGpu);
+    for (Stream* stream : streams) require(!stream->capture, kCaptureInvalid);
+    *module = const_cast<void**>(module);
+  });
+}
+EXPORT int cuModuleUnload(void*) {
+  return entry("cuModuleUnload", true, [] {});
+}
+EXPORT int cuModuleGetFunction(const simt::Kernel** function, void*, const char* name) {
+  return entry("cuModuleGetFunction", true, [&] {
+    *function = kernel_named(name);
+    require(*function, kNotFound);
+  });
+}
+EXPORT int cuLaunchKernel(const simt::Kernel* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
+                          unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared, Stream* stream,
+                          void** params, void**) {
+  return entry("cuLaunchKernel", true, [&] {
+    require(grid_x && grid_y && grid_z && block_x && block_y && block_z && grid_y <= 65535);
+    std::vector<std::vector<char>> arguments;
+    for (size_t i = 0; i < function->sizes.size(); ++i) {
+      const char* from = static_cast<const char*>(params[i]);
+      arguments.emplace_back(from, from + function->sizes[i]);
+    }
+    if (!stream->capture) ++counts->launches;
+    enqueue(*stream,
+            [=] { run_kernel(*function, {grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared, arguments); });
+  });
+}
+
+EXPORT int cuStreamBeginCapture_v2(Stream* stream, int) {
+  return entry("cuStreamBeginCapture", true, [&] {
+    require(!stream->capture);
+    stream->capture = std::make_unique<Graph>();
+  });
+}
+EXPORT int cuStreamEndCapture(Stream* stream, Graph** graph) {
+  return entry("cuStreamEndCapture", true, [&] {
+    require(stream->capture != nullptr);
+    *graph = stream->capture.release();
+  });
+}
+EXPORT int cuGraphInstantiateWithFlags(Graph** exec, const Graph* graph, unsigned long long) {
+  return entry("cuGraphInstantiate", true, [&] { *exec = new Graph(*graph); });
+}
+EXPORT int cuGraphLaunch(Graph* exec, Stream* stream) {
+  return entry("cuGraphLaunch", true, [&] {
+    ++counts->graph_launches;
+    enqueue(*stream, [exec] {
+      for (const Work& node : exec->nodes) node();
+    });
+  });
+}
+EXPORT int cuGraphDestroy(Graph* graph) {
+  return entry("cuGraphDestroy", true, [&] { delete graph; });
+}
+EXPORT int cuGraphExecDestroy(Graph* exec) {
+  return entry("cuGraphExecDestroy", true, [&] { delete exec; });
+}

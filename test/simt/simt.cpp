@@ -1,0 +1,271 @@
+#include "simt.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <numeric>
+#include <optional>
+#include <stdexcept>
+
+#include "fiber.h"
+
+namespace simt {
+
+Dim thread_index, block_index, block_dim, grid_dim;
+
+namespace {
+
+constexpr size_t kMaxShared = 227 << 10;  // of a block of compute capability 9.0
+constexpr unsigned char kPoison = 0xcd;
+
+enum class State { kReady, kAtBarrier, kInCollective, kDone };
+
+struct Thread {
+  Fiber fiber;
+  Dim index;
+  State state = State::kReady;
+  Site site{};
+  unsigned mask = 0;
+  uint64_t value = 0;
+  uint64_t values[32];  // what the lanes of the last collective put in
+};
+
+struct SharedArray {
+  const void* key;
+  size_t offset, bytes;
+};
+
+// The launch under way. One at a time: the caller holds a lock.
+const Kernel* kernel_now;
+void** params_now;
+std::vector<std::unique_ptr<Thread>> threads;  // at least as many as the block has
+unsigned thread_count;
+Thread* now;
+unsigned now_at;
+std::optional<std::string> error;
+std::vector<SharedArray> arrays;
+size_t static_bytes, dynamic_bytes_now;
+alignas(256) unsigned char arena[kMaxShared];  // static arrays from the start
+alignas(256) unsigned char dynamic[kMaxShared];
+
+void body() {
+  kernel_now->call(kernel_now->function, params_now);
+  now->state = State::kDone;
+  for (;;) Fiber::leave();
+}
+
+bool same(const Site& a, const Site& b) {
+  return a.line == b.line && std::strcmp(a.call, b.call) == 0 && std::strcmp(a.file, b.file) == 0;
+}
+
+// Lets a whole block, or lanes of a warp, go on where all that must have come are there.
+bool release() {
+  const auto at_barrier = [](unsigned i) {
+    return threads[i]->state == State::kAtBarrier && same(threads[i]->site, threads[0]->site);
+  };
+  bool all = true;
+  for (unsigned i = 0; i < thread_count && all; ++i) all = at_barrier(i);
+  if (all) {
+    for (unsigned i = 0; i < thread_count; ++i) threads[i]->state = State::kReady;
+    return true;
+  }
+  bool released = false;
+  for (unsigned first = 0; first < thread_count; first += 32) {
+    const unsigned lanes = std::min(32u, thread_count - first);
+    for (unsigned lane = 0; lane < lanes; ++lane) {
+      const Thread& leader = *threads[first + lane];
+      if (leader.state != State::kInCollective) continue;
+      const auto joins = [&](unsigned i) {
+        const Thread& t = *threads[first + i];
+        return t.state == State::kInCollective && t.mask == leader.mask && same(t.site, leader.site);
+      };
+      bool complete = true;
+      for (unsigned i = 0; i < lanes && complete; ++i) complete = !(leader.mask >> i & 1) || joins(i);
+      if (!complete) continue;
+      uint64_t values[32];
+      std::memset(values, kPoison, sizeof values);
+      const unsigned mask = leader.mask;
+      for (unsigned i = 0; i < lanes; ++i)
+        if (mask >> i & 1) values[i] = threads[first + i]->value;
+      for (unsigned i = 0; i < lanes; ++i)
+        if (mask >> i & 1) {
+          std::memcpy(threads[first + i]->values, values, sizeof values);
+          threads[first + i]->state = State::kReady;
+        }
+      released = true;
+    }
+  }
+  return released;
+}
+
+// Who waits where, when nobody can go on.
+std::string deadlock() {
+  std::map<std::string, unsigned> groups;
+  for (unsigned i = 0; i < thread_count; ++i) {
+    const Thread& t = *threads[i];
+    const char* file = t.site.file ? std::strrchr(t.site.file, '/') : nullptr;
+    ++groups[t.state == State::kDone ? "have returned"
+                                     : std::string("wait at ") + t.site.call + " (" + (file ? file + 1 : t.site.file) +
+                                           ":" + std::to_string(t.site.line) + ")"];
+  }
+  std::string text = "divergent barrier: of " + std::to_string(thread_count) + " threads";
+  const char* comma = " ";
+  for (const auto& [where, count] : groups) {
+    text += comma + std::to_string(count) + " " + where;
+    comma = ", ";
+  }
+  return text;
+}
+
+// Numbers 0..n-1 in the order that SIMT_ORDER asks for; a shuffled order differs from call to call.
+class Order {
+ public:
+  Order() {
+    const char* asked = std::getenv("SIMT_ORDER");
+    text_ = asked && *asked ? asked : "forward";
+    const std::string seed = text_.starts_with("shuffled:") ? text_.substr(9) : "";
+    if (text_ != "forward" && text_ != "reverse" && text_ != "shuffled" && seed.empty())
+      throw std::runtime_error("SIMT_ORDER must be forward, reverse, shuffled or shuffled:<seed>, but it is " + text_);
+    state_ = 0x9e3779b97f4a7c15u + (seed.empty() ? 0 : std::strtoull(seed.c_str(), nullptr, 10));
+  }
+  void fill(std::vector<unsigned>& order, unsigned count) {
+    order.resize(count);
+    std::iota(order.begin(), order.end(), 0u);
+    if (text_ == "reverse") std::reverse(order.begin(), order.end());
+    if (text_.starts_with("shuffled"))
+      for (unsigned i = count; i > 1; --i) std::swap(order[i - 1], order[next() % i]);
+  }
+
+ private:
+  uint64_t next() {  // xorshift64
+    state_ ^= state_ << 13;
+    state_ ^= state_ >> 7;
+    return state_ ^= state_ << 17;
+  }
+  std::string text_;
+  uint64_t state_;
+};
+
+void run_block(Order& order) {
+  arrays.clear();
+  static_bytes = 0;
+  std::memset(dynamic, kPoison, dynamic_bytes_now);
+  while (threads.size() < thread_count) threads.push_back(std::make_unique<Thread>());
+  for (unsigned i = 0; i < thread_count; ++i) {
+    Thread& t = *threads[i];
+    t.index = {i % block_dim.x, i / block_dim.x % block_dim.y, i / block_dim.x / block_dim.y};
+    t.state = State::kReady;
+    t.fiber.start(body);
+  }
+  std::vector<unsigned> turns;
+  for (;;) {
+    order.fill(turns, thread_count);
+    unsigned done = 0;
+    for (unsigned i : turns) {
+      now = threads[i].get();
+      now_at = i;
+      if (now->state == State::kReady) {
+        thread_index = now->index;
+        now->fiber.resume();
+        if (error) return;
+      }
+      done += now->state == State::kDone;
+    }
+    if (done == thread_count) return;
+    if (!release()) {
+      error = deadlock();
+      return;
+    }
+  }
+}
+
+}  // namespace
+
+unsigned lane() { return now_at % 32; }
+
+void fail(const std::string& message) {
+  error = message;
+  for (;;) Fiber::leave();
+}
+
+void barrier(Site site) {
+  now->site = site;
+  now->state = State::kAtBarrier;
+  Fiber::leave();
+}
+
+const uint64_t* collective(Site site, unsigned mask, uint64_t value) {
+  if (!(mask >> lane() & 1)) fail(std::string(site.call) + " is called by a lane that its mask leaves out");
+  Thread* self = now;
+  self->site = site;
+  self->mask = mask;
+  self->value = value;
+  self->state = State::kInCollective;
+  Fiber::leave();
+  return self->values;
+}
+
+void* shared(const void* key, size_t bytes, size_t alignment) {
+  for (const SharedArray& array : arrays)
+    if (array.key == key) return arena + array.offset;
+  const size_t offset = (static_bytes + alignment - 1) / alignment * alignment;
+  if (offset + bytes > kMaxShared) fail("shared memory must be at most " + std::to_string(kMaxShared) + " bytes");
+  static_bytes = offset + bytes;
+  arrays.push_back({key, offset, bytes});
+  std::memset(arena + offset, kPoison, bytes);
+  return arena + offset;
+}
+
+void* dynamic_shared() { return dynamic; }
+
+void launch(const Kernel& kernel, Dim grid, Dim block, size_t dynamic_bytes, void** params) {
+  const size_t count = size_t{block.x} * block.y * block.z;
+  const std::string name = std::string("simt: kernel ") + kernel.name;
+  if (count == 0 || count > 1024)
+    throw std::runtime_error(name + ": a block must have 1 to 1024 threads, but has " + std::to_string(count));
+  if (dynamic_bytes > kMaxShared) throw std::runtime_error(name + ": too much dynamic shared memory");
+  kernel_now = &kernel;
+  params_now = params;
+  thread_count = static_cast<unsigned>(count);
+  dynamic_bytes_now = dynamic_bytes;
+  grid_dim = grid;
+  block_dim = block;
+  error.reset();
+  Order order;
+  std::vector<unsigned> blocks;
+  order.fill(blocks, grid.x * grid.y * grid.z);
+  for (unsigned b : blocks) {
+    block_index = {b % grid.x, b / grid.x % grid.y, b / grid.x / grid.y};
+    run_block(order);
+    if (error)
+      throw std::runtime_error(name + ", block (" + std::to_string(block_index.x) + ", " +
+                               std::to_string(block_index.y) + ", " + std::to_string(block_index.z) + "): " + *error);
+  }
+}
+
+}  // namespace simt
+
+float half_to_float(unsigned short bits) {
+  const unsigned sign = (bits & 0x8000u) << 16, exponent = bits >> 10 & 31, mantissa = bits & 1023;
+  if (exponent == 31) return bits_to_float(sign | 0x7f800000 | mantissa << 13);
+  if (exponent == 0) {
+    const float value = std::ldexp(static_cast<float>(mantissa), -24);
+    return sign ? -value : value;
+  }
+  return bits_to_float(sign | (exponent + 112) << 23 | mantissa << 13);
+}
+
+unsigned short float_to_half(float value) {
+  const unsigned bits = float_to_bits(value), sign = bits >> 16 & 0x8000, rest = bits & 0x7fffffff;
+  if (rest > 0x7f800000) return static_cast<unsigned short>(sign | 0x7e00);
+  // 65520 and more round to infinity.
+  if (rest >= 0x477ff000) return static_cast<unsigned short>(sign | 0x7c00);
+  // Below 2^-14 the step is 2^-24: adding 0.5 brings those bits to the end of the mantissa, rounded by the processor.
+  if (rest < 0x38800000) {
+    const unsigned moved = float_to_bits(bits_to_float(rest) + 0.5f) - 0x3f000000;
+    return static_cast<unsigned short>(sign | moved);
+  }
+  const unsigned rounded = rest + 0xfff + (rest >> 13 & 1);
+  return static_cast<unsigned short>(sign | (rounded - 0x38000000) >> 13);
+}

@@ -1,0 +1,150 @@
+// Runs CUDA kernels as plain C++: every thread a fiber, block by block. The same .cu text goes through NVRTC and through this.
+// It finds wrong results, missing and divergent barriers, reads of unwritten shared memory and misaligned 128-bit loads; not
+// memory-model bugs, hardware rounding or speed. docs/cuda.md says more.
+#pragma once
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#define KERNEL(name) extern "C" void name
+#define DEVICE inline
+// A key of its own tells the arrays of a block apart.
+#define SHARED(type, name, count)   \
+  static const char name##_key = 0; \
+  type* const name = static_cast<type*>(simt::shared(&name##_key, sizeof(type) * (count), alignof(type)))
+#define DYNAMIC_SHARED(type, name) type* const name = static_cast<type*>(simt::dynamic_shared())
+
+namespace simt {
+
+struct Dim {
+  unsigned x = 1, y = 1, z = 1;
+};
+
+// Where a thread waits; source positions tell two barriers apart.
+struct Site {
+  const char* call;
+  const char* file;
+  int line;
+};
+
+extern Dim thread_index, block_index, block_dim, grid_dim;  // of the running fiber
+
+void barrier(Site site);
+// Waits for all lanes of `mask` at this site, then gives what each of the 32 put in.
+const uint64_t* collective(Site site, unsigned mask, uint64_t value);
+// Memory of the block, filled with 0xCD before its first use.
+void* shared(const void* key, size_t bytes, size_t alignment);
+void* dynamic_shared();
+[[noreturn]] void fail(const std::string& message);  // ends the launch
+unsigned lane();
+
+template <class T>
+uint64_t pack(T value) {
+  static_assert(sizeof(T) <= 8 && std::is_trivially_copyable_v<T>);
+  uint64_t bits = 0;
+  std::memcpy(&bits, &value, sizeof value);
+  return bits;
+}
+
+template <class T>
+T shuffle(Site site, unsigned mask, T value, unsigned source) {
+  const uint64_t* values = collective(site, mask, pack(value));
+  if (source < 32 && !(mask >> source & 1))
+    fail(std::string(site.call) + " reads lane " + std::to_string(source) + ", which its mask leaves out");
+  T result = value;
+  if (source < 32) std::memcpy(&result, &values[source], sizeof result);
+  return result;
+}
+
+// A kernel by name, and how to call it with the driver's array of pointers to arguments.
+struct Kernel {
+  const char* name;
+  std::vector<size_t> sizes;
+  void (*call)(void (*function)(), void** params);
+  void (*function)();
+};
+
+template <class... A>
+Kernel kernel(const char* name, void (*function)(A...)) {
+  return {name,
+          {sizeof(A)...},
+          [](void (*erased)(), void** params) {
+            [&]<size_t... I>(std::index_sequence<I...>) {
+              reinterpret_cast<void (*)(A...)>(erased)(*static_cast<std::remove_reference_t<A>*>(params[I])...);
+            }(std::index_sequence_for<A...>{});
+          },
+          reinterpret_cast<void (*)()>(function)};
+}
+
+// Runs a grid; throws std::runtime_error naming kernel and block. The order of threads, and of blocks, is that of the environment's
+// SIMT_ORDER: forward, reverse, shuffled or shuffled:<seed>. Not reentrant.
+void launch(const Kernel& kernel, Dim grid, Dim block, size_t dynamic_bytes, void** params);
+
+}  // namespace simt
+
+#define threadIdx simt::thread_index
+#define blockIdx simt::block_index
+#define blockDim simt::block_dim
+#define gridDim simt::grid_dim
+#define SIMT_SITE(call) \
+  simt::Site { call, file, line }
+
+inline void __syncthreads(const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  simt::barrier(SIMT_SITE("__syncthreads"));
+}
+inline void __syncwarp(unsigned mask = 0xffffffff, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  simt::collective(SIMT_SITE("__syncwarp"), mask, 0);
+}
+template <class T>
+T __shfl_sync(unsigned mask, T value, int source, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  return simt::shuffle(SIMT_SITE("__shfl_sync"), mask, value, static_cast<unsigned>(source) % 32);
+}
+template <class T>
+T __shfl_xor_sync(unsigned mask, T value, int bits, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+  return simt::shuffle(SIMT_SITE("__shfl_xor_sync"), mask, value, simt::lane() ^ static_cast<unsigned>(bits));
+}
+template <class T>
+T __shfl_down_sync(unsigned mask, T value, int delta, const char* file = __builtin_FILE(),
+                   int line = __builtin_LINE()) {
+  return simt::shuffle(SIMT_SITE("__shfl_down_sync"), mask, value, simt::lane() + static_cast<unsigned>(delta));
+}
+inline unsigned __ballot_sync(unsigned mask, int predicate, const char* file = __builtin_FILE(),
+                              int line = __builtin_LINE()) {
+  const uint64_t* values = simt::collective(SIMT_SITE("__ballot_sync"), mask, predicate != 0);
+  unsigned result = 0;
+  for (unsigned i = 0; i < 32; ++i) result |= (mask >> i & 1 && values[i] ? 1u : 0u) << i;
+  return result;
+}
+#undef SIMT_SITE
+
+// ---- what native/cuda/port.h promises
+
+struct uint4 {
+  unsigned x, y, z, w;
+};
+// 16 bytes at once, as LDG.128 reads them.
+inline uint4 load128(const void* from) {
+  if (reinterpret_cast<uintptr_t>(from) % 16)
+    simt::fail("a 128-bit load must be aligned to 16 bytes, but its address ends in " +
+               std::to_string(reinterpret_cast<uintptr_t>(from) % 16));
+  uint4 value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+inline float bits_to_float(unsigned bits) {
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+inline unsigned float_to_bits(float value) {
+  unsigned bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+float half_to_float(unsigned short bits);
+unsigned short float_to_half(float value);  // to nearest, ties to even
