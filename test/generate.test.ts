@@ -467,7 +467,8 @@ describe('the decode step', () => {
   test('sees a context grown by prefill as one computed at once', async () => {
     const ids = Array.from({ length: 700 }, (_, i) => 300 + ((i * 7) % 90))
     const sequence = model.sequence()
-    for (const end of [200, 257, 300, 520, 700]) await sequence.prefill(ids.slice(sequence.ids.length, end), { chunk: 64 })
+    for (const end of [200, 257, 300, 520, 700])
+      await sequence.prefill(ids.slice(sequence.ids.length, end), { chunk: 64 })
     sequence.rewind(699)
     const { logits } = await sequence.step(ids[699], { logits: true })
     const whole = await model.logits(ids)

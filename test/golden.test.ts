@@ -187,7 +187,11 @@ describe.skipIf(golden === null).each(['longrope', 'partial-tied'])('LongRoPE sw
     const small = await loadModel(folder, { device, longrope: 'planned', context: original })
     const { ids, logits } = prompts.get('edge64') as GoldenPrompt
     const stages: string[] = []
-    const options = { maxTokens: 4, ignoreEos: true, onProgress: ({ stage }: PrefillProgress) => void stages.push(stage) }
+    const options = {
+      maxTokens: 4,
+      ignoreEos: true,
+      onProgress: ({ stage }: PrefillProgress) => void stages.push(stage),
+    }
     await planned.generate(ids, options).readAll()
     expect(stages).toEqual(['prefill'])
     expect(relativeError(await small.logits(ids, { all: true }), logits)).toBeLessThan(float32Bound)

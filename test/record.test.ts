@@ -15,7 +15,13 @@ const normal = (seed: number, count: number) => {
   return Float32Array.from({ length: count }, () => normal())
 }
 const floats = (seed: number, shape: readonly number[]): F32 =>
-  device.tensor(normal(seed, shape.reduce((a, b) => a * b, 1)), shape)
+  device.tensor(
+    normal(
+      seed,
+      shape.reduce((a, b) => a * b, 1),
+    ),
+    shape,
+  )
 
 async function bytesUsed(): Promise<number> {
   await device.sync()
@@ -182,7 +188,10 @@ describe('a plan', () => {
       return { row: doubled.subarray(1), same: before, input: x, twice: doubled, again: doubled }
     })
     const data = Float32Array.of(1, 2, 3, 4, 5, 6)
-    const { row, same, input, twice, again } = await plan.run({ x: data }, { read: ['row', 'same', 'input', 'twice', 'again'] })
+    const { row, same, input, twice, again } = await plan.run(
+      { x: data },
+      { read: ['row', 'same', 'input', 'twice', 'again'] },
+    )
     expect(row).toEqual(Float32Array.of(8, 10, 12))
     expect(twice).toEqual(data.map((value) => 2 * value))
     expect(again).toEqual(twice)
@@ -205,7 +214,10 @@ describe('a plan', () => {
 
   test('is one native call a run', async () => {
     using x = floats(1, [4])
-    using plan = record(device, { inputs: { x } }, ({ x }) => ({ y: ops.tanh({ x: ops.exp({ x }) }), z: ops.neg({ x }) }))
+    using plan = record(device, { inputs: { x } }, ({ x }) => ({
+      y: ops.tanh({ x: ops.exp({ x }) }),
+      z: ops.neg({ x }),
+    }))
     const before = device.counters()
     await plan.run({ x: new Float32Array(4) }, { read: ['y', 'z'] })
     const after = device.counters()
@@ -267,7 +279,9 @@ describe('while recording', () => {
   test('a wrong call cancels like any other throw', async () => {
     using x = floats(1, [2, 3])
     using y = floats(2, [2, 3])
-    expect(() => record(device, { inputs: { x } }, ({ x }) => ({ z: ops.matmul({ a: x, b: y }) }))).toThrow(code('ERR_SHAPE'))
+    expect(() => record(device, { inputs: { x } }, ({ x }) => ({ z: ops.matmul({ a: x, b: y }) }))).toThrow(
+      code('ERR_SHAPE'),
+    )
     expect(await x.read()).toHaveLength(6)
   })
 
@@ -285,7 +299,9 @@ describe('while recording', () => {
   test('segments do not nest', () => {
     using x = floats(1, [4])
     const nested = () =>
-      record(device, { inputs: { x } }, ({ x }) => ({ y: segment('outer', () => segment('inner', () => ops.neg({ x }))) }))
+      record(device, { inputs: { x } }, ({ x }) => ({
+        y: segment('outer', () => segment('inner', () => ops.neg({ x }))),
+      }))
     expect(nested).toThrow(code('ERR_RECORDING'))
     expect(nested).toThrow(/inner.*outer/)
   })
@@ -330,7 +346,9 @@ describe('tensors of a recording', () => {
     expect(() => made.readSync()).toThrow(code('ERR_DISPOSED'))
     expect(() => made.write(new Float32Array(4))).toThrow(code('ERR_DISPOSED'))
     expect(() => ops.neg({ x: made })).toThrow(code('ERR_DISPOSED'))
-    expect(() => record(device, { inputs: { x } }, ({ x }) => ({ y: ops.add({ a: x, b: made }) }))).toThrow(code('ERR_DISPOSED'))
+    expect(() => record(device, { inputs: { x } }, ({ x }) => ({ y: ops.add({ a: x, b: made }) }))).toThrow(
+      code('ERR_DISPOSED'),
+    )
     const failed = () =>
       record(device, { inputs: { x } }, ({ x }) => {
         smuggled = keep(ops.exp({ x }))
@@ -402,7 +420,9 @@ describe('wrong uses of a plan', () => {
 
   test('a run in flight finishes when the plan is disposed', async () => {
     using x = floats(1, [256, 256])
-    const plan = record(device, { inputs: { x } }, ({ x }) => ({ y: ops.matmul({ a: ops.matmul({ a: x, b: x }), b: x }) }))
+    const plan = record(device, { inputs: { x } }, ({ x }) => ({
+      y: ops.matmul({ a: ops.matmul({ a: x, b: x }), b: x }),
+    }))
     const expected = (await plan.run({}, { read: ['y'] })).y
     const runs = [plan.run({}, { read: ['y'] }), plan.run({}, { read: ['y'] })]
     plan.dispose()
@@ -410,7 +430,11 @@ describe('wrong uses of a plan', () => {
   })
 
   test('an error names op, segment and device, and the next run works', async () => {
-    using table = device.weight({ format: 'float32', shape: [4, 2], parts: { data: Float32Array.of(0, 1, 2, 3, 4, 5, 6, 7) } })
+    using table = device.weight({
+      format: 'float32',
+      shape: [4, 2],
+      parts: { data: Float32Array.of(0, 1, 2, 3, 4, 5, 6, 7) },
+    })
     using ids = device.tensor(Int32Array.of(0), [1])
     using plan = record(device, { inputs: { ids } }, ({ ids }) => ({
       y: segment('layer.7', () => ops.embedding({ table, ids })),
@@ -459,7 +483,9 @@ describe('fusion', () => {
     })
     expect(names(plan)).toEqual(['addRmsNorm', 'sub'])
     const { sum, y } = await apart(a, b, weight)
-    expect((await plan.run({}, { read: ['difference'] })).difference).toEqual(sum.map((value, i) => Math.fround(value - y[i])))
+    expect((await plan.run({}, { read: ['difference'] })).difference).toEqual(
+      sum.map((value, i) => Math.fround(value - y[i])),
+    )
   })
 
   test('two pairs in a row fuse both', () => {

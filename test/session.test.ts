@@ -35,7 +35,12 @@ describe('a session', () => {
 
   test('answers as the model does that sees the whole conversation anew', async () => {
     using chat = model.session()
-    for (const text of ['My name is Tom.', 'What is the opposite of empty?', 'Count from 13 to 18.', 'What is my name?']) {
+    for (const text of [
+      'My name is Tom.',
+      'What is the opposite of empty?',
+      'Count from 13 to 18.',
+      'What is my name?',
+    ]) {
       const messages = [...chat.messages, { role: 'user' as const, content: text }]
       expect(await say(chat, text)).toBe(await model.generate(messages).readAll())
     }

@@ -28,12 +28,12 @@ DeviceList list_devices() {
 
 std::shared_ptr<Device> open_device(const std::string& id, const OpenOptions& options) {
   static std::mutex mutex;
-  static std::map<std::string, std::pair<std::weak_ptr<Device>, OpenOptions>> open;
+  static std::map<std::string, std::pair<std::weak_ptr<Device>, int>> open;  // id -> device, threads
   const std::lock_guard lock(mutex);
-  if (const auto& [known, as] = open[id]; auto device = known.lock()) {
-    if (options.threads && options.threads != as.threads)
+  if (const auto& [known, threads] = open[id]; auto device = known.lock()) {
+    if (options.threads && options.threads != threads)
       throw argument_error("openDevice: " + id + " must be opened with the threads it was opened with before, " +
-                           std::to_string(as.threads) + " (0 = all cores), but they are " + std::to_string(options.threads));
+                           std::to_string(threads) + " (0 = all cores), but they are " + std::to_string(options.threads));
     return device;
   }
   std::string why;
@@ -43,7 +43,7 @@ std::shared_ptr<Device> open_device(const std::string& id, const OpenOptions& op
     for (size_t i = 0; i < found.size(); ++i) {
       if (found[i].id != id) continue;
       auto device = backend->open(static_cast<int>(i), options);
-      open[id] = {device, options};
+      open[id] = {device, options.threads};
       return device;
     }
     if (id.starts_with(backend->name)) why = reason;

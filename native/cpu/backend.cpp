@@ -14,7 +14,7 @@ namespace {
 
 std::string isa_names() {
   std::string names;
-  for (const Isa* isa : available_isas()) names += (names.empty() ? "" : " ") + std::string(isa->name);
+  for (const Isa* isa : available_isas()) names.append(names.empty() ? "" : " ").append(isa->name);
   return names;
 }
 

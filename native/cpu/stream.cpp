@@ -1,7 +1,6 @@
 #include "cpu/stream.h"
 
 #include <cstring>
-#include <limits>
 
 #include "core/check.h"
 #include "core/error.h"
@@ -10,9 +9,6 @@
 
 namespace lophi::cpu {
 namespace {
-
-constexpr Ticket kNever = std::numeric_limits<Ticket>::max();
-constexpr size_t kKeptFailures = 256;  // a promise that was not settled yet may ask for any of them
 
 // Runs one checked call; errors that only the data can show name the op, the segment and the device.
 void run_call(Context& cpu, const Call& call, const std::string& segment) {
@@ -80,7 +76,7 @@ void CpuStream::enqueue(std::function<void(Context&)> work) {
     bool skip;
     {
       const std::lock_guard lock(mutex_);
-      skip = failure_at(ticket) != nullptr;
+      skip = failures_.at(ticket) != nullptr;
     }
     std::exception_ptr error;
     if (!skip) try {
@@ -90,20 +86,10 @@ void CpuStream::enqueue(std::function<void(Context&)> work) {
       }
     work = nullptr;  // drops operands before anybody is told that the work is done
     const std::lock_guard lock(mutex_);
-    if (error) {
-      if (failures_.size() == kKeptFailures) failures_.pop_front();
-      failures_.push_back({ticket, kNever, error});
-    }
+    if (error) failures_.add(ticket, error);
     completed_ = ticket;
     done_.notify_all();
   });
-}
-
-const CpuStream::Failure* CpuStream::failure_at(Ticket ticket) const {
-  // They do not overlap and the latest is the last, so that recent work is answered at once.
-  for (auto failure = failures_.rbegin(); failure != failures_.rend() && ticket <= failure->until; ++failure)
-    if (failure->from <= ticket) return &*failure;
-  return nullptr;
 }
 
 void CpuStream::run(Call call) {
@@ -137,20 +123,15 @@ Ticket CpuStream::submit() {
 void CpuStream::wait(Ticket ticket) {
   std::unique_lock lock(mutex_);
   done_.wait(lock, [&] { return completed_ >= ticket; });
-  if (const Failure* failure = failure_at(ticket)) std::rethrow_exception(failure->error);
+  if (const auto error = failures_.at(ticket)) std::rethrow_exception(error);
 }
 
 void CpuStream::recover() {
   bool failed = false;
   {
     const std::lock_guard lock(mutex_);
-    for (Failure& failure : failures_)
-      if (failure.until == kNever) {
-        failure.until = enqueued_;
-        failed = true;
-      }
+    failed = failures_.recover(enqueued_);
   }
-  // A ticket beyond the failure: a wait without any new work would meet the error again.
   if (failed) enqueue([](Context&) {});
 }
 

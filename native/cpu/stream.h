@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include "core/failures.h"
 #include "cpu/context.h"
 
 namespace lophi::cpu {
@@ -47,19 +48,13 @@ class CpuStream : public Stream {
   void recover() override;
 
  private:
-  // Everything enqueued from the failed work to the moment the caller learnt of it fails alike.
-  struct Failure {
-    Ticket from, until;
-    std::exception_ptr error;
-  };
   void enqueue(std::function<void(Context&)> work);
-  const Failure* failure_at(Ticket ticket) const;  // under the mutex
 
   std::shared_ptr<Executor> executor_;
   std::mutex mutex_;
   std::condition_variable done_;
   Ticket enqueued_ = 0, completed_ = 0;
-  std::deque<Failure> failures_;
+  Failures failures_;
 };
 
 }  // namespace lophi::cpu

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
 
 #include "core/check.h"
 #include "core/error.h"
@@ -12,8 +11,6 @@
 namespace lophi::cuda {
 namespace {
 
-constexpr Ticket kNever = std::numeric_limits<Ticket>::max();
-constexpr size_t kKeptFailures = 8;
 constexpr size_t kMarkEvery = 64;  // work items whose operands stay alive for want of an event
 // Larger uploads are taken straight from the caller: from pageable memory the driver returns once it has read it.
 constexpr size_t kMaxStaged = size_t{16} << 20;
@@ -116,26 +113,15 @@ template <class F>
 void CudaStream::enqueue(Kept keep, F&& work) {
   const std::lock_guard lock(mutex_);
   ++enqueued_;
-  if (failure_at(enqueued_)) return;
+  if (failures_.at(enqueued_)) return;
   try {
     const Current current(*gpu_);
     kept_.push_back(std::move(keep));
     work();
     if (kept_.size() >= kMarkEvery) mark();
   } catch (...) {
-    fail(enqueued_, std::current_exception());
+    failures_.add(enqueued_, std::current_exception());
   }
-}
-
-void CudaStream::fail(Ticket from, std::exception_ptr error) {
-  if (failures_.size() == kKeptFailures) failures_.pop_front();
-  failures_.push_back({from, kNever, std::move(error)});
-}
-
-const CudaStream::Failure* CudaStream::failure_at(Ticket ticket) const {
-  for (const Failure& failure : failures_)
-    if (failure.from <= ticket && ticket <= failure.until) return &failure;
-  return nullptr;
 }
 
 void CudaStream::mark() {
@@ -198,7 +184,7 @@ void CudaStream::upload(const View& to, std::span<const std::byte> from) {
   });
 }
 
-void CudaStream::download(std::byte* to, const View& from) {
+void CudaStream::download(std::shared_ptr<std::byte> to, const View& from) {
   const size_t bytes = from.bytes();
   if (!bytes) return;
   enqueue(from.buffer, [&] {
@@ -207,7 +193,7 @@ void CudaStream::download(std::byte* to, const View& from) {
       gpu_->driver.check(gpu_->driver.download_async(landing->data, address_of(from), bytes, stream_),
                          "cuMemcpyDtoHAsync");
       kept_.push_back(landing);
-      landings_.push_back({enqueued_, std::move(landing), to, bytes});
+      landings_.push_back({enqueued_, std::move(landing), std::move(to), bytes});
     });
   });
 }
@@ -215,12 +201,12 @@ void CudaStream::download(std::byte* to, const View& from) {
 Ticket CudaStream::submit() {
   const std::lock_guard lock(mutex_);
   const Ticket marked = marks_.empty() ? completed_ : marks_.back()->ticket;
-  if (enqueued_ == marked || failure_at(enqueued_)) return enqueued_;
+  if (enqueued_ == marked || failures_.at(enqueued_)) return enqueued_;
   try {
     const Current current(*gpu_);
     mark();
   } catch (...) {
-    fail(enqueued_, std::current_exception());
+    failures_.add(enqueued_, std::current_exception());
   }
   return enqueued_;
 }
@@ -241,19 +227,18 @@ void CudaStream::wait(Ticket ticket) {
       error = std::current_exception();
     }
     lock.lock();
-    if (error && !failure_at(mark->ticket)) fail(completed_ + 1, error);
+    if (error && !failures_.at(mark->ticket)) failures_.add(completed_ + 1, error);
     retire(mark->ticket);
   }
   for (; !landings_.empty() && landings_.front().ticket <= ticket; landings_.pop_front())
-    if (const Landing& landing = landings_.front(); !failure_at(landing.ticket))
-      std::memcpy(landing.to, landing.pinned->data, landing.bytes);
-  if (const Failure* failure = failure_at(ticket)) std::rethrow_exception(failure->error);
+    if (const Landing& landing = landings_.front(); !failures_.at(landing.ticket))
+      std::memcpy(landing.to.get(), landing.pinned->data, landing.bytes);
+  if (const auto error = failures_.at(ticket)) std::rethrow_exception(error);
 }
 
 void CudaStream::recover() {
   const std::lock_guard lock(mutex_);
-  for (Failure& failure : failures_)
-    if (failure.until == kNever) failure.until = enqueued_;
+  if (failures_.recover(enqueued_)) ++enqueued_;
 }
 
 }  // namespace lophi::cuda

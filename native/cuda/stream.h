@@ -1,10 +1,10 @@
 // In-order queue of one GPU: work is handed to the driver as it is enqueued, and events tell how far it got.
 #pragma once
 #include <deque>
-#include <exception>
 #include <mutex>
 #include <vector>
 
+#include "core/failures.h"
 #include "cuda/context.h"
 
 namespace lophi::cuda {
@@ -29,18 +29,13 @@ class CudaStream : public Stream {
   void run(Call call) override;
   void replay(std::shared_ptr<Executable> plan) override;
   void upload(const View& to, std::span<const std::byte> from) override;
-  void download(std::byte* to, const View& from) override;
+  void download(std::shared_ptr<std::byte> to, const View& from) override;
   Ticket submit() override;
   void wait(Ticket ticket) override;
   void recover() override;
 
  private:
   using Kept = std::shared_ptr<const void>;
-  // Everything enqueued from the failed work to the moment the caller learnt of it fails alike.
-  struct Failure {
-    Ticket from, until;
-    std::exception_ptr error;
-  };
   // An event behind all work up to `ticket`, and what that work uses.
   struct Mark {
     Ticket ticket = 0;
@@ -51,15 +46,13 @@ class CudaStream : public Stream {
   struct Landing {
     Ticket ticket;
     std::shared_ptr<CudaBuffer> pinned;
-    std::byte* to;
+    std::shared_ptr<std::byte> to;
     size_t bytes;
   };
 
   template <class F>
   void enqueue(Kept keep, F&& work);
   // All of these under the mutex:
-  void fail(Ticket from, std::exception_ptr error);
-  const Failure* failure_at(Ticket ticket) const;
   void mark();
   void retire(Ticket done);
 
@@ -73,7 +66,7 @@ class CudaStream : public Stream {
   std::deque<std::shared_ptr<Mark>> marks_;
   std::vector<CUevent> events_;  // free ones
   std::deque<Landing> landings_;
-  std::deque<Failure> failures_;
+  Failures failures_;
 };
 
 }  // namespace lophi::cuda
