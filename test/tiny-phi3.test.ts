@@ -79,7 +79,10 @@ describe.skipIf(checkpoint === null)('the bfloat16 checkpoint', () => {
       const sequence = model.sequence()
       let { id } = await sequence.prefillAndSample(promptIds, { chunk: 1 })
       const told = [id]
-      while (told.length < ids.length) told.push(({ id } = await sequence.step(id)).id)
+      while (told.length < ids.length) {
+        id = (await sequence.step(id)).id
+        told.push(id)
+      }
       expect(told).toEqual(ids)
       sequence.dispose()
     })
