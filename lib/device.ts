@@ -1,5 +1,5 @@
 import { type DType, dtypes, type TypedArrays } from './dtype.js'
-import { ArgumentError, DeviceError } from './errors.js'
+import { ArgumentError } from './errors.js'
 import { weightFormats } from './formats/source.js'
 import { type Counters, type DeviceHandle, type DeviceInfo, type MemoryInfo, native, readImage } from './native.js'
 import { bytesOf, checkData, Tensor } from './tensor.js'
@@ -53,26 +53,40 @@ export async function openDevice(
 ): Promise<Device> {
   if (!Number.isInteger(threads) || threads < 0 || threads > 1024)
     throw new ArgumentError('ERR_ARGUMENT', `openDevice: threads must be 0 to 1024, but it is ${threads}`)
-  const { id, reason } = chooseDevice(name)
-  const image = native.listDevices().devices.find((device) => device.id === id)?.image
-  const code = typeof image === 'string' ? await readImage(image) : null
-  return new Device(await native.openDevice(id, threads, code), reason)
+  if (name === 'auto') return openBest(threads)
+  return new Device(await openHandle(idOf(name), threads), null)
 }
 
-function chooseDevice(name: DeviceName | DeviceReference | { readonly backend: string; readonly adapter?: number }) {
-  if (typeof name === 'object') {
-    if ('id' in name) return { id: name.id, reason: null }
-    return { id: name.backend === 'cpu' ? 'cpu' : `${name.backend}:${name.adapter ?? 0}`, reason: null }
-  }
-  if (typeof name !== 'string')
-    throw new ArgumentError('ERR_ARGUMENT', `openDevice: name must be a string or an object, but it is ${String(name)}`)
-  if (name !== 'auto') return { id: name, reason: null }
+function idOf(name: unknown): string {
+  if (typeof name === 'string') return name
+  const { id, backend, adapter = 0 } = (name ?? {}) as { id?: unknown; backend?: unknown; adapter?: number }
+  if (typeof id === 'string') return id
+  if (typeof backend === 'string') return backend === 'cpu' ? 'cpu' : `${backend}:${adapter}`
+  throw new ArgumentError('ERR_ARGUMENT', `openDevice: name must be a device's id, but it is ${String(name)}`)
+}
+
+async function openHandle(id: string, threads: number): Promise<DeviceHandle> {
+  const image = native.listDevices().devices.find((device) => device.id === id)?.image
+  return native.openDevice(id, threads, typeof image === 'string' ? await readImage(image) : null)
+}
+
+/** The first real device that has every op; else the CPU, with the reasons why not another. */
+async function openBest(threads: number): Promise<Device> {
   const { devices, absent } = native.listDevices()
-  const best =
-    devices.find((device) => device.backend !== 'cpu' && !device.software) ?? devices.find((d) => d.id === 'cpu')
-  if (!best) throw new DeviceError('ERR_DEVICE_ABSENT', 'openDevice: there must be a device, but this machine has none')
-  const reason = best.id === 'cpu' ? absent.map((a) => `${a.backend}: ${a.reason}`).join('; ') || null : null
-  return { id: best.id, reason }
+  const reasons = absent.map(({ backend, reason }) => `${backend}: ${reason}`)
+  for (const { id, backend, software } of devices) {
+    if (backend === 'cpu') continue
+    if (software) {
+      reasons.push(`${id}: an emulation, taken only by name`)
+      continue
+    }
+    const handle = await openHandle(id, threads)
+    const missing = native.missingOps(handle)
+    if (missing.length === 0) return new Device(handle, null)
+    reasons.push(`${id}: lacks ${missing.length} ops, ${missing[0]} among them`)
+    await native.closeDevice(handle)
+  }
+  return new Device(await openHandle('cpu', threads), reasons.join('; ') || null)
 }
 
 /** A device with its in-order stream. Counted in the process: memory goes when the last user has disposed it. */

@@ -84,6 +84,8 @@ export interface NativeModule {
     out: readonly (TensorHandle | null)[] | null,
   ): [TensorHandle, number, number[]][]
   supportsOp(device: DeviceHandle, op: number): boolean
+  /** Names of the ops that a device lacks. */
+  missingOps(device: DeviceHandle): string[]
   beginRecording(device: DeviceHandle): void
   recordSegment(device: DeviceHandle, name: string | null): void
   endRecording(device: DeviceHandle, inputs: readonly TensorHandle[], outputs: readonly TensorHandle[]): PlanHandle

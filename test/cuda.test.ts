@@ -197,6 +197,13 @@ describe.runIf(fake)('the emulated device', () => {
   })
 })
 
+test('auto passes over what it should not take, and says why; a name never falls back', async () => {
+  await using device = await openDevice()
+  expect(device.id).toBe('cpu')
+  expect(device.fallbackReason).toMatch(fake ? /cuda:0: an emulation/ : /cuda: /)
+  await expect(openDevice('cuda:99')).rejects.toMatchObject({ code: 'ERR_DEVICE_ABSENT' })
+})
+
 describe.runIf(fake)('the emulator', () => {
   const path = spawnSync(process.execPath, ['scripts/simt-driver.mjs', '--check'], { cwd: root, encoding: 'utf8' })
   const check = (kernel: string, order: string) => {

@@ -72,12 +72,17 @@ export class Sequence {
     this.#phi3 = phi3
     this.#options = options
     const { device } = phi3
-    this.#cache = new KvCache(device, phi3.config, options.kvType, Math.min(firstCapacity, options.context))
     this.#long = this.#needsLong(0)
-    this.#position = device.tensor(new Int32Array(1), [1])
-    this.#params = device.tensor(new Float32Array(8), [8])
-    this.#seed = device.tensor(new Uint32Array(2), [2])
-    this.#history = device.tensor(new Int32Array(historyLength).fill(-1), [historyLength])
+    try {
+      this.#cache = new KvCache(device, phi3.config, options.kvType, Math.min(firstCapacity, options.context))
+      this.#position = device.tensor(new Int32Array(1), [1])
+      this.#params = device.tensor(new Float32Array(8), [8])
+      this.#seed = device.tensor(new Uint32Array(2), [2])
+      this.#history = device.tensor(new Int32Array(historyLength).fill(-1), [historyLength])
+    } catch (error) {
+      this.dispose()
+      throw error
+    }
   }
 
   /** Tokens whose keys and values are cached. */
@@ -182,8 +187,13 @@ export class Sequence {
   /** A copy with a cache of its own. */
   fork(): Sequence {
     const copy = new Sequence(this.#phi3, this.#options)
-    copy.#reserve(this.#cache.capacity)
-    copy.#cache.copyFrom(this.#cache)
+    try {
+      copy.#reserve(this.#cache.capacity)
+      copy.#cache.copyFrom(this.#cache)
+    } catch (error) {
+      copy.dispose()
+      throw error
+    }
     copy.#ids.push(...this.#ids)
     copy.#long = this.#long
     return copy
@@ -191,8 +201,9 @@ export class Sequence {
 
   dispose(): void {
     this.#dropPlan()
-    this.#cache.dispose()
-    for (const tensor of [this.#position, this.#params, this.#seed, this.#history]) tensor.dispose()
+    // Some are missing where the constructor ran out of memory.
+    const owned = [this.#cache, this.#position, this.#params, this.#seed, this.#history]
+    for (const part of owned as ({ dispose(): void } | undefined)[]) part?.dispose()
   }
 
   get #device(): Device {

@@ -25,6 +25,7 @@ export class Phi3 {
   readonly device: Device
   readonly config: Phi3Config
   readonly activations: Activations
+  readonly #owned: { dispose(): void }[] = []
   readonly #embed: Weight
   readonly #blocks: Block[] = []
   readonly #norm: Tensor<'float32'>
@@ -38,17 +39,17 @@ export class Phi3 {
     this.activations = activations
     const { embed, layers, norm, head } = source.weights
     try {
-      this.#embed = openWeight(device, embed)
-      this.#head = head === embed ? this.#embed : openWeight(device, head)
+      this.#embed = this.#weight(embed)
+      this.#head = head === embed ? this.#embed : this.#weight(head)
       this.#norm = this.#vector(norm)
       layers.forEach((layer, i) => {
         this.#blocks.push({
           inputNorm: this.#vector(layer.inputNorm),
-          qkv: openWeight(device, layer.qkv),
-          o: openWeight(device, layer.o),
+          qkv: this.#weight(layer.qkv),
+          o: this.#weight(layer.o),
           postNorm: this.#vector(layer.postNorm),
-          gateUp: openWeight(device, layer.gateUp),
-          down: openWeight(device, layer.down),
+          gateUp: this.#weight(layer.gateUp),
+          down: this.#weight(layer.down),
         })
         onLayer(i + 1)
       })
@@ -92,32 +93,35 @@ export class Phi3 {
   rotary(long: boolean, positions: number): RotaryTables {
     const known = this.#rotary.get(long)
     if (known && known.positions >= positions) return known
-    known?.cos.dispose()
-    known?.sin.dispose()
-    const tables = rotaryTables(this.device, this.config, long, positions)
+    const tables = scope(() => rotaryTables(this.device, this.config, long, positions))
     keep(tables.cos)
     keep(tables.sin)
     this.#rotary.set(long, tables)
+    known?.cos.dispose()
+    known?.sin.dispose()
     return tables
   }
 
   dispose(): void {
-    const tensors = [this.#norm, ...[...this.#rotary.values()].flatMap(({ cos, sin }) => [cos, sin])]
-    const weights = [this.#embed, this.#head]
-    for (const { inputNorm, qkv, o, postNorm, gateUp, down } of this.#blocks) {
-      tensors.push(inputNorm, postNorm)
-      weights.push(qkv, o, gateUp, down)
-    }
-    for (const owned of [...tensors, ...weights]) owned?.dispose()
+    const tables = [...this.#rotary.values()].flatMap(({ cos, sin }) => [cos, sin])
+    for (const owned of [...this.#owned, ...tables]) owned.dispose()
+  }
+
+  #weight(description: WeightDescription): Weight {
+    const weight = openWeight(this.device, description)
+    this.#owned.push(weight)
+    return weight
   }
 
   /** A vector [C] as float32: row 0 of a table of one row, so that every format is read by one op. */
   #vector(description: WeightDescription): Tensor<'float32'> {
-    return scope(() => {
+    const vector = scope(() => {
       using table = openWeight(this.device, description)
       const row = ops.embedding({ table, ids: this.device.tensor(Int32Array.of(0), [1]) })
       return row.view([table.shape[1]])
     })
+    this.#owned.push(vector)
+    return vector
   }
 }
 

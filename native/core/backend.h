@@ -54,10 +54,11 @@ struct Stream {
   virtual void run(Call call) = 0;  // one eager op; keeps its operands alive
   virtual void replay(std::shared_ptr<Executable> plan) = 0;
   virtual void upload(const View& to, std::span<const std::byte> from) = 0;  // `from` is copied before it returns
-  virtual void download(std::shared_ptr<std::byte> to, const View& from) = 0;  // valid after wait(submit()); kept until then
-  virtual Ticket submit() = 0;                                               // hands over everything enqueued so far
-  virtual void wait(Ticket ticket) = 0;  // from any thread; throws the first error since the last recover()
-  virtual void recover() = 0;            // the error was delivered: later calls run again
+  virtual void download(std::shared_ptr<std::byte> to,
+                        const View& from) = 0;  // valid after wait(submit()); kept until then
+  virtual Ticket submit() = 0;                  // hands over everything enqueued so far
+  virtual void wait(Ticket ticket) = 0;         // from any thread; throws the first error since the last recover()
+  virtual void recover() = 0;                   // the error was delivered: later calls run again
 };
 
 struct Device {

@@ -33,7 +33,8 @@ std::shared_ptr<Device> open_device(const std::string& id, const OpenOptions& op
   if (const auto& [known, threads] = open[id]; auto device = known.lock()) {
     if (options.threads && options.threads != threads)
       throw argument_error("openDevice: " + id + " must be opened with the threads it was opened with before, " +
-                           std::to_string(threads) + " (0 = all cores), but they are " + std::to_string(options.threads));
+                           std::to_string(threads) + " (0 = all cores), but they are " +
+                           std::to_string(options.threads));
     return device;
   }
   std::string why;

@@ -28,6 +28,7 @@ Napi::Value dispose_weight(Info);
 // run.cpp
 Napi::Value run_op(Info);
 Napi::Value supports_op(Info);
+Napi::Value missing_ops(Info);
 // plan.cpp
 Napi::Value begin_recording(Info);
 Napi::Value record_segment(Info);

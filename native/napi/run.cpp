@@ -75,16 +75,15 @@ Napi::Value run_op(const Napi::CallbackInfo& info) {
     }
 
   Call call = check(op, arguments, std::move(attributes), out);
-  auto results = Napi::Array::New(env);
+  std::vector<View*> made;
   for (View& view : call.out) {
     if (view.buffer) continue;
-    if (state->recorder) {
-      view.buffer = state->recorder->planned(view.bytes());
-    } else {
-      view.buffer = state->device->alloc(view.bytes());
-    }
-    results[results.Length()] = describe_tensor(env, state, view);
+    view.buffer = state->recorder ? state->recorder->planned(view.bytes()) : state->device->alloc(view.bytes());
+    made.push_back(&view);
   }
+  // Only now: a handle would keep its memory until it is collected if a later output found none.
+  auto results = Napi::Array::New(env, made.size());
+  for (uint32_t i = 0; i < made.size(); ++i) results[i] = describe_tensor(env, state, *made[i]);
   if (state->recorder)
     state->recorder->add(std::move(call));
   else
@@ -95,6 +94,15 @@ Napi::Value run_op(const Napi::CallbackInfo& info) {
 // (device, op) -> boolean
 Napi::Value supports_op(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), device_of(info[0]).device->supports(op_of(info[1])));
+}
+
+// (device) -> names of the ops that it lacks
+Napi::Value missing_ops(const Napi::CallbackInfo& info) {
+  const Device& device = *device_of(info[0]).device;
+  auto names = Napi::Array::New(info.Env());
+  for (size_t op = 0; op < kOpCount; ++op)
+    if (!device.supports(static_cast<Op>(op))) names[names.Length()] = name_of(static_cast<Op>(op));
+  return names;
 }
 
 }  // namespace lophi::js
