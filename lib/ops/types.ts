@@ -99,4 +99,9 @@ export type OpResult<N extends OpName, A> = [keyof Outputs<N>] extends ['y']
   ? OutTensor<N, Text<Outputs<N>['y' & keyof Outputs<N>]>, A>
   : { [O in keyof Outputs<N>]: OutTensor<N, Text<Outputs<N>[O]>, A> }
 
-export type Ops = { readonly [N in OpName]: <const A extends OpArguments<N>>(args: A) => OpResult<N, A> }
+/** Refuses names that the op does not know: a type parameter alone would let them pass. */
+type Only<A, Known> = { readonly [K in Exclude<keyof A, Known>]: never }
+
+export type Ops = {
+  readonly [N in OpName]: <const A extends OpArguments<N>>(args: A & Only<A, keyof OpArguments<N>>) => OpResult<N, A>
+}
