@@ -6,6 +6,7 @@ export const errorCodes = {
   ERR_CONTEXT_OVERFLOW: 'more tokens than the context holds',
   ERR_DEVICE_ABSENT: 'the named device does not exist on this machine',
   ERR_DEVICE_LOST: 'the device stopped answering; open it again',
+  ERR_DRIVER: 'a call of the device driver failed',
   ERR_DISPOSED: 'the object was disposed',
   ERR_DTYPE: 'an operand has the wrong dtype',
   ERR_FILE: 'a file is missing or cannot be read or written',
@@ -43,7 +44,7 @@ export class BinaryMissingError extends LophiError {
     super('ERR_BINARY_MISSING', message, options)
   }
 }
-/** A device that is absent, lost, or lacks an op. */
+/** A device that is absent, lost, lacks an op, or whose driver refused a call. */
 export class DeviceError extends LophiError {}
 export class DisposedError extends LophiError {
   constructor(message: string) {
@@ -90,6 +91,7 @@ export function errorOf(code: ErrorCode, message: string): LophiError {
       return new OutOfMemoryError(message)
     case 'ERR_DEVICE_ABSENT':
     case 'ERR_DEVICE_LOST':
+    case 'ERR_DRIVER':
     case 'ERR_OP_UNSUPPORTED':
       return new DeviceError(code, message)
     case 'ERR_MODEL_UNSUPPORTED':

@@ -90,10 +90,10 @@ class Match {
 
 }  // namespace
 
-void fuse(Plan& plan, std::span<const View> kept) {
+void fuse(Plan& plan, std::span<const View> kept, const Device& device) {
   for (size_t fused = 0; fused < kOpCount; ++fused) {
     const size_t steps = op_entries()[fused].fuses.size();
-    if (!steps) continue;
+    if (!steps || !device.supports(static_cast<Op>(fused))) continue;
     for (size_t i = 0; i + steps <= plan.calls.size(); ++i) {
       auto call = Match(static_cast<Op>(fused), plan, i, kept).call();
       if (!call) continue;

@@ -53,7 +53,7 @@ void Recorder::end_segment() { segment_ = 0; }
 void Recorder::add(Call call) { plan_.calls.push_back({std::move(call), segment_}); }
 
 Plan Recorder::finish(Device& device, std::span<View> kept) {
-  fuse(plan_, kept);
+  fuse(plan_, kept, device);
 
   std::map<Buffer*, std::shared_ptr<Buffer>> own;  // kept: planned -> real
   for (View& view : kept)

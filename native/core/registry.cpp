@@ -8,9 +8,10 @@
 namespace lophi {
 
 extern const Backend kCpuBackend;
+extern const Backend kDmlBackend;
 
 std::span<const Backend* const> backends() {
-  static constexpr const Backend* kBackends[] = {&kCpuBackend};
+  static constexpr const Backend* kBackends[] = {&kDmlBackend, &kCpuBackend};
   return kBackends;
 }
 

@@ -16,9 +16,11 @@ if (!existsSync(join(build, 'build.ninja')))
 run('ninja', ['-C', build, '-j2'])
 run('node_modules/.bin/tsc', ['-p', 'test', '--noEmit', 'false', '--outDir', compiled, '--rootDir', '.', '--declaration', 'false'])
 
+// beside the addon, where the loader looks first: Wine's own cannot compile these kernels
 const release = join(compiled, 'build/Release')
 mkdirSync(release, { recursive: true })
 copyFileSync(join(build, 'lophi.node'), join(release, 'lophi.node'))
+copyFileSync(join(rig, 'd3dcompiler_47.dll'), join(release, 'd3dcompiler_47.dll'))
 // `import 'vitest'` finds this before the real one
 const vitest = join(compiled, 'node_modules/vitest')
 mkdirSync(vitest, { recursive: true })

@@ -25,7 +25,7 @@ export function environment(display) {
     XDG_RUNTIME_DIR: process.env.XDG_RUNTIME_DIR ?? tmpdir(),
     LANG: 'C.UTF-8',
     WINEDEBUG: process.env.WINEDEBUG ?? '-all',
-    WINEDLLOVERRIDES: 'mscoree,mshtml=;winemenubuilder.exe=d',
+    WINEDLLOVERRIDES: 'mscoree,mshtml=;winemenubuilder.exe,winedbg.exe=d',
     // dxgi without OpenGL; descriptor heaps in 0.3 ms instead of 0.7 s
     WINE_D3D_CONFIG: 'renderer=vulkan',
     VKD3D_CONFIG: 'virtual_heaps',
@@ -33,6 +33,5 @@ export function environment(display) {
     VK_DRIVER_FILES: join(folder, driver),
     VK_ICD_FILENAMES: join(folder, driver),
     LOPHI_DIRECTML_DLL: process.env.LOPHI_DIRECTML_DLL ?? windowsPath(join(rig, 'DirectML.dll')),
-    LOPHI_D3DCOMPILER_DLL: windowsPath(join(rig, 'd3dcompiler_47.dll')),
   }
 }

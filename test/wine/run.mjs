@@ -26,7 +26,7 @@ export async function withDisplay(use) {
 }
 
 /** Runs Windows' node; resolves with its exit status. Its output goes through files: it cannot write to a pipe of Unix. */
-export function windowsNode(args, { env = {} } = {}) {
+export function windowsNode(args, { env = {}, minutes = 8 } = {}) {
   return withDisplay(async (display) => {
     const folder = mkdtempSync(join(tmpdir(), 'lophi-wine-'))
     const files = ['stdout', 'stderr'].map((name) => join(folder, name))
@@ -37,7 +37,12 @@ export function windowsNode(args, { env = {} } = {}) {
           env: { ...environment(display), ...env },
           stdio: ['ignore', ...outputs],
         })
+        const timer = setTimeout(() => {
+          child.kill('SIGKILL')
+          failed(new Error(`Windows' node did not end within ${minutes} minutes`))
+        }, minutes * 60_000)
         child.on('error', failed)
+        child.on('close', () => clearTimeout(timer))
         child.on('exit', (code, signal) => ended(code ?? signal))
       })
       const [stdout, stderr] = files.map((file) => readFileSync(file, 'utf8'))
