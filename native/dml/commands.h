@@ -59,8 +59,8 @@ class Commands {
   ComPtr<ID3D12CommandAllocator> allocator_;
   ComPtr<ID3D12GraphicsCommandList> list_;
   bool kernels_bound_ = false, heap_bound_ = false;
-  std::vector<Access> open_;                   // since the last barrier
-  std::set<ID3D12Resource*> in_uav_;           // state known to be UNORDERED_ACCESS
+  std::vector<Access> open_;          // since the last barrier
+  std::set<ID3D12Resource*> in_uav_;  // state known to be UNORDERED_ACCESS
   std::vector<std::shared_ptr<const void>> kept_;
 };
 

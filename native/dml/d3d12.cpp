@@ -68,9 +68,9 @@ std::vector<Adapter> adapters(const Api& api, std::string& reason) {
   reason = "Windows has no graphics adapter";
   for (UINT i = 0;; ++i) {
     ComPtr<IDXGIAdapter1> adapter;
-    const HRESULT result = sorted ? sorted->EnumAdapterByGpuPreference(i, DXGI_GPU_PREFERENCE_HIGH_PERFORMANCE,
-                                                                       IID_PPV_ARGS(&adapter))
-                                  : factory->EnumAdapters1(i, &adapter);
+    const HRESULT result =
+        sorted ? sorted->EnumAdapterByGpuPreference(i, DXGI_GPU_PREFERENCE_HIGH_PERFORMANCE, IID_PPV_ARGS(&adapter))
+               : factory->EnumAdapters1(i, &adapter);
     if (FAILED(result)) break;
     DXGI_ADAPTER_DESC1 desc{};
     if (FAILED(adapter->GetDesc1(&desc))) continue;
@@ -100,12 +100,13 @@ std::vector<Adapter> adapters(const Api& api, std::string& reason) {
 Gpu::Gpu(const Api& api, Adapter on) : info(std::move(on.info)), adapter(std::move(on.adapter)) {
   check(api.create_device(adapter.Get(), D3D_FEATURE_LEVEL_11_0, IID_PPV_ARGS(&device)), "D3D12CreateDevice");
   // 6.3: the first with root mean square normalisation; Windows' own DirectML.dll may be older
-  if (const HRESULT result = api.create_dml_device(device.Get(), DML_CREATE_DEVICE_FLAG_NONE, DML_FEATURE_LEVEL_6_3,
-                                                   IID_PPV_ARGS(&dml));
+  if (const HRESULT result =
+          api.create_dml_device(device.Get(), DML_CREATE_DEVICE_FLAG_NONE, DML_FEATURE_LEVEL_6_3, IID_PPV_ARGS(&dml));
       FAILED(result))
-    throw Error("ERR_DEVICE_ABSENT", info.id + ": " + api.directml +
-                                         " must have feature level 6.3 (DirectML 1.15), but DMLCreateDevice1 failed with " +
-                                         describe(result));
+    throw Error("ERR_DEVICE_ABSENT",
+                info.id + ": " + api.directml +
+                    " must have feature level 6.3 (DirectML 1.15), but DMLCreateDevice1 failed with " +
+                    describe(result));
   D3D12_COMMAND_QUEUE_DESC desc{};
   desc.Type = D3D12_COMMAND_LIST_TYPE_COMPUTE;
   desc.Flags = D3D12_COMMAND_QUEUE_FLAG_DISABLE_GPU_TIMEOUT;
@@ -133,8 +134,8 @@ void Gpu::check_alive() {
   check(device->GetDeviceRemovedReason(), "Direct3D 12: a call before this one", device.Get());
   const HRESULT result = dml->GetDeviceRemovedReason();
   if (FAILED(result))
-    throw Error("ERR_DEVICE_LOST", "DirectML removed the device, because of " + describe(result) +
-                                       ": a binding or a dispatch was wrong");
+    throw Error("ERR_DEVICE_LOST",
+                "DirectML removed the device, because of " + describe(result) + ": a binding or a dispatch was wrong");
 }
 
 Fence::Fence(ID3D12Device* device) : device_(device) {

@@ -119,8 +119,8 @@ Graphs::Graphs(Gpu& gpu) {
         gpu.device.Get());
 }
 
-std::shared_ptr<const CompiledGraph> Graphs::get(
-    const std::string& key, const std::function<std::shared_ptr<const CompiledGraph>()>& build) {
+std::shared_ptr<const CompiledGraph> Graphs::get(const std::string& key,
+                                                 const std::function<std::shared_ptr<const CompiledGraph>()>& build) {
   const std::lock_guard lock(mutex_);
   auto& graph = graphs_[key];
   if (!graph) graph = build();

@@ -44,7 +44,7 @@ struct Loaded {
     const Library* d3d12 = dxgi ? Library::open("d3d12.dll", reason) : nullptr;
     const Library* compiler = d3d12 ? open("d3dcompiler_47.dll", reason) : nullptr;
     const std::string chosen = env::directml_dll();
-    const Library* directml = !compiler       ? nullptr
+    const Library* directml = !compiler        ? nullptr
                               : chosen.empty() ? open("DirectML.dll", reason)
                                                : Library::open(chosen, reason);
     find(dxgi, "CreateDXGIFactory1", api.create_factory, reason);

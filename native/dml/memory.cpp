@@ -44,7 +44,8 @@ std::shared_ptr<Buffer> Memory::alloc(size_t bytes) {
   };
   if (bytes > info_.total || should_fail(Failure::kAlloc)) throw fail();
   if (bytes >= kMaxBytes)
-    throw range_error(id_ + ": a buffer must have less than 2^32 bytes, but " + std::to_string(bytes) + " are asked for");
+    throw range_error(id_ + ": a buffer must have less than 2^32 bytes, but " + std::to_string(bytes) +
+                      " are asked for");
   const size_t wanted = std::max(kPage, (bytes + kPage - 1) / kPage * kPage);
   ComPtr<ID3D12Resource> resource;
   size_t capacity = wanted;

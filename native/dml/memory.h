@@ -42,7 +42,9 @@ struct DmlBuffer : Buffer {
   std::shared_ptr<Memory> memory_;
 };
 
-inline ID3D12Resource* resource_of(const Buffer& buffer) { return static_cast<const DmlBuffer&>(buffer).resource.Get(); }
+inline ID3D12Resource* resource_of(const Buffer& buffer) {
+  return static_cast<const DmlBuffer&>(buffer).resource.Get();
+}
 
 // A buffer resource in a heap of the given type; mapped where the CPU may see it.
 ComPtr<ID3D12Resource> create_buffer(ID3D12Device* device, D3D12_HEAP_TYPE heap, size_t bytes);

@@ -12,9 +12,29 @@ function run(command, args) {
 
 const build = join(rig, 'cmake')
 if (!existsSync(join(build, 'build.ninja')))
-  run('cmake', ['-S', '.', '-B', build, '-G', 'Ninja', '-DCMAKE_TOOLCHAIN_FILE=cmake/mingw-w64.cmake', '-DCMAKE_BUILD_TYPE=Release'])
+  run('cmake', [
+    '-S',
+    '.',
+    '-B',
+    build,
+    '-G',
+    'Ninja',
+    '-DCMAKE_TOOLCHAIN_FILE=cmake/mingw-w64.cmake',
+    '-DCMAKE_BUILD_TYPE=Release',
+  ])
 run('ninja', ['-C', build, '-j2'])
-run('node_modules/.bin/tsc', ['-p', 'test', '--noEmit', 'false', '--outDir', compiled, '--rootDir', '.', '--declaration', 'false'])
+run('node_modules/.bin/tsc', [
+  '-p',
+  'test',
+  '--noEmit',
+  'false',
+  '--outDir',
+  compiled,
+  '--rootDir',
+  '.',
+  '--declaration',
+  'false',
+])
 
 // beside the addon, where the loader looks first: Wine's own cannot compile these kernels
 const release = join(compiled, 'build/Release')

@@ -46,7 +46,14 @@ export function windowsNode(args, { env = {}, minutes = 8 } = {}) {
         child.on('exit', (code, signal) => ended(code ?? signal))
       })
       const [stdout, stderr] = files.map((file) => readFileSync(file, 'utf8'))
-      return { status, stdout, stderr: stderr.replace(/^it looks like wine32.*\n|^multiarch needs.*\n|^execute the.*\n|^.*apt-get install wine32.*\n/gm, '') }
+      return {
+        status,
+        stdout,
+        stderr: stderr.replace(
+          /^it looks like wine32.*\n|^multiarch needs.*\n|^execute the.*\n|^.*apt-get install wine32.*\n/gm,
+          '',
+        ),
+      }
     } finally {
       outputs.forEach(closeSync)
       rmSync(folder, { recursive: true })

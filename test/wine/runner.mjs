@@ -15,7 +15,8 @@ function fullName(task) {
 function fail(task) {
   count.fail += 1
   console.log(`FAILED ${fullName(task)}`)
-  for (const error of task.result?.errors ?? []) console.log(`  ${error.stack || error.message}`.replaceAll('\n', '\n  '))
+  for (const error of task.result?.errors ?? [])
+    console.log(`  ${error.stack || error.message}`.replaceAll('\n', '\n  '))
 }
 
 function report(task) {
