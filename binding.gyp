@@ -37,6 +37,18 @@
       'xcode_settings': { 'OTHER_CPLUSPLUSFLAGS': ['-ffp-contract=off'] },
       'defines': ['NAPI_VERSION=8', 'NODE_ADDON_API_CPP_EXCEPTIONS', 'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS'],
       'conditions': [
+        ['OS=="win"', {
+          'sources': ['<!@(node scripts/sources.mjs dml)'],
+          'include_dirs': ['<(INTERMEDIATE_DIR)'],
+          'actions': [{
+            'action_name': 'embed_hlsl',
+            'inputs': ['scripts/embed-hlsl.mjs'],
+            'outputs': ['<(INTERMEDIATE_DIR)/dml/kernels.gen.h'],
+            'action': ['node', 'scripts/embed-hlsl.mjs', '<@(_outputs)'],
+          }],
+        }, {
+          'sources': ['native/dml/absent.cpp'],
+        }],
         ['OS=="linux"', {
           'libraries': ['-pthread', '-ldl'],
           'ldflags': ['-static-libstdc++', '-Wl,--exclude-libs,ALL,--gc-sections'],

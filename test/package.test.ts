@@ -67,6 +67,7 @@ describe('the published package', () => {
       'native/addon.cpp',
       'scripts/build.mjs',
       'scripts/sources.mjs',
+      'scripts/embed-hlsl.mjs',
       'scripts/gyp/common.gypi',
     ])
       expect(packed).toContain(String(file).replace(/^\.\//, ''))

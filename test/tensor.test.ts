@@ -134,14 +134,17 @@ describe('a tensor', () => {
     ['a negative dim', () => device.tensor(counted(6), [-2, -3]), 'ERR_SHAPE'],
     ['half a dim', () => device.tensor(counted(6), [2.5, 2.4]), 'ERR_SHAPE'],
     ['a dim that is NaN', () => device.tensor(counted(0), [Number.NaN]), 'ERR_SHAPE'],
-    ['more elements than 2^53', () => device.tensor(counted(0), [2 ** 40, 2 ** 40, 0]), null],
+    [
+      'dims whose product overflows, though one is 0',
+      () => device.tensor(counted(0), [2 ** 40, 2 ** 40, 0]),
+      'ERR_SHAPE',
+    ],
     ['no dtype', () => device.tensor(new Uint16Array(2) as unknown as Float32Array, [2]), 'ERR_DTYPE'],
     ['an unknown dtype', () => device.tensor(new Uint8Array(2), [2], 'float8' as 'uint8'), 'ERR_DTYPE'],
     ['no typed array', () => device.tensor([1, 2] as unknown as Float32Array, [2]), 'ERR_ARGUMENT'],
     ['17 axes', () => device.tensor(counted(1), new Array(17).fill(1)), 'ERR_ARGUMENT'],
   ])('is refused with %s', (_, make, error) => {
-    if (error) expect(make).toThrow(code(error))
-    else make().dispose()
+    expect(make).toThrow(code(error))
   })
 
   test('refuses a write of another size', async () => {

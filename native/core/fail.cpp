@@ -22,9 +22,10 @@ long asked(const std::string& name) {
 }  // namespace
 
 bool should_fail(Failure failure) {
-  static const long alloc_at = asked("alloc"), lost_at = asked("lost");
-  static std::atomic<long> allocs{0}, calls{0};
+  static const long alloc_at = asked("alloc"), lost_at = asked("lost"), descriptor_at = asked("descriptor");
+  static std::atomic<long> allocs{0}, calls{0}, descriptors{0};
   if (failure == Failure::kAlloc) return alloc_at && ++allocs == alloc_at;
+  if (failure == Failure::kDescriptor) return descriptor_at && ++descriptors == descriptor_at;
   return lost_at && ++calls >= lost_at;
 }
 

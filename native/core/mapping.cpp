@@ -7,7 +7,6 @@
 #include "core/error.h"
 
 #ifdef _WIN32
-#define NOMINMAX
 #include <windows.h>
 
 #include <filesystem>

@@ -9,9 +9,10 @@ namespace lophi {
 
 extern const Backend kCpuBackend;
 extern const Backend kCudaBackend;
+extern const Backend kDmlBackend;
 
 std::span<const Backend* const> backends() {
-  static constexpr const Backend* kBackends[] = {&kCudaBackend, &kCpuBackend};
+  static constexpr const Backend* kBackends[] = {&kCudaBackend, &kDmlBackend, &kCpuBackend};
   return kBackends;
 }
 

@@ -1,10 +1,12 @@
 #include "cpu/int4.h"
 
+#include "cpu/thread_scratch.h"
+
 namespace lophi::cpu {
 
 void dequantize_row(const Isa& isa, const Int4Matrix& w, int64_t n, int64_t k, float* to) {
   const int64_t blocks = w.scales.dim(1), half = w.block / 2;
-  thread_local std::vector<float> buffer;
+  std::vector<float>& buffer = thread_scratch().row;
   const float* scales = float_row(isa, w.scales, n * blocks, blocks, buffer);
   const std::byte* zeros = w.zeros ? data_of(*w.zeros) + n * w.zeros->dim(1) : nullptr;
   for (int64_t b = 0; b < blocks; ++b) {

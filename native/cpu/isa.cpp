@@ -7,6 +7,7 @@
 #include "core/env.h"
 #include "core/error.h"
 #include "cpu/isa_tables.h"
+#include "cpu/thread_scratch.h"
 
 #if defined(_MSC_VER) && defined(_M_X64)
 #include <intrin.h>
@@ -73,22 +74,17 @@ std::vector<const Isa*> detect() { return {isa_scalar()}; }
 
 #endif
 
-struct Free {
-  void operator()(std::byte* memory) const { ::operator delete[](memory, std::align_val_t{64}); }
-};
-thread_local std::unique_ptr<std::byte[], Free> scratch_memory;
-thread_local size_t scratch_bytes = 0;
-
 }  // namespace
 
 std::byte* scratch(size_t bytes) {
-  if (bytes > scratch_bytes) {
-    scratch_bytes = 0;
-    scratch_memory.reset();
-    scratch_memory.reset(static_cast<std::byte*>(::operator new[](bytes, std::align_val_t{64})));
-    scratch_bytes = bytes;
+  ThreadScratch& own = thread_scratch();
+  if (bytes > own.block_bytes) {
+    own.block_bytes = 0;
+    own.block.reset();
+    own.block.reset(static_cast<std::byte*>(::operator new[](bytes, std::align_val_t{64})));
+    own.block_bytes = bytes;
   }
-  return scratch_memory.get();
+  return own.block.get();
 }
 
 std::span<const Isa* const> available_isas() {

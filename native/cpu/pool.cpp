@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cpu/thread_scratch.h"
+
 #if defined(__x86_64__) || defined(_M_X64)
 #include <immintrin.h>
 #endif
@@ -40,7 +42,7 @@ void Pool::work() {
     for (int spin = 0; spin < kSpins && generation_.load(std::memory_order_acquire) == seen; ++spin) relax();
     generation_.wait(seen, std::memory_order_acquire);
     seen = generation_.load(std::memory_order_acquire);
-    if (stop_) return;
+    if (stop_) return drop_thread_scratch();
     // Either this worker sees the loop closed, or run() sees it active and waits: both orders are total (seq_cst).
     ++active_;
     if (open_ == seen) take_pieces();

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/fail.h"
 #include "cpu/ops/table.h"
+#include "cpu/thread_scratch.h"
 
 namespace lophi::cpu {
 namespace {
@@ -51,7 +52,7 @@ void Executor::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
     wake_.wait(lock, [&] { return stop_ || !queue_.empty(); });
-    if (queue_.empty()) return;
+    if (queue_.empty()) return drop_thread_scratch();
     auto work = std::move(queue_.front());
     queue_.pop_front();
     lock.unlock();

@@ -46,10 +46,10 @@ Shape shape_of(const Napi::Value& value) {
   for (uint32_t i = 0; i < array.Length(); ++i) {
     shape.push_back(integer_of(array.Get(i), "shape"));
     if (shape.back() < 0) throw shape_error("shape: must hold no negative dim, but it is " + to_string(shape));
-    count *= static_cast<double>(shape.back());
+    if (shape.back()) count *= static_cast<double>(shape.back());  // strides of an empty shape must not overflow either
   }
   if (count > 9007199254740991.0)
-    throw shape_error("shape: must have at most 2^53 elements, but it is " + to_string(shape));
+    throw shape_error("shape: must have dims with a product of at most 2^53, but it is " + to_string(shape));
   return shape;
 }
 

@@ -2,6 +2,7 @@
 
 #include "cpu/ops/table.h"
 #include "cpu/rows.h"
+#include "cpu/thread_scratch.h"
 
 namespace lophi::cpu {
 namespace {
@@ -47,7 +48,7 @@ struct Queries {
 void attend(const Isa& isa, const Sizes& s, const Queries& rows, const View& keys, const View& values) {
   const int64_t last = rows.first + (rows.count - 1) * rows.step;
   const int64_t low = s.window ? std::max<int64_t>(0, rows.first - s.window + 1) : 0, seen = last + 1 - low;
-  thread_local std::vector<float> scores, widened;
+  std::vector<float>&scores = thread_scratch().scores, &widened = thread_scratch().widened;
   scores.resize(static_cast<size_t>(rows.count * seen));
   const size_t element = static_cast<size_t>(bits_of(keys.dtype)) / 8;
   const size_t start = static_cast<size_t>((rows.group * s.capacity + low) * s.d) * element;

@@ -1,0 +1,24 @@
+// Memory that a thread keeps from op to op. Freed by drop_thread_scratch() at the thread's end and not by destructors of
+// thread_local objects, which mingw runs after it has freed the objects themselves.
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <new>
+#include <vector>
+
+namespace lophi::cpu {
+
+struct ThreadScratch {
+  struct Free {
+    void operator()(std::byte* memory) const { ::operator delete[](memory, std::align_val_t{64}); }
+  };
+  std::unique_ptr<std::byte[], Free> block;  // of the ISA's kernels
+  size_t block_bytes = 0;
+  std::vector<float> row;              // a row that is widened
+  std::vector<float> scores, widened;  // of attention
+};
+
+ThreadScratch& thread_scratch();  // the calling thread's, made at its first call
+void drop_thread_scratch();       // the last thing a thread of the pool does
+
+}  // namespace lophi::cpu

@@ -1,0 +1,67 @@
+// One command list under construction, and what keeps it valid: operands, descriptors, temporary memory.
+// Buffers stay in the state UNORDERED_ACCESS: a list finds them so (or in COMMON, which promotes) and leaves them so. Copies
+// change the state and change it back. Barriers between dispatches follow from the ranges that they read and write.
+#pragma once
+#include <set>
+#include <span>
+#include <vector>
+
+#include "dml/d3d12.h"
+
+namespace lophi::dml {
+
+struct CompiledGraph;
+
+struct Operand {
+  std::shared_ptr<Buffer> buffer;  // null: unused
+  size_t offset = 0, bytes = 0;
+  bool written = false;
+};
+inline Operand read(const View& view) { return {view.buffer, view.offset, view.bytes(), false}; }
+inline Operand write(const View& view) { return {view.buffer, view.offset, view.bytes(), true}; }
+
+class Commands {
+ public:
+  explicit Commands(Gpu& gpu);
+  Gpu& gpu() { return gpu_; }
+
+  // Runs a kernel over `groups` groups (x) times `rows` (z). Constants stand from c2 on, see ops/common.hlsli.
+  void kernel(const std::string& name, std::span<const Macro> macros, std::span<const Operand> operands,
+              std::span<const uint32_t> constants, uint64_t groups, uint32_t rows = 1);
+  // Operands must start at a multiple of 16 bytes.
+  void graph(std::shared_ptr<const CompiledGraph> graph, std::span<const Operand> inputs, const Operand& output);
+  // Fills the persistent resource of a graph before its first use.
+  void initialize(IDMLOperatorInitializer* initializer, const std::shared_ptr<Buffer>& persistent);
+  void upload(const View& to, ID3D12Resource* from, size_t offset);
+  void download(ID3D12Resource* to, size_t offset, const View& from);
+  // A list that was closed before is about to run after this one, in the same submission.
+  void precedes(const Commands& list);
+  void keep(std::shared_ptr<const void> owner) { kept_.push_back(std::move(owner)); }
+
+  ID3D12CommandList* close();
+  void release();  // lets go of what it kept; the GPU must be done with it
+  void reopen();   // after release()
+
+ private:
+  struct Access {
+    const Buffer* buffer;
+    size_t begin, end;
+    bool written;
+  };
+  void access(std::span<const Operand> operands);
+  void bind(IDMLDispatchable* dispatchable, const DML_BINDING_PROPERTIES& properties,
+            const std::shared_ptr<Buffer>& persistent, bool initializes, std::span<const Operand> inputs,
+            const Operand* output);
+  void copy(ID3D12Resource* tensor, D3D12_RESOURCE_STATES state, const std::function<void()>& record);
+  void order();  // what follows sees what came before
+
+  Gpu& gpu_;
+  ComPtr<ID3D12CommandAllocator> allocator_;
+  ComPtr<ID3D12GraphicsCommandList> list_;
+  bool kernels_bound_ = false, heap_bound_ = false;
+  std::vector<Access> open_;          // since the last barrier
+  std::set<ID3D12Resource*> in_uav_;  // state known to be UNORDERED_ACCESS
+  std::vector<std::shared_ptr<const void>> kept_;
+};
+
+}  // namespace lophi::dml

@@ -1,0 +1,61 @@
+// Adapters by DXGI, and what one open adapter consists of.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/backend.h"
+#include "dml/descriptors.h"
+#include "dml/loader.h"
+#include "dml/memory.h"
+#include "dml/shader.h"
+
+namespace lophi::dml {
+
+class Commands;
+class Graphs;
+
+struct Adapter {
+  ComPtr<IDXGIAdapter1> adapter;
+  DeviceInfo info;
+};
+
+// Adapters that make a Direct3D 12 device, the fastest first; none, with the reason.
+std::vector<Adapter> adapters(const Api& api, std::string& reason);
+
+// One open adapter. Its parts are safe to use from several threads; lists (dml/commands.h) belong to one.
+struct Gpu {
+  Gpu(const Api& api, Adapter on);
+  ~Gpu();
+
+  // Runs what `record` puts into a list and waits for it: for what is done once, not for ops.
+  void execute(const std::function<void(Commands&)>& record);
+  // Throws ERR_DEVICE_LOST or ERR_DRIVER where Direct3D or DirectML has given up: their void calls report nothing else.
+  void check_alive();
+
+  const DeviceInfo info;
+  const ComPtr<IDXGIAdapter1> adapter;  // outlives the device: its last release may unload the driver
+  ComPtr<ID3D12Device> device;
+  ComPtr<IDMLDevice1> dml;
+  ComPtr<ID3D12CommandQueue> queue;
+  std::shared_ptr<Memory> memory;
+  std::shared_ptr<Descriptors> descriptors;
+  std::unique_ptr<Shaders> shaders;
+  std::unique_ptr<Graphs> graphs;
+};
+
+// Signals completion of a queue's work, in order.
+class Fence {
+ public:
+  explicit Fence(ID3D12Device* device);
+  void signal(ID3D12CommandQueue* queue, UINT64 value);
+  UINT64 completed() const { return fence_->GetCompletedValue(); }  // all ones once the device is lost
+  void wait(UINT64 value);                                          // blocks; throws ERR_DEVICE_LOST
+
+ private:
+  ComPtr<ID3D12Device> device_;
+  ComPtr<ID3D12Fence> fence_;
+};
+
+}  // namespace lophi::dml

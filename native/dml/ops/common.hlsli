@@ -1,0 +1,46 @@
+// Stands before every kernel. Buffers are bound at whole words: start(i) is the first byte of operand i within its first word.
+// Group sizes and the numbering of groups are those of Commands::kernel.
+cbuffer Constants : register(b0) {
+  uint4 starts0, starts1;
+  uint4 c2, c3, c4, c5, c6, c7;
+};
+
+// index in native/core/dtype.h
+#define FLOAT32 0
+#define FLOAT16 1
+#define INT32 7
+
+uint group_index(uint3 group) { return group.y * 65535 + group.x; }
+
+uint load_byte(RWByteAddressBuffer b, uint at) { return b.Load(at & ~3u) >> (at & 3u) * 8 & 255; }
+
+float load_float(RWByteAddressBuffer b, uint start, uint index, uint type) {
+  if (type == FLOAT32) return asfloat(b.Load(start + index * 4));
+  const uint at = start + index * 2;
+  return f16tof32(b.Load(at & ~3u) >> (at & 2u) * 8 & 0xffff);
+}
+
+// Round to nearest even; f32tof16 may round to zero.
+uint half_of(float value) {
+  const uint bits = asuint(value), sign = bits >> 16 & 0x8000, x = bits & 0x7fffffff;
+  if (x > 0x7f800000) return sign | 0x7e00;
+  if (x >= 0x47800000) return sign | 0x7c00;
+  // below the normal numbers of float16: the addition aligns the last bit
+  if (x < 0x38800000) return sign | (asuint(asfloat(x) + 0.5) - 0x3f000000);
+  return sign | (x - 0x38000000 + 0xfff + (x >> 13 & 1)) >> 13;
+}
+
+// Replaces the bits of `mask` in a word whose other bits another thread may be writing.
+void store_bits(RWByteAddressBuffer b, uint at, uint mask, uint value) {
+  b.InterlockedAnd(at, ~mask);
+  b.InterlockedOr(at, value & mask);
+}
+
+void store_float(RWByteAddressBuffer b, uint start, uint index, uint type, float value) {
+  if (type == FLOAT32) {
+    b.Store(start + index * 4, asuint(value));
+  } else {
+    const uint at = start + index * 2, shift = (at & 2u) * 8;
+    store_bits(b, at & ~3u, 0xffffu << shift, half_of(value) << shift);
+  }
+}

@@ -1,0 +1,24 @@
+// DirectML's ops: one function per row of the schema, each in the file of its name.
+#pragma once
+#include <string>
+
+#include "dml/commands.h"
+#include "dml/weight.h"
+
+namespace lophi::dml {
+
+using OpFunction = void (*)(Commands&, const Call&);
+
+// null where there is none yet
+OpFunction function_of(Op op);
+
+// Why the op cannot take these operands; empty where it can.
+std::string refusal(const Call& call);
+
+void add(Commands&, const Call&);
+void copy(Commands&, const Call&);
+void linear(Commands&, const Call&);
+void matmul_int4(Commands&, const Call&);
+void rms_norm(Commands&, const Call&);
+
+}  // namespace lophi::dml

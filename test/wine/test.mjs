@@ -1,0 +1,24 @@
+// node test/wine/test.mjs [-t PATTERN] [FILE...]: runs compiled test files under Windows' node on every device there; without FILE,
+// those that the seam rests on; without a pattern, their tests on DirectML devices (-t . takes all).
+
+import { join } from 'node:path'
+import { argv } from 'node:process'
+import { compiled, windowsPath } from './rig.mjs'
+import { windowsNode } from './run.mjs'
+
+const given = argv.slice(2)
+const at = given.indexOf('-t')
+const options = at < 0 ? ['-t', 'dml:'] : given.splice(at, 2)
+const files = given.length > 0 ? given : ['test/ops.test.ts', 'test/seam.test.ts', 'test/seam.failures.test.ts']
+const compiledFile = (file) => windowsPath(join(compiled, file.replace(/\.ts$/, '.js')))
+
+const start = performance.now()
+const { status, stdout, stderr } = await windowsNode([
+  windowsPath(join(compiled, 'runner.mjs')),
+  ...options,
+  ...files.map(compiledFile),
+])
+process.stderr.write(stderr)
+process.stdout.write(stdout)
+console.log(`Windows' node under Wine: ${((performance.now() - start) / 1000).toFixed(1)} s`)
+process.exitCode = status === 0 ? 0 : 1
