@@ -1,5 +1,6 @@
 // Injected failures for tests: LOPHI_FAIL="alloc:3" fails the third allocation of the process, "lost:5" loses the device
-// at the fifth call, "descriptor:2" gives the second DirectML tensor a size that is too small; several are separated by commas. Read once; free of cost when unset.
+// at the fifth call, "descriptor:2" gives the second DirectML tensor a size that is too small; several are separated by
+// commas. Read once; free of cost when unset.
 #pragma once
 
 namespace lophi {
