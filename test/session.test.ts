@@ -68,9 +68,11 @@ describe('a session', () => {
 
   test('refuses a message while an answer is under way', async () => {
     using chat = model.session()
+    const dropped = chat.send('A message whose answer nobody reads.')
     const generation = chat.send('Hi!')
-    expect(() => chat.send('Hello?')).toThrow(expect.objectContaining({ code: 'ERR_ARGUMENT' }))
-    await generation.readAll()
+    for await (const _ of generation)
+      expect(() => chat.send('Hello?')).toThrow(expect.objectContaining({ code: 'ERR_ARGUMENT' }))
+    await expect(dropped.readAll()).rejects.toThrow('before the conversation goes on')
     expect(await say(chat, 'What is 17 + 97?')).toContain('114')
   })
 

@@ -38,6 +38,8 @@ export interface GenerationInput {
   readonly tokenizer: Tokenizer | null
   readonly eosIds: readonly number[]
   readonly options: GenerateOptions
+  /** Called when the caller begins to iterate; may refuse by throwing. */
+  readonly onStart?: () => void
   /** Called once, when the text has ended for whatever reason. */
   readonly onEnd: (generation: Generation) => void
 }
@@ -86,6 +88,7 @@ export class Generation implements AsyncIterable<Token> {
   async *[Symbol.asyncIterator](): AsyncGenerator<Token> {
     if (this.#started)
       throw new ArgumentError('ERR_ARGUMENT', 'generate: a generation must be iterated once, but it was before')
+    this.#input.onStart?.()
     this.#started = true
     try {
       yield* this.#tokens()

@@ -38,24 +38,28 @@ export class Session {
 
   /** Says `text` and streams the answer. A turn that is aborted or fails is taken back: the conversation stays as it was. */
   send(text: string, options: GenerateOptions = {}): Generation {
-    if (this.#running)
-      throw new LophiError('ERR_ARGUMENT', 'session: the answer under way must end before the next message is sent')
-    const messages: ChatMessage[] = [...this.#messages, { role: 'user', content: text }]
+    this.#checkIdle()
+    const before = this.#messages
+    const messages: ChatMessage[] = [...before, { role: 'user', content: text }]
     const ids = this.#model.encodeMessages(messages, this.#options.literal ?? true)
-    const generation = new Generation({
+    return new Generation({
       sequence: this.#sequence,
       ids,
       tokenizer: this.#model.tokenizer,
       eosIds: this.#model.eosIds,
       options,
+      onStart: () => {
+        this.#checkIdle()
+        if (this.#messages !== before)
+          throw new LophiError('ERR_ARGUMENT', 'session: a message must be answered before the conversation goes on')
+        this.#running = true
+      },
       onEnd: (generation) => {
         this.#running = false
         if (generation.stopReason !== 'aborted')
           this.#messages = [...messages, { role: 'assistant', content: generation.text }]
       },
     })
-    this.#running = true
-    return generation
   }
 
   /** Takes back the last `turns` pairs of question and answer. */
@@ -63,12 +67,17 @@ export class Session {
     const users = this.#messages.flatMap((message, i) => (message.role === 'user' ? [i] : []))
     if (!Number.isInteger(turns) || turns < 0 || turns > users.length)
       throw new ArgumentError('ERR_ARGUMENT', `rewind: turns must be 0 to ${users.length}, but it is ${turns}`)
-    if (turns > 0) this.#messages.length = users[users.length - turns] as number
+    if (turns > 0) this.#messages = this.#messages.slice(0, users[users.length - turns])
   }
 
   /** An independent copy of the conversation, cache included. */
   fork(): Session {
     return new Session(this.#model, this.#sequence.fork(), this.#options, this.#messages)
+  }
+
+  #checkIdle(): void {
+    if (this.#running)
+      throw new LophiError('ERR_ARGUMENT', 'session: the answer under way must end before the next message is sent')
   }
 
   dispose(): void {

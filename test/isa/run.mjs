@@ -53,7 +53,9 @@ function run(command, args) {
 
 const flags = isaFlags()
 const sources = [
-  ...['isa', 'isa_scalar', 'isa_avx2', 'isa_avx512', 'isa_avx512vnni'].map((name) => `native/cpu/${name}.cpp`),
+  ...['isa', 'thread_scratch', 'isa_scalar', 'isa_avx2', 'isa_avx512', 'isa_avx512vnni'].map(
+    (name) => `native/cpu/${name}.cpp`,
+  ),
   'test/isa/isa_test.cpp',
   'test/isa/isa_bench.cpp',
 ]
