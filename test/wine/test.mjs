@@ -1,9 +1,10 @@
 // node test/wine/test.mjs [-t PATTERN] [FILE...]: runs compiled test files under Windows' node on every device there; without FILE,
 // those that the seam rests on; without a pattern, their tests on DirectML devices (-t . takes all).
 
-import { join } from 'node:path'
+import { mkdirSync, rmSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { argv } from 'node:process'
-import { compiled, windowsPath } from './rig.mjs'
+import { compiled, root, windowsPath } from './rig.mjs'
 import { windowsNode } from './run.mjs'
 
 const given = argv.slice(2)
@@ -12,10 +13,17 @@ const options = at < 0 ? ['-t', 'dml:'] : given.splice(at, 2)
 const files = given.length > 0 ? given : ['test/ops.test.ts', 'test/seam.test.ts', 'test/seam.failures.test.ts']
 const compiledFile = (file) => windowsPath(join(compiled, file.replace(/\.ts$/, '.js')))
 
+// for .ci/run, which adds the counts to those of the suite
+const report = join(root, 'build', 'dml-report.json')
+mkdirSync(dirname(report), { recursive: true })
+rmSync(report, { force: true })
+
 const start = performance.now()
 const { status, stdout, stderr } = await windowsNode([
   windowsPath(join(compiled, 'runner.mjs')),
   ...options,
+  '--report',
+  windowsPath(report),
   ...files.map(compiledFile),
 ])
 process.stderr.write(stderr)
