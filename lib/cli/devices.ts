@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { DeviceError } from '../errors.js'
 import { addCommonOptions, type CommonFlags } from './model-options.js'
-import { formatBytes, note, print, printJson } from './output.js'
+import { formatBytes, print, printJson } from './output.js'
 
 export function addDevices(program: Command): void {
   const command = program
@@ -25,5 +25,5 @@ async function devices(flags: CommonFlags): Promise<void> {
     const facts = [vendor, formatBytes(memory), ...(software ? ['software'] : []), ...more]
     print(`${id.padEnd(8)}${name} (${facts.join(', ')})`)
   }
-  for (const { backend, reason } of absent) note(`${backend.padEnd(8)}absent: ${reason}`)
+  for (const { backend, reason } of absent) print(`${backend.padEnd(8)}absent: ${reason}`)
 }
