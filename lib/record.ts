@@ -1,6 +1,6 @@
 import type { Device } from './device.js'
 import { type TypedArrayOf, typedArray } from './dtype.js'
-import { ArgumentError, DisposedError, LophiError } from './errors.js'
+import { ArgumentError, DisposedError } from './errors.js'
 import { native, type PlanHandle } from './native.js'
 import { keep, madeHere, scope } from './scope.js'
 import { bytesOf, Tensor } from './tensor.js'
@@ -163,9 +163,4 @@ export function segment<T>(name: string, fn: () => T): T {
   } finally {
     native.recordSegment(device.native, null)
   }
-}
-
-/** True while a plan is recorded: eager-only helpers refuse then. */
-export function assertNotRecording(what: string): void {
-  if (recording) throw new LophiError('ERR_RECORDING', `${what}: must not be called while a plan is recorded`)
 }

@@ -20,10 +20,7 @@ export function madeHere(tensor: Tensor): boolean {
   return scopes.at(-1)?.has(tensor) ?? false
 }
 
-/** Anything with tensors in it: a tensor, an array or a plain object of such. */
-export type Tensors = Tensor | undefined | null | readonly Tensors[] | { readonly [key: string]: Tensors }
-
-/** Calls `visit` for every tensor in a value. */
+/** Calls `visit` for every tensor in a value: a tensor, or arrays and plain objects of such. */
 export function eachTensor(value: unknown, visit: (tensor: Tensor) => void): void {
   if (value === null || typeof value !== 'object') return
   if ('native' in value && 'dtype' in value) visit(value as Tensor)
