@@ -10,7 +10,7 @@ inline std::string get(const char* name) {
   return value ? value : "";
 }
 
-inline std::string cpu_isa() { return get("LOPHI_CPU_ISA"); }            // scalar | avx2 | avx512 | avx512vnni | neon
+inline std::string cpu_isa() { return get("LOPHI_CPU_ISA"); }            // scalar | avx2 | avx512 | avx512vnni
 inline std::string cuda_driver() { return get("LOPHI_CUDA_DRIVER"); }    // full path of the driver library
 inline std::string directml_dll() { return get("LOPHI_DIRECTML_DLL"); }  // full path
 inline std::string fail() { return get("LOPHI_FAIL"); }                  // core/fail.h
