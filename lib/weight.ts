@@ -1,5 +1,5 @@
 import type { Device } from './device.js'
-import { ArgumentError } from './errors.js'
+import { ArgumentError, UnsupportedModelError } from './errors.js'
 import { type FileRange, type WeightDescription, type WeightFormat, weightFormats } from './formats/source.js'
 import { native, type WeightHandle } from './native.js'
 import { bytesOf } from './tensor.js'
@@ -59,7 +59,12 @@ export function weightSegments(options: WeightOptions): (Uint8Array | FileRange)
 }
 
 /** A weight from a source's description. A vector counts as one row. */
-export function openWeight(device: Device, description: WeightDescription): Weight {
-  const [rows, columns] = description.shape.length === 2 ? description.shape : ([1, description.shape[0]] as const)
-  return device.weight({ format: description.format, shape: [rows, columns], parts: { data: description.data } })
+export function openWeight(device: Device, { shape, parts }: WeightDescription): Weight {
+  const [rows, columns] = shape.length === 2 ? shape : ([1, shape[0]] as const)
+  const { format } = parts[0]!
+  for (const part of parts) {
+    if (part.format !== format) throw new UnsupportedModelError(`weight: parts of ${format} and ${part.format}`)
+    if (part.groups || part.packing) throw new UnsupportedModelError(`weight: groups and packing`)
+  }
+  return device.weight({ format, shape: [rows, columns], parts: { data: parts.map(({ data }) => data) } })
 }

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { FormatError, UnsupportedModelError } from '../lib/errors.js'
 import { longRopeAttentionFactor, phi3ConfigFromGguf, phi3ConfigFromHuggingFace } from '../lib/formats/config.js'
 import { phi3Weights } from '../lib/formats/phi3.js'
-import type { GgufValue, ModelWeights, SourceTensor } from '../lib/formats/source.js'
+import type { FileRange, FileTensor, GgufValue, ModelWeights, WeightDescription } from '../lib/formats/source.js'
 import { checkpointShapes, smallConfig } from './formats.files.js'
 import { temporaryFolder } from './shared.js'
 
@@ -66,7 +66,7 @@ const phi4 = {
   sliding_window: null,
 }
 
-function tensorsOf(config: typeof smallConfig, split = false): SourceTensor[] {
+function tensorsOf(config: typeof smallConfig, split = false): FileTensor[] {
   return checkpointShapes(config, split).map(([name, shape]) => {
     const bytes = shape.reduce((product, extent) => product * extent, 2)
     return { name, shape, dtype: 'BF16', format: 'bfloat16', data: { file: 'model.safetensors', offset: 0, bytes } }
@@ -261,14 +261,14 @@ describe('GGUF metadata', () => {
     'phi3.attention.layer_norm_rms_epsilon': 1e-5,
     'tokenizer.ggml.tokens': ['<unk>', '<s>', 'a', '<|endoftext|>', '<|assistant|>', '<|end|>'],
   }
-  const embed: SourceTensor = {
+  const embed: FileTensor = {
     name: 'token_embd.weight',
     shape: [32064, 3072],
     dtype: 'F16',
     format: 'float16',
     data: { file: 'x.gguf', offset: 0, bytes: 2 * 32064 * 3072 },
   }
-  const config = (change: Record<string, GgufValue | undefined> = {}, tensors: SourceTensor[] = [embed]) => {
+  const config = (change: Record<string, GgufValue | undefined> = {}, tensors: FileTensor[] = [embed]) => {
     const present = Object.entries({ ...keys, ...change }).filter((pair): pair is [string, GgufValue] => !!pair[1])
     return phi3ConfigFromGguf(new Map(present), tensors, 'x.gguf')
   }
@@ -332,7 +332,7 @@ describe('GGUF metadata', () => {
   describe('with tensors of rope factors', () => {
     const path = join(folder, 'factors.bin')
     const factors = Float32Array.from({ length: 96 }, (_, i) => 1 + i / 64)
-    const tensor = (name: string, offset: number, change: Partial<SourceTensor> = {}): SourceTensor => {
+    const tensor = (name: string, offset: number, change: Partial<FileTensor> = {}): FileTensor => {
       const data = { file: path, offset, bytes: 192 }
       return { name, shape: [48], dtype: 'F32', format: 'float32', data, ...change }
     }
@@ -399,9 +399,11 @@ describe('GGUF metadata', () => {
 
 describe('weights', () => {
   const config = read()
-  const weights = (tensors: SourceTensor[]) => phi3Weights(config, tensors, 'safetensors', 'model.safetensors')
-  const changed = (name: string, change: Partial<SourceTensor>) =>
+  const weights = (tensors: FileTensor[]) => phi3Weights(config, tensors, 'safetensors', 'model.safetensors')
+  const changed = (name: string, change: Partial<FileTensor>) =>
     tensorsOf(smallConfig).map((tensor) => (tensor.name === name ? { ...tensor, ...change } : tensor))
+
+  const offsets = ({ parts }: WeightDescription) => parts.map(({ data }) => (data as FileRange).offset)
 
   test('of split projections are stacked in the order of the fused ones', () => {
     const tensors = tensorsOf({ ...smallConfig }, true).map((tensor, i) => ({
@@ -411,13 +413,9 @@ describe('weights', () => {
     const [layer] = weights(tensors).layers
     const offset = (name: string) => tensors.find((tensor) => tensor.name === `model.layers.0.${name}`)!.data.offset
     expect(layer!.qkv.shape).toEqual([128, 64])
-    expect(layer!.qkv.data.map((range) => range.offset)).toEqual(
-      ['q', 'k', 'v'].map((which) => offset(`self_attn.${which}_proj.weight`)),
-    )
+    expect(offsets(layer!.qkv)).toEqual(['q', 'k', 'v'].map((which) => offset(`self_attn.${which}_proj.weight`)))
     expect(layer!.gateUp.shape).toEqual([192, 64])
-    expect(layer!.gateUp.data.map((range) => range.offset)).toEqual(
-      ['gate', 'up'].map((which) => offset(`mlp.${which}_proj.weight`)),
-    )
+    expect(offsets(layer!.gateUp)).toEqual(['gate', 'up'].map((which) => offset(`mlp.${which}_proj.weight`)))
   })
 
   test('of GGUF are found split too, where ffn_up is the lower half only', () => {
@@ -437,13 +435,16 @@ describe('weights', () => {
       split.map((name, which): [string, number[]] => [`blk.${i}.${name}.weight`, shapes[which]!]),
     )
     names.push(['token_embd.weight', [80, 64]], ['output_norm.weight', [64]], ['output.weight', [80, 64]])
-    const tensors = names.map(([name, shape]): SourceTensor => {
+    const tensors = names.map(([name, shape]): FileTensor => {
       const data = { file: name, offset: 0, bytes: 0 }
       return { name, shape, dtype: 'F32', format: 'float32', data }
     })
     const { layers } = phi3Weights(config, tensors, 'gguf', 'x.gguf')
-    expect(layers[1]!.gateUp.data.map((range) => range.file)).toEqual(['blk.1.ffn_gate.weight', 'blk.1.ffn_up.weight'])
-    expect(layers[1]!.qkv.data).toHaveLength(3)
+    expect(layers[1]!.gateUp.parts.map(({ data }) => (data as FileRange).file)).toEqual([
+      'blk.1.ffn_gate.weight',
+      'blk.1.ffn_up.weight',
+    ])
+    expect(layers[1]!.qkv.parts).toHaveLength(3)
   })
 
   test('with a tied head use the embedding, even where the file repeats it', () => {

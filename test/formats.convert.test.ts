@@ -10,8 +10,8 @@ import { readGguf } from '../lib/formats/gguf.js'
 import { ggufTokenizer } from '../lib/formats/gguf-tokenizer.js'
 import { writeGguf } from '../lib/formats/gguf-write.js'
 import { openSource } from '../lib/formats/index.js'
-import { decode, encode } from '../lib/formats/quantize.js'
-import type { SourceTensor, WeightFormat } from '../lib/formats/source.js'
+import { decode, encode, type WritableFormat } from '../lib/formats/quantize.js'
+import type { FileTensor } from '../lib/formats/source.js'
 import { type SmallConfig, smallConfig, writeCheckpoint } from './formats.files.js'
 import { random } from './random.js'
 import { sharedData, temporaryFolder } from './shared.js'
@@ -30,9 +30,9 @@ async function checkpoint(config: SmallConfig = smallConfig, options = {}) {
   return { folder, values: await writeCheckpoint(folder, config, options) }
 }
 
-async function valuesOf({ data, format }: SourceTensor): Promise<Float32Array> {
+async function valuesOf({ data, format }: FileTensor): Promise<Float32Array> {
   await using file = await openFile(data.file)
-  return decode(format!, await file.read(data.offset, data.bytes))
+  return decode(format as WritableFormat, await file.read(data.offset, data.bytes))
 }
 
 /** -1 where all values are equal; quicker than toEqual. */
@@ -40,7 +40,7 @@ function indexOfDifference(a: Float32Array, b: Float32Array): number {
   return a.length === b.length ? a.findIndex((value, i) => value !== b[i]) : 0
 }
 
-const formats: Record<ConvertType, WeightFormat> = { f32: 'float32', f16: 'float16', q8_0: 'q8_0', q4_0: 'q4_0' }
+const formats: Record<ConvertType, WritableFormat> = { f32: 'float32', f16: 'float16', q8_0: 'q8_0', q4_0: 'q4_0' }
 
 describe('a converted checkpoint', () => {
   test.each(convertTypes)('holds the same values in %s, under the names of llama.cpp', async (type) => {

@@ -1,7 +1,6 @@
 import { type Command, Option } from 'commander'
 import { openSource } from '../formats/index.js'
-import { phi3Names } from '../formats/phi3.js'
-import type { WeightSource } from '../formats/source.js'
+import { partBytes, type WeightDescription, type WeightPart, type WeightSource } from '../formats/source.js'
 import { createTokenizer } from '../tokenizer/index.js'
 import { count } from './arguments.js'
 import { addCommonOptions, type CommonFlags, noDevice } from './model-options.js'
@@ -52,31 +51,34 @@ function describe(source: WeightSource, contextLength: number, kv: 'f16' | 'f32'
   }
 }
 
-/** Tensors of one part of the model and one dtype together. */
-function quantizationOf({ format, config, tensors }: WeightSource) {
-  const names = phi3Names[format]
-  const groups = new Map([
-    [names.embed, 'embedding'],
-    [names.norm, 'norm'],
-    [names.head, 'head'],
-  ])
-  for (let i = 0; i < config.numHiddenLayers; i++) {
-    const { inputNorm, postNorm, qkv, o, gateUp, down } = names.layer(i)
-    for (const name of [inputNorm, postNorm]) groups.set(name, 'norm')
-    for (const name of [...qkv, o]) groups.set(name, 'attention')
-    for (const name of [...gateUp, down]) groups.set(name, 'mlp')
-  }
+/** Weights of one part of the model and one type together. */
+function quantizationOf({ weights }: WeightSource) {
   const rows = new Map<string, { group: string; dtype: string; tensors: number; parameters: number; bytes: number }>()
-  for (const { name, dtype, shape, data } of tensors) {
-    const group = groups.get(name) ?? 'other'
-    const key = `${group} ${dtype}`
-    const row = rows.get(key) ?? { group, dtype, tensors: 0, parameters: 0, bytes: 0 }
-    rows.set(key, row)
-    row.tensors++
-    row.parameters += shape.reduce((product, extent) => product * extent, 1)
-    row.bytes += data.bytes
+  const add = (group: string, ...descriptions: (WeightDescription | null)[]) => {
+    for (const description of descriptions)
+      for (const part of description?.parts ?? []) {
+        const dtype = dtypeOf(part)
+        const key = `${group} ${dtype}`
+        const row = rows.get(key) ?? { group, dtype, tensors: 0, parameters: 0, bytes: 0 }
+        rows.set(key, row)
+        row.tensors++
+        row.parameters += part.rows * description!.shape.at(-1)!
+        row.bytes += partBytes(part)
+      }
   }
+  add('embedding', weights.embed)
+  for (const layer of weights.layers) {
+    add('norm', layer.inputNorm, layer.postNorm)
+    add('attention', layer.qkv, layer.oMultiplier, layer.o)
+    add('mlp', layer.gateUp, layer.downMultiplier, layer.down)
+  }
+  add('norm', weights.norm)
+  if (weights.head !== weights.embed) add('head', weights.head)
   return [...rows.values()]
+}
+
+function dtypeOf({ format, groups }: WeightPart): string {
+  return groups ? `${format} by ${groups.size}${groups.zeros ? ', zero points' : ''}` : format
 }
 
 function tokenizerOf({ tokenizer: source, config }: WeightSource) {
@@ -85,16 +87,10 @@ function tokenizerOf({ tokenizer: source, config }: WeightSource) {
   return { kind: source.kind, vocabSize, bosId, eosIds, chatTemplate: source.chatTemplate !== null }
 }
 
-function windowOf({ format, config, metadata }: WeightSource) {
-  const key = 'phi3.attention.sliding_window'
-  const size = config.slidingWindow
-  const inFile = metadata.has(key) ? key : `layers and context, as ${key} is missing`
-  return {
-    size,
-    /** Which keys j the query i sees. */
-    rule: size === null ? 'j <= i' : `i - ${size} < j <= i`,
-    source: format === 'gguf' ? inFile : 'config.json sliding_window',
-  }
+function windowOf({ window }: WeightSource) {
+  const { size, origin } = window.model
+  /** Which keys j the query i sees. */
+  return { size, rule: size === null ? 'j <= i' : `i - ${size} < j <= i`, source: origin, graph: window.graph }
 }
 
 function memoryOf(source: WeightSource, contextLength: number, kv: 'f16' | 'f32') {

@@ -1,14 +1,16 @@
 /** Bytes that a model takes and that a token reads, from the file's header alone. */
-import type { Phi3Config, WeightDescription, WeightSource } from '../formats/source.js'
+import { type Phi3Config, partBytes, type WeightDescription, type WeightSource } from '../formats/source.js'
 
 export type KvType = 'float16' | 'float32'
 
-function storedBytes({ data }: WeightDescription): number {
-  return data.reduce((sum, { bytes }) => sum + bytes, 0)
+function storedBytes({ parts }: WeightDescription): number {
+  return parts.reduce((sum, part) => sum + partBytes(part), 0)
 }
 
 function blockBytes({ weights: { layers, norm } }: WeightSource): number {
-  const blocks = layers.flatMap((layer) => Object.values(layer) as WeightDescription[])
+  const blocks = layers.flatMap((layer) =>
+    Object.values(layer).filter((weight): weight is WeightDescription => weight !== null),
+  )
   return [...blocks, norm].reduce((sum, weight) => sum + storedBytes(weight), 0)
 }
 

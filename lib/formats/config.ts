@@ -3,7 +3,7 @@ import { type Fields, fieldsOf } from './fields.js'
 import { openFile } from './file.js'
 import { isObject } from './json.js'
 import { decode } from './quantize.js'
-import type { GgufValue, LongRope, Phi3Config, SourceTensor } from './source.js'
+import type { FileTensor, GgufValue, LongRope, Phi3Config } from './source.js'
 
 // far above every published model; products of two of these stay exact
 const most = { width: 2 ** 20, layers: 2 ** 12, heads: 2 ** 12, headDim: 2 ** 12, vocab: 2 ** 24, positions: 2 ** 30 }
@@ -165,7 +165,7 @@ function huggingFaceEos(fields: Fields, generationConfig: unknown, vocabSize: nu
 /** Reads the metadata of a GGUF file with `general.architecture` phi3, and its small tensors of rope factors. */
 export async function phi3ConfigFromGguf(
   metadata: ReadonlyMap<string, GgufValue>,
-  tensors: readonly SourceTensor[],
+  tensors: readonly FileTensor[],
   file: string,
 ): Promise<Phi3Config> {
   const fields = fieldsOf(file, (key) => metadata.get(key))
@@ -220,7 +220,7 @@ export async function phi3ConfigFromGguf(
   })
 }
 
-function ggufVocabSize(fields: Fields, tensors: readonly SourceTensor[]): number {
+function ggufVocabSize(fields: Fields, tensors: readonly FileTensor[]): number {
   const tokens = fields.get('tokenizer.ggml.tokens')
   const rows = tensors.find(({ name }) => name === 'token_embd.weight')?.shape[0]
   const size = rows ?? (Array.isArray(tokens) ? tokens.length : undefined)
@@ -237,7 +237,7 @@ function earlySlidingWindow(fields: Fields, layers: number, keyValueHeads: numbe
 
 async function ggufRope(
   fields: Fields,
-  tensors: readonly SourceTensor[],
+  tensors: readonly FileTensor[],
   rotaryDim: number,
   attentionFactor: number,
 ): Promise<LongRope | null> {
@@ -269,7 +269,7 @@ async function ggufRope(
   }
 }
 
-async function readFactors({ name, dtype, shape, data }: SourceTensor, rotaryDim: number): Promise<number[]> {
+async function readFactors({ name, dtype, shape, data }: FileTensor, rotaryDim: number): Promise<number[]> {
   if (dtype !== 'F32' || shape.length !== 1 || shape[0] !== rotaryDim / 2) {
     throw new FormatError(data.file, `${name} must be F32 [${rotaryDim / 2}], but is ${dtype} [${shape.join(', ')}]`)
   }

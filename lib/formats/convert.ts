@@ -1,14 +1,14 @@
 import { stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { ArgumentError, FormatError } from '../errors.js'
+import { ArgumentError, FormatError, UnsupportedModelError } from '../errors.js'
 import { fileError, openFile } from './file.js'
 import { readGguf } from './gguf.js'
 import { ggufTokenizer } from './gguf-tokenizer.js'
 import { type GgufEntry, type GgufTensor, type GgufWriteOptions, writeGguf } from './gguf-write.js'
 import { companions, openSource } from './index.js'
 import { phi3Names } from './phi3.js'
-import { decode, encode, rowBytes, storage } from './quantize.js'
-import type { Phi3Config, WeightDescription, WeightFormat, WeightSource } from './source.js'
+import { decode, encode, rowBytes, storage, type WritableFormat } from './quantize.js'
+import type { FileRange, Phi3Config, WeightDescription, WeightPart, WeightSource } from './source.js'
 
 /** Types that a GGUF file can be converted to: their storage and their number in `general.file_type`. */
 const targets = {
@@ -39,7 +39,7 @@ export interface ConvertResult {
 const chunkValues = 2 ** 20
 
 /** Where a value leaves the range of its storage: float16's largest, times what a scale multiplies. */
-const limits: Readonly<Record<WeightFormat, number>> = {
+const limits: Readonly<Record<WritableFormat, number>> = {
   float32: Infinity,
   bfloat16: Infinity,
   float16: 65520,
@@ -57,7 +57,7 @@ export async function convert(input: string, output: string, options: ConvertOpt
   await checkOutput(source, output)
   const kept: { name: string; dtype: string; reason: string }[] = []
   const tensors = listTensors(source).map(({ name, weight }): GgufTensor => {
-    let format: WeightFormat = weight.shape.length === 1 ? 'float32' : targets[type].format
+    let format: WritableFormat = weight.shape.length === 1 ? 'float32' : targets[type].format
     const columns = weight.shape.at(-1)!
     const { values } = storage[format]
     if (columns % values !== 0) {
@@ -122,22 +122,29 @@ function ropeFactors({ ropeScaling }: Phi3Config): GgufTensor[] {
 }
 
 /** The rows of a weight in another format, a few MiB at a time. */
-async function* rows(name: string, weight: WeightDescription, format: WeightFormat): AsyncGenerator<Uint8Array> {
+async function* rows(name: string, weight: WeightDescription, format: WritableFormat): AsyncGenerator<Uint8Array> {
   const columns = weight.shape.at(-1)!
-  const bytesPerRow = rowBytes(weight.format, columns)
-  const step = Math.max(1, Math.floor(chunkValues / columns)) * bytesPerRow
-  for (const range of weight.data) {
-    await using file = await openFile(range.file)
-    for (let at = 0; at < range.bytes; at += step) {
-      const bytes = await file.read(range.offset + at, Math.min(step, range.bytes - at))
-      yield format === weight.format
+  for (const part of weight.parts) {
+    const from = storable(part)
+    const bytesPerRow = rowBytes(from.format, columns)
+    const step = Math.max(1, Math.floor(chunkValues / columns)) * bytesPerRow
+    await using file = await openFile(from.data.file)
+    for (let at = 0; at < from.data.bytes; at += step) {
+      const bytes = await file.read(from.data.offset + at, Math.min(step, from.data.bytes - at))
+      yield format === from.format
         ? bytes
-        : encode(format, checkValues(name, decode(weight.format, bytes), format, range.file))
+        : encode(format, checkValues(name, decode(from.format, bytes), format, from.data.file))
     }
   }
 }
 
-function checkValues(name: string, values: Float32Array, format: WeightFormat, file: string): Float32Array {
+function storable({ format, data, packing }: WeightPart): { format: WritableFormat; data: FileRange } {
+  if (!(format in storage) || data instanceof Uint8Array || packing)
+    throw new UnsupportedModelError(`convert: cannot read ${format}`)
+  return { format: format as WritableFormat, data }
+}
+
+function checkValues(name: string, values: Float32Array, format: WritableFormat, file: string): Float32Array {
   const limit = limits[format]
   if (limit === Infinity) return values
   for (const value of values) {

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { AbortedError, FormatError } from '../errors.js'
 import { fileError } from './file.js'
-import { type GgufScalar, type GgufType, ggufTypes, tensorTypes } from './gguf.js'
-import { rowBytes } from './quantize.js'
-import type { GgufValue, WeightFormat } from './source.js'
+import { formatOfType, type GgufScalar, type GgufType, ggufTypes, tensorTypes } from './gguf.js'
+import { rowBytes, type WritableFormat } from './quantize.js'
+import type { GgufValue } from './source.js'
 
 export type GgufEntry = readonly [key: string, type: GgufType, value: GgufValue]
 
@@ -12,7 +12,7 @@ export interface GgufTensor {
   readonly name: string
   /** Row-major. */
   readonly shape: readonly number[]
-  readonly format: WeightFormat
+  readonly format: WritableFormat
   /** The rows in their storage format, in pieces of any length. */
   readonly data: AsyncIterable<Uint8Array>
 }
@@ -75,7 +75,7 @@ function padding(length: number): number {
   return (alignment - (length % alignment)) % alignment
 }
 
-function dataBytes(shape: readonly number[], format: WeightFormat): number {
+function dataBytes(shape: readonly number[], format: WritableFormat): number {
   return shape.slice(0, -1).reduce((product, extent) => product * extent, rowBytes(format, shape.at(-1)!))
 }
 
@@ -88,7 +88,7 @@ function layOut(metadata: readonly GgufEntry[], tensors: readonly GgufTensor[]):
   for (const { name, shape, format } of tensors) {
     parts.push(scalar('string', name), scalar('uint32', shape.length))
     for (const extent of shape.toReversed()) parts.push(scalar('uint64', extent)) // the contiguous axis comes first
-    const type = Object.keys(tensorTypes).find((number) => tensorTypes[Number(number)]!.format === format)
+    const type = Object.keys(tensorTypes).find((number) => formatOfType(tensorTypes[Number(number)]!.name) === format)
     parts.push(scalar('uint32', Number(type)), scalar('uint64', offset))
     offset += dataBytes(shape, format)
     offset += padding(offset)

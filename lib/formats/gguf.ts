@@ -1,6 +1,6 @@
 import { FormatError, UnsupportedModelError } from '../errors.js'
 import { openFile } from './file.js'
-import type { GgufValue, SourceTensor, WeightFormat } from './source.js'
+import { type FileTensor, type GgufValue, type WeightFormat, weightFormats } from './source.js'
 
 // Layout: github.com/ggml-org/ggml/blob/master/docs/gguf.md. Little endian; versions 2 and 3 are laid out alike.
 
@@ -29,7 +29,7 @@ export interface Gguf {
   readonly metadata: ReadonlyMap<string, GgufValue>
   /** The type of each key of `metadata`. */
   readonly types: ReadonlyMap<string, GgufType>
-  readonly tensors: readonly SourceTensor[]
+  readonly tensors: readonly FileTensor[]
   /** Where the tensors' data begin. */
   readonly dataOffset: number
 }
@@ -39,18 +39,17 @@ interface TensorType {
   /** Values per block, all of one row. */
   readonly block: number
   readonly bytes: number
-  readonly format?: WeightFormat
 }
 
 /** Tensor types by their number in the file. */
 export const tensorTypes: Readonly<Record<number, TensorType>> = {
-  0: { name: 'F32', block: 1, bytes: 4, format: 'float32' },
-  1: { name: 'F16', block: 1, bytes: 2, format: 'float16' },
-  2: { name: 'Q4_0', block: 32, bytes: 18, format: 'q4_0' },
+  0: { name: 'F32', block: 1, bytes: 4 },
+  1: { name: 'F16', block: 1, bytes: 2 },
+  2: { name: 'Q4_0', block: 32, bytes: 18 },
   3: { name: 'Q4_1', block: 32, bytes: 20 },
   6: { name: 'Q5_0', block: 32, bytes: 22 },
   7: { name: 'Q5_1', block: 32, bytes: 24 },
-  8: { name: 'Q8_0', block: 32, bytes: 34, format: 'q8_0' },
+  8: { name: 'Q8_0', block: 32, bytes: 34 },
   10: { name: 'Q2_K', block: 256, bytes: 84 },
   11: { name: 'Q3_K', block: 256, bytes: 110 },
   12: { name: 'Q4_K', block: 256, bytes: 144 },
@@ -58,8 +57,16 @@ export const tensorTypes: Readonly<Record<number, TensorType>> = {
   14: { name: 'Q6_K', block: 256, bytes: 210 },
   20: { name: 'IQ4_NL', block: 32, bytes: 18 },
   23: { name: 'IQ4_XS', block: 256, bytes: 136 },
-  30: { name: 'BF16', block: 1, bytes: 2, format: 'bfloat16' },
+  30: { name: 'BF16', block: 1, bytes: 2 },
 }
+const floats: Readonly<Record<string, WeightFormat>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' }
+
+/** The weight format of a tensor type. */
+export function formatOfType(name: string): WeightFormat {
+  // all but the floats are called as in the file
+  return floats[name] ?? weightFormats.find((format) => format === name.toLowerCase())!
+}
+
 const removedTypes = [4, 5, 31, 32, 33, 36, 37, 38]
 
 // a vocabulary of a million tokens stays below 64 MiB
@@ -316,11 +323,11 @@ function readTensors(cursor: Cursor, count: number, alignment: number, size: num
     }
   }
   const tensors = found.map(
-    ({ name, shape, type, offset, bytes }): SourceTensor => ({
+    ({ name, shape, type, offset, bytes }): FileTensor => ({
       name,
       shape,
       dtype: type.name,
-      format: type.format ?? null,
+      format: formatOfType(type.name),
       data: { file, offset: dataOffset + offset, bytes },
     }),
   )

@@ -56,7 +56,11 @@ async function openGguf(path: string): Promise<WeightSource> {
   }
   const config = await phi3ConfigFromGguf(metadata, tensors, path)
   const weights = phi3Weights(config, tensors, 'gguf', path)
-  return { format: 'gguf', path, config, weights, tensors, metadata, tokenizer: ggufTokenizerSource(metadata) }
+  const key = 'phi3.attention.sliding_window'
+  const origin = metadata.has(key) ? key : `layers and context, as ${key} is missing`
+  const window = { model: { size: config.slidingWindow, origin }, graph: null }
+  const tokenizer = ggufTokenizerSource(metadata)
+  return { format: 'gguf', path, config, weights, rotary: null, window, tensors, metadata, tokenizer }
 }
 
 async function openSafetensors(path: string): Promise<WeightSource> {
@@ -72,5 +76,6 @@ async function openSafetensors(path: string): Promise<WeightSource> {
   const { metadata, tensors } = await readSafetensors(path)
   const weights = phi3Weights(config, tensors, 'safetensors', path)
   const tokenizer = await huggingFaceTokenizerSource(folder, names)
-  return { format: 'safetensors', path, config, weights, tensors, metadata, tokenizer }
+  const window = { model: { size: config.slidingWindow, origin: 'config.json sliding_window' }, graph: null }
+  return { format: 'safetensors', path, config, weights, rotary: null, window, tensors, metadata, tokenizer }
 }

@@ -1,5 +1,5 @@
 import { FormatError, UnsupportedModelError } from '../errors.js'
-import type { LayerWeights, ModelWeights, Phi3Config, SourceTensor, WeightDescription } from './source.js'
+import type { LayerWeights, ModelWeights, Phi3Config, SourceTensor, WeightDescription, WeightPart } from './source.js'
 
 /** Names of one block's tensors. qkv and gateUp: the fused name first, then the parts that may stand instead. */
 interface LayerNames {
@@ -85,18 +85,18 @@ export function phi3Weights(
   const vector = (name: string): WeightDescription => {
     const { format, dtype, data } = take(name, width)
     if (format === 'float32' || format === 'float16' || format === 'bfloat16')
-      return { format, shape: [width], data: [data] }
+      return { shape: [width], parts: [{ format, rows: 1, data }] }
     throw new UnsupportedModelError(`${file}: tensor ${name} must be F32, F16 or BF16, but is ${dtype}`)
   }
   const matrix = (columns: number, ...parts: (readonly [name: string, rows: number])[]): WeightDescription => {
     const found = parts.map(([name, rows]) => take(name, rows, columns))
-    for (const { name, format, dtype } of found) {
-      if (format !== null && format === found[0]!.format) continue
-      const must = format === null ? 'F32, F16, BF16, Q8_0 or Q4_0' : `${found[0]!.dtype} like ${found[0]!.name}`
-      throw new UnsupportedModelError(`${file}: tensor ${name} must be ${must} in this version, but is ${dtype}`)
-    }
     const rows = parts.reduce((sum, part) => sum + part[1], 0)
-    return { format: found[0]!.format!, shape: [rows, columns], data: found.map(({ data }) => data) }
+    return { shape: [rows, columns], parts: found.map(partOf) }
+  }
+
+  const partOf = ({ name, shape, format, dtype, data }: SourceTensor): WeightPart => {
+    if (format === null) throw new UnsupportedModelError(`${file}: tensor ${name} is ${dtype}, which holds no weights`)
+    return { format, rows: shape[0]!, data }
   }
 
   const layer = (index: number): LayerWeights => {
@@ -106,11 +106,13 @@ export function phi3Weights(
       qkv: left.has(qkv[1])
         ? matrix(width, [qkv[1], queries], [qkv[2], keys], [qkv[3], keys])
         : matrix(width, [qkv[0], queries + 2 * keys]),
+      oMultiplier: null,
       o: matrix(queries, [o, width]),
       postNorm: vector(postNorm),
       gateUp: left.has(gateUp[1])
         ? matrix(width, [gateUp[1], intermediateSize], [gateUp[2], intermediateSize])
         : matrix(width, [gateUp[0], 2 * intermediateSize]),
+      downMultiplier: null,
       down: matrix(intermediateSize, [down, width]),
     }
   }

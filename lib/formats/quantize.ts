@@ -6,12 +6,22 @@ import type { WeightFormat } from './source.js'
 //   q8_0: 32 signed bytes, value d * q
 //   q4_0: 16 bytes, byte j holds value j in its low and value j + 16 in its high nibble, value d * (q - 8)
 
+/** The formats that can be written. */
+export const writableFormats = [
+  'float32',
+  'float16',
+  'bfloat16',
+  'q8_0',
+  'q4_0',
+] as const satisfies readonly WeightFormat[]
+export type WritableFormat = (typeof writableFormats)[number]
+
 const block = 32
 const q8Bytes = 34
 const q4Bytes = 18
 
 /** Values that are stored together, and the bytes they take. */
-export const storage: Readonly<Record<WeightFormat, { readonly values: number; readonly bytes: number }>> = {
+export const storage: Readonly<Record<WritableFormat, { readonly values: number; readonly bytes: number }>> = {
   float32: { values: 1, bytes: 4 },
   float16: { values: 1, bytes: 2 },
   bfloat16: { values: 1, bytes: 2 },
@@ -20,14 +30,14 @@ export const storage: Readonly<Record<WeightFormat, { readonly values: number; r
 }
 
 /** Bytes of a row of `columns` values. */
-export function rowBytes(format: WeightFormat, columns: number): number {
+export function rowBytes(format: WritableFormat, columns: number): number {
   const { values, bytes } = storage[format]
   if (columns % values === 0) return (columns / values) * bytes
   throw new ArgumentError('ERR_SHAPE', `${format}: columns must be a multiple of ${values}, but are ${columns}`)
 }
 
 /** Stores whole rows. q8_0 and q4_0 have no infinities and no NaN: the caller checks. */
-export function encode(format: WeightFormat, values: Float32Array): Uint8Array {
+export function encode(format: WritableFormat, values: Float32Array): Uint8Array {
   const out = new Uint8Array(rowBytes(format, values.length))
   if (format === 'q8_0') encodeQ8(values, out)
   else if (format === 'q4_0') encodeQ4(values, out)
@@ -42,7 +52,7 @@ export function encode(format: WeightFormat, values: Float32Array): Uint8Array {
 }
 
 /** The exact values of whole rows. */
-export function decode(format: WeightFormat, bytes: Uint8Array): Float32Array {
+export function decode(format: WritableFormat, bytes: Uint8Array): Float32Array {
   const unit = storage[format]
   if (bytes.length % unit.bytes !== 0) {
     throw new ArgumentError(

@@ -1,13 +1,13 @@
 import { FormatError, UnsupportedModelError } from '../errors.js'
 import { openFile } from './file.js'
 import { isObject, parseJson } from './json.js'
-import type { SourceTensor, WeightFormat } from './source.js'
+import type { FileTensor, WeightFormat } from './source.js'
 
 // Layout: u64 header length, the header as JSON, then data. Offsets of the header count from the end of the header.
 
 export interface Safetensors {
   readonly metadata: ReadonlyMap<string, string>
-  readonly tensors: readonly SourceTensor[]
+  readonly tensors: readonly FileTensor[]
   /** Where the tensors' data begin. */
   readonly dataOffset: number
 }
@@ -82,7 +82,7 @@ function readMetadata(path: string, metadata: unknown): Map<string, string> {
   return new Map(pairs)
 }
 
-function readEntry(path: string, name: string, entry: unknown, dataOffset: number, fileSize: number): SourceTensor {
+function readEntry(path: string, name: string, entry: unknown, dataOffset: number, fileSize: number): FileTensor {
   const fail = (problem: string) => new FormatError(path, `tensor ${name}: ${problem}`)
   if (!isObject(entry)) throw fail('entry must be an object, but is not')
   const { dtype, shape, data_offsets: offsets } = entry

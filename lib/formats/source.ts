@@ -7,9 +7,73 @@ export interface FileRange {
   readonly bytes: number
 }
 
-/** Storage formats of a weight matrix: how one row of K values lies in memory. */
-export const weightFormats = ['float32', 'float16', 'bfloat16', 'q8_0', 'q4_0'] as const
+/** Bytes of a file, or the bytes themselves where a header holds them (ONNX keeps small tensors inside the graph). */
+export type Payload = FileRange | Uint8Array
+
+/**
+ * Storage formats of a weight matrix: how one row of K values lies in memory. The GGUF types are records of 32 or 256
+ * values; int4 and int8 are those of ONNX's MatMulNBits, whose scales and zero points are tensors of their own.
+ */
+export const weightFormats = [
+  'float32',
+  'float16',
+  'bfloat16',
+  'q8_0',
+  'q4_0',
+  'q4_1',
+  'q5_0',
+  'q5_1',
+  'q2_k',
+  'q3_k',
+  'q4_k',
+  'q5_k',
+  'q6_k',
+  'iq4_nl',
+  'iq4_xs',
+  'int4',
+  'int8',
+] as const
 export type WeightFormat = (typeof weightFormats)[number]
+
+/**
+ * How the bytes of a part are arranged, [N rows, K columns]; everything but 'rows' is repacked into rows on loading.
+ * - rows: one row after the other. int4: byte [n, k/2], the even k in the low nibble, each group padded to `size`
+ *   columns; scales [N, ceil(K/size)]; zeros one value per scale, packed like the data (rows padded to whole bytes, or
+ *   not at all: the length tells).
+ * - columns: the transposed matrix [K, N]; int4 nibbles run along N without padding; scales and zeros [K/size, N].
+ * - awq: int32 qweight [K, N/8], qzeros [K/size, N/8], scales [K/size, N]; column 8c+j in nibble {0,4,1,5,2,6,3,7}[j].
+ * - gptq, gptq_v2: int32 qweight [K/8, N], qzeros [K/size, N/8], scales [K/size, N]; nibble p is row 8r+p, or column
+ *   8c+p of the zeros, which gptq stores less one.
+ */
+export const weightPackings = ['rows', 'columns', 'awq', 'gptq', 'gptq_v2'] as const
+export type WeightPacking = (typeof weightPackings)[number]
+
+/** What int4 and int8 need beside their data: value = (q - zero) * scale. */
+export interface WeightGroups {
+  /** Consecutive columns that share a scale: a power of two from 16 on, or K. */
+  readonly size: number
+  readonly scales: Payload
+  readonly scaleType: 'float32' | 'float16' | 'bfloat16'
+  /** Absent: 8 or 128, or 0 where the values are signed. */
+  readonly zeros?: Payload
+  /** 'packed' as the data are, or floats of `scaleType` (HQQ). */
+  readonly zeroType?: 'packed' | 'float'
+  /** q and zeros are two's complement (ONNX INT4, INT8). */
+  readonly signed?: boolean
+  /** int32 [K]: the group of every column, where groups are not consecutive columns (GPTQ act-order). */
+  readonly gIdx?: Payload
+}
+
+/** Rows of a weight that one tensor, or one set of tensors, holds. */
+export interface WeightPart {
+  readonly format: WeightFormat
+  readonly rows: number
+  readonly data: Payload
+  /** Default 'rows'. */
+  readonly packing?: WeightPacking
+  /** With int4 and int8 only. */
+  readonly groups?: WeightGroups
+}
 
 /** A tensor as its file has it; `shape` is row-major, the last axis is contiguous. */
 export interface SourceTensor {
@@ -17,26 +81,33 @@ export interface SourceTensor {
   readonly shape: readonly number[]
   /** The file's own word: 'BF16', 'Q4_0'. */
   readonly dtype: string
-  /** null where this package cannot compute on the type. */
+  /** null where the type is no format of a weight by itself. */
   readonly format: WeightFormat | null
+  readonly data: Payload
+}
+
+/** A tensor of a file whose data all lie in files. */
+export interface FileTensor extends SourceTensor {
   readonly data: FileRange
 }
 
-/** One matrix [rows, columns] (or vector [columns]) as the model wants it, from one or several tensors stacked along the rows. */
+/** One matrix [rows, columns] (or vector [columns], one row) as the model wants it: parts stacked along the rows. */
 export interface WeightDescription {
-  readonly format: WeightFormat
   readonly shape: readonly [rows: number, columns: number] | readonly [columns: number]
-  /** Stacked in this order; each range holds whole rows. */
-  readonly data: readonly FileRange[]
+  readonly parts: readonly WeightPart[]
 }
 
 /** Weights of one transformer block. Fused rows: qkv = Q | K | V, gateUp = gate | up. */
 export interface LayerWeights {
   readonly inputNorm: WeightDescription
   readonly qkv: WeightDescription
+  /** AWQ: what multiplies the input of `o` channel by channel; null: nothing. */
+  readonly oMultiplier: WeightDescription | null
   readonly o: WeightDescription
   readonly postNorm: WeightDescription
   readonly gateUp: WeightDescription
+  /** AWQ: what multiplies the input of `down` channel by channel; null: nothing. */
+  readonly downMultiplier: WeightDescription | null
   readonly down: WeightDescription
 }
 
@@ -46,6 +117,12 @@ export interface ModelWeights {
   readonly norm: WeightDescription
   /** Equal to `embed` where the head is tied. */
   readonly head: WeightDescription
+}
+
+/** cos and sin of the angles of positions 0.. as a file stores them: [positions, R/2] each. */
+export interface RotaryCache {
+  readonly cos: WeightDescription
+  readonly sin: WeightDescription
 }
 
 export interface LongRope {
@@ -104,22 +181,48 @@ export type GgufValue =
   | Int32Array
   | Uint8Array
 
+/** A sliding window of so many keys, the own one included (null: all of them), and where it is written. */
+export interface WindowRule {
+  readonly size: number | null
+  readonly origin: string
+}
+
+/** What the model was trained with, and what the graph of an ONNX package says (null: no graph). */
+export interface WindowRules {
+  readonly model: WindowRule
+  readonly graph: WindowRule | null
+}
+
 export interface WeightSource {
-  readonly format: 'gguf' | 'safetensors'
+  readonly format: 'gguf' | 'safetensors' | 'onnx'
   readonly path: string
   readonly config: Phi3Config
   readonly weights: ModelWeights
+  /** The rotary tables of an ONNX graph; null: computed from the config. `long` serves contexts beyond the original. */
+  readonly rotary: { readonly short: RotaryCache; readonly long: RotaryCache | null } | null
+  readonly window: WindowRules
   /** As the file lists them, for inspect and convert. */
   readonly tensors: readonly SourceTensor[]
-  /** GGUF's key-value pairs or safetensors' `__metadata__`. */
+  /** GGUF's key-value pairs, safetensors' `__metadata__`, or ONNX's `metadata_props`. */
   readonly metadata: ReadonlyMap<string, GgufValue>
   readonly tokenizer: TokenizerSource | null
 }
 
-/** Formats of at most 8 bits a value. */
-const quantized: ReadonlySet<WeightFormat> = new Set<WeightFormat>(['q8_0', 'q4_0'])
-
 /** Whether the blocks' matrices are stored in at most 8 bits. */
 export function isQuantized(source: WeightSource): boolean {
-  return source.weights.layers.some((layer) => quantized.has(layer.qkv.format))
+  return source.weights.layers.some(({ qkv }) => qkv.parts.some(({ format }) => !isFloat(format)))
+}
+
+export function isFloat(format: WeightFormat): format is 'float32' | 'float16' | 'bfloat16' {
+  return format === 'float32' || format === 'float16' || format === 'bfloat16'
+}
+
+export function payloadBytes(payload: Payload): number {
+  return payload instanceof Uint8Array ? payload.length : payload.bytes
+}
+
+/** Bytes that a part takes, scales and zero points included. */
+export function partBytes({ data, groups }: WeightPart): number {
+  const payloads = [data, groups?.scales, groups?.zeros, groups?.gIdx]
+  return payloads.reduce((sum, payload) => sum + (payload ? payloadBytes(payload) : 0), 0)
 }

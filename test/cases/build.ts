@@ -1,6 +1,5 @@
 import { type DType, dtypes } from '../../lib/dtype.js'
-import { decode, encode } from '../../lib/formats/quantize.js'
-import type { WeightFormat } from '../../lib/formats/source.js'
+import { decode, encode, type WritableFormat } from '../../lib/formats/quantize.js'
 import type { OpName } from '../../lib/ops/schema.js'
 import { type FloatDType, roundHalfEven } from '../floats.js'
 import { type Shape, sizeOf } from '../indexing.js'
@@ -40,9 +39,9 @@ export const anything = (random: Random, dtype: DType, shape: Shape): NdArray =>
 
 export const position = (value: number): NdArray => ndarray('int32', [1], [value])
 
-export const isQuantized = (format: WeightFormat): boolean => format === 'q8_0' || format === 'q4_0'
+export const isQuantized = (format: WritableFormat): boolean => format === 'q8_0' || format === 'q4_0'
 
-export function weight(random: Random, format: WeightFormat, shape: readonly [number, number]): WeightArray {
+export function weight(random: Random, format: WritableFormat, shape: readonly [number, number]): WeightArray {
   const bytes = encode(format, Float32Array.from({ length: sizeOf(shape) }, random.normal))
   return { format, shape, bytes, data: Float64Array.from(decode(format, bytes)) }
 }
