@@ -8,7 +8,7 @@ import { readJsonObject } from './json.js'
 import { formatOf, modelAmong, namesIn } from './locate.js'
 import { phi3Weights } from './phi3.js'
 import { readSafetensors } from './safetensors.js'
-import type { WeightSource } from './source.js'
+import { isFloat, type WeightSource } from './source.js'
 import { ggufTokenizerSource, huggingFaceTokenizerSource } from './tokenizer-source.js'
 
 /** Files beside model.safetensors that make up the model. */
@@ -60,7 +60,8 @@ async function openGguf(path: string): Promise<WeightSource> {
   const origin = metadata.has(key) ? key : `layers and context, as ${key} is missing`
   const window = { model: { size: config.slidingWindow, origin }, graph: null }
   const tokenizer = ggufTokenizerSource(metadata)
-  return { format: 'gguf', path, config, weights, rotary: null, window, tensors, metadata, tokenizer }
+  const allowsInt8 = weights.layers.some(({ qkv }) => qkv.parts.some(({ format }) => !isFloat(format)))
+  return { format: 'gguf', path, config, weights, rotary: null, window, allowsInt8, tensors, metadata, tokenizer }
 }
 
 async function openSafetensors(path: string): Promise<WeightSource> {
@@ -77,5 +78,17 @@ async function openSafetensors(path: string): Promise<WeightSource> {
   const weights = phi3Weights(config, tensors, 'safetensors', path)
   const tokenizer = await huggingFaceTokenizerSource(folder, names)
   const window = { model: { size: config.slidingWindow, origin: 'config.json sliding_window' }, graph: null }
-  return { format: 'safetensors', path, config, weights, rotary: null, window, tensors, metadata, tokenizer }
+  const rotary = null
+  return {
+    format: 'safetensors',
+    path,
+    config,
+    weights,
+    rotary,
+    window,
+    allowsInt8: false,
+    tensors,
+    metadata,
+    tokenizer,
+  }
 }

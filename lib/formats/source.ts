@@ -201,6 +201,8 @@ export interface WeightSource {
   /** The rotary tables of an ONNX graph; null: computed from the config. `long` serves contexts beyond the original. */
   readonly rotary: { readonly short: RotaryCache; readonly long: RotaryCache | null } | null
   readonly window: WindowRules
+  /** Whether the file lets activations be rounded to int8: quantised GGUF does, MatMulNBits with accuracy_level 4 does. */
+  readonly allowsInt8: boolean
   /** As the file lists them, for inspect and convert. */
   readonly tensors: readonly SourceTensor[]
   /** GGUF's key-value pairs, safetensors' `__metadata__`, or ONNX's `metadata_props`. */
