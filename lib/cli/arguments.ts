@@ -1,6 +1,7 @@
 /** Parsers of option arguments: what is wrong with one is a usage error that names the option. */
 import { InvalidArgumentError } from 'commander'
 import { LophiError } from '../errors.js'
+import type { WindowOption } from '../generate/model.js'
 import { type SamplingOptions, samplingParams, seedWords } from '../generate/sampling.js'
 
 /** A whole number, at least `least`. */
@@ -32,7 +33,7 @@ export function sampling(name: keyof SamplingOptions): (text: string) => number 
   }
 }
 
-/** 'model', or a number of keys. */
-export function window(text: string): 'model' | number {
-  return text === 'model' ? text : count(0)(text)
+/** 'model', 'graph', or a number of keys. */
+export function window(text: string): WindowOption {
+  return text === 'model' || text === 'graph' ? text : count(0)(text)
 }

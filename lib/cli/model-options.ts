@@ -1,7 +1,7 @@
 /** Options that every command has, and those of the commands that run a model. */
 import { type Command, Option } from 'commander'
 import type { DeviceName } from '../device.js'
-import type { LoadModelOptions, Model } from '../generate/model.js'
+import type { LoadModelOptions, Model, WindowOption } from '../generate/model.js'
 import { count, window } from './arguments.js'
 import { progressBar } from './progress.js'
 
@@ -13,7 +13,7 @@ export interface CommonFlags {
 export interface ModelFlags extends CommonFlags {
   readonly context?: number
   readonly kv: keyof typeof kvTypes
-  readonly window: 'model' | number
+  readonly window: WindowOption
   readonly longrope: 'switch' | 'planned'
   readonly activations: 'auto' | 'f32' | 'int8'
 }
@@ -45,7 +45,7 @@ export function addModelOptions(command: Command): Command {
     )
     .option(
       '--window <keys>',
-      "keys that a query sees: 'model' for the model's own rule, or a number; 0 = all",
+      "keys that a query sees: 'model' as it was trained, 'graph' as its ONNX graph says, or a number; 0 = all",
       window,
       'model',
     )

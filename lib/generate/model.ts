@@ -12,6 +12,8 @@ import { type GenerateOptions, Generation } from './generation.js'
 import { type PrefillOptions, Sequence, type SequenceOptions } from './sequence.js'
 import { Session, type SessionOptions } from './session.js'
 
+export type WindowOption = 'model' | 'graph' | number
+
 export interface LoadModelOptions {
   /** Default 'auto'. A device that is passed in stays open when the model is disposed. */
   readonly device?: Device | DeviceName | DeviceReference
@@ -19,8 +21,11 @@ export interface LoadModelOptions {
   readonly context?: number
   /** 'auto': float16 for weights of at most 8 bits, else float32. */
   readonly kvType?: 'auto' | KvType
-  /** Keys a query sees: the model's own rule, or a number; 0 = all. */
-  readonly window?: 'model' | number
+  /**
+   * Keys a query sees: what the model was trained with, what the graph of an ONNX package says (as ONNX Runtime
+   * computes), or a number; 0 = all.
+   */
+  readonly window?: WindowOption
   /** What happens when a LongRoPE model passes its original context: see Sequence. */
   readonly longrope?: 'switch' | 'planned'
   /** 'auto': int8 for 4- and 8-bit weights, else f32. */
@@ -65,7 +70,7 @@ export class Model {
     this.source = source
     this.#ownsDevice = ownsDevice
     this.context = chooseContext(config, options.context)
-    this.window = chooseWindow(config, options.window)
+    this.window = chooseWindow(source, options.window)
     this.kvType = chooseKvType(source, options.kvType)
     this.activations = chooseActivations(options.activations ?? 'auto', source)
     this.#sequence = {
@@ -196,10 +201,14 @@ function chooseContext(config: Phi3Config, wanted = config.maxPositionEmbeddings
   return wanted
 }
 
-function chooseWindow(config: Phi3Config, wanted: 'model' | number = 'model'): number {
-  if (wanted === 'model') return config.slidingWindow ?? 0
-  if (!Number.isInteger(wanted) || wanted < 0)
-    throw new ArgumentError('ERR_ARGUMENT', `loadModel: window must be 'model' or a whole number, but it is ${wanted}`)
+function chooseWindow({ window, path }: WeightSource, wanted: WindowOption = 'model'): number {
+  const fail = (must: string) => new ArgumentError('ERR_ARGUMENT', `loadModel: window must be ${must}`)
+  if (wanted === 'model') return window.model.size ?? 0
+  if (wanted === 'graph') {
+    if (!window.graph) throw fail(`'model' or a number, but it is graph, and ${path} has no graph`)
+    return window.graph.size ?? 0
+  }
+  if (!Number.isInteger(wanted) || wanted < 0) throw fail(`'model', 'graph' or a whole number, but it is ${wanted}`)
   return wanted
 }
 

@@ -216,8 +216,8 @@ export class Sequence {
   }
 
   #needsLong(length: number): boolean {
-    const { ropeScaling, originalMaxPositionEmbeddings: original } = this.#phi3.config
-    if (!ropeScaling) return false
+    if (!this.#phi3.hasLongRotary) return false
+    const { originalMaxPositionEmbeddings: original } = this.#phi3.config
     return (this.#options.longrope === 'planned' ? this.#options.context : length) > original
   }
 

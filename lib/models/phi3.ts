@@ -1,10 +1,11 @@
 import type { Device } from '../device.js'
 import { ArgumentError } from '../errors.js'
-import { isQuantized, type Phi3Config, type WeightDescription, type WeightSource } from '../formats/source.js'
+import type { Phi3Config, WeightDescription, WeightSource } from '../formats/source.js'
 import { type AttentionState, attention } from '../nn/attention.js'
 import { type Activations, linear } from '../nn/linear.js'
 import { mlp } from '../nn/mlp.js'
-import { type RotaryTables, rotaryTables } from '../nn/rotary.js'
+import { type RotaryTables, rotaryTables, storedRotaryTables } from '../nn/rotary.js'
+import { readRows } from '../nn/rows.js'
 import { ops } from '../ops/index.js'
 import { segment } from '../record.js'
 import { keep, scope } from '../scope.js'
@@ -14,9 +15,11 @@ import { openWeight, type Weight } from '../weight.js'
 interface Block {
   readonly inputNorm: Tensor<'float32'>
   readonly qkv: Weight
+  readonly oMultiplier: Tensor<'float32'> | null
   readonly o: Weight
   readonly postNorm: Tensor<'float32'>
   readonly gateUp: Weight
+  readonly downMultiplier: Tensor<'float32'> | null
   readonly down: Weight
 }
 
@@ -30,6 +33,8 @@ export class Phi3 {
   readonly #blocks: Block[] = []
   readonly #norm: Tensor<'float32'>
   readonly #head: Weight
+  /** The tables that the file has, for short and long contexts. */
+  readonly #stored: WeightSource['rotary']
   /** One set of tables per factor list, as long as anybody needed so far. */
   readonly #rotary = new Map<boolean, RotaryTables>()
 
@@ -37,6 +42,7 @@ export class Phi3 {
     this.device = device
     this.config = source.config
     this.activations = activations
+    this.#stored = source.rotary
     const { embed, layers, norm, head } = source.weights
     try {
       this.#embed = this.#weight(embed)
@@ -46,9 +52,11 @@ export class Phi3 {
         this.#blocks.push({
           inputNorm: this.#vector(layer.inputNorm),
           qkv: this.#weight(layer.qkv),
+          oMultiplier: layer.oMultiplier && this.#vector(layer.oMultiplier),
           o: this.#weight(layer.o),
           postNorm: this.#vector(layer.postNorm),
           gateUp: this.#weight(layer.gateUp),
+          downMultiplier: layer.downMultiplier && this.#vector(layer.downMultiplier),
           down: this.#weight(layer.down),
         })
         onLayer(i + 1)
@@ -78,7 +86,7 @@ export class Phi3 {
         )
         const middle = ops.add({ a: x, b: attended as Tensor<'float32'> })
         const normed = ops.rmsNorm({ x: middle, weight: block.postNorm, epsilon })
-        return ops.add({ a: middle, b: mlp(normed, block.gateUp, block.down, this.activations) as Tensor<'float32'> })
+        return ops.add({ a: middle, b: mlp(normed, block, this.activations) as Tensor<'float32'> })
       })
     })
     return segment('norm', () => ops.rmsNorm({ x, weight: this.#norm, epsilon }))
@@ -89,13 +97,24 @@ export class Phi3 {
     return segment('head', () => linear(hidden, this.#head, this.activations) as Tensor<'float32'>)
   }
 
+  /** Whether contexts of more than `originalMaxPositionEmbeddings` tokens need other tables than shorter ones. */
+  get hasLongRotary(): boolean {
+    return this.#stored ? this.#stored.long !== null : this.config.ropeScaling !== null
+  }
+
   /** Tables for at least `positions` positions, with LongRoPE's long or short factors. */
   rotary(long: boolean, positions: number): RotaryTables {
     const known = this.#rotary.get(long)
     if (known && known.positions >= positions) return known
-    const tables = scope(() => rotaryTables(this.device, this.config, long, positions))
-    keep(tables.cos)
-    keep(tables.sin)
+    const stored = this.#stored && (long ? this.#stored.long : this.#stored.short)
+    const tables = scope(() => {
+      const made = stored
+        ? storedRotaryTables(this.device, stored, positions)
+        : rotaryTables(this.device, this.config, long, positions)
+      keep(made.cos)
+      keep(made.sin)
+      return made
+    })
     this.#rotary.set(long, tables)
     known?.cos.dispose()
     known?.sin.dispose()
@@ -113,22 +132,18 @@ export class Phi3 {
     return weight
   }
 
-  /** A vector [C] as float32: row 0 of a table of one row, so that every format is read by one op. */
+  /** A vector [C] as float32. */
   #vector(description: WeightDescription): Tensor<'float32'> {
-    const vector = scope(() => {
-      using table = openWeight(this.device, description)
-      const row = ops.embedding({ table, ids: this.device.tensor(Int32Array.of(0), [1]) })
-      return row.view([table.shape[1]])
-    })
+    const vector = scope(() => readRows(this.device, description).view([description.shape.at(-1)!]))
     this.#owned.push(vector)
     return vector
   }
 }
 
-/** 'auto' rounds activations where every large weight is quantised to 8 bits or fewer: the file already gave up that precision. */
+/** 'auto' rounds activations where the file allows it: it gave up that precision already. */
 export function chooseActivations(wanted: 'auto' | Activations, source: WeightSource): Activations {
   if (wanted !== 'auto' && wanted !== 'f32' && wanted !== 'int8')
     throw new ArgumentError('ERR_ARGUMENT', `loadModel: activations must be auto, f32 or int8, but it is ${wanted}`)
   if (wanted !== 'auto') return wanted
-  return isQuantized(source) ? 'int8' : 'f32'
+  return source.allowsInt8 ? 'int8' : 'f32'
 }

@@ -3,8 +3,16 @@ import { ops } from '../ops/index.js'
 import type { Tensor } from '../tensor.js'
 import type { Weight } from '../weight.js'
 import type { KvCache } from './kv-cache.js'
-import { type Activations, linear } from './linear.js'
+import { type Activations, linear, scaled } from './linear.js'
 import { type RotaryTables, rotate } from './rotary.js'
+
+export interface AttentionWeights {
+  /** Rows: Q | K | V. */
+  readonly qkv: Weight
+  /** [H·D] */
+  readonly oMultiplier: Tensor<'float32'> | null
+  readonly o: Weight
+}
 
 export interface AttentionState {
   readonly cache: KvCache
@@ -15,10 +23,10 @@ export interface AttentionState {
   readonly window: number
 }
 
-/** Self-attention of x [T, C] over a cache, which it appends to: o(attention(rotary(qkv(x)))). qkv rows: Q | K | V. */
+/** Self-attention of x [T, C] over a cache, which it appends to: o(attention(rotary(qkv(x))) · multiplier). */
 export function attention(
   x: Tensor,
-  weights: { readonly qkv: Weight; readonly o: Weight },
+  weights: AttentionWeights,
   layer: number,
   config: Phi3Config,
   state: AttentionState,
@@ -28,5 +36,5 @@ export function attention(
   rotate(qkv, state.rotary, state.position, config.headDim, config.numAttentionHeads + config.numKeyValueHeads)
   const { cache, position, window } = state
   const y = ops.attention({ keys: cache.keys(layer), values: cache.values(layer), qkv, position, window })
-  return linear(y, weights.o, activations)
+  return linear(scaled(y as Tensor<'float32'>, weights.oMultiplier), weights.o, activations)
 }

@@ -1,9 +1,18 @@
 import { ops } from '../ops/index.js'
 import type { Tensor } from '../tensor.js'
 import type { Weight } from '../weight.js'
-import { type Activations, linear } from './linear.js'
+import { type Activations, linear, scaled } from './linear.js'
 
-/** down(silu(gate(x)) · up(x)) for x [T, C]; gateUp [2I, C] holds the rows of gate, then of up. */
-export function mlp(x: Tensor, gateUp: Weight, down: Weight, activations: Activations): Tensor {
-  return linear(ops.siluMul({ x: linear(x, gateUp, activations) as Tensor<'float32'> }), down, activations)
+export interface MlpWeights {
+  /** [2I, C]: the rows of gate, then of up. */
+  readonly gateUp: Weight
+  /** [I] */
+  readonly downMultiplier: Tensor<'float32'> | null
+  readonly down: Weight
+}
+
+/** down(silu(gate(x)) · up(x) · multiplier) for x [T, C] */
+export function mlp(x: Tensor, { gateUp, downMultiplier, down }: MlpWeights, activations: Activations): Tensor {
+  const y = ops.siluMul({ x: linear(x, gateUp, activations) as Tensor<'float32'> })
+  return linear(scaled(y, downMultiplier), down, activations)
 }

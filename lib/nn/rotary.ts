@@ -1,7 +1,8 @@
 import type { Device } from '../device.js'
-import type { Phi3Config } from '../formats/source.js'
+import type { Phi3Config, RotaryCache } from '../formats/source.js'
 import { ops } from '../ops/index.js'
 import type { Tensor } from '../tensor.js'
+import { readRows } from './rows.js'
 
 /** cos and sin of every position's angles: [positions, R/2] each, R the rotary dimensions. */
 export interface RotaryTables {
@@ -34,6 +35,12 @@ export function rotaryTables(device: Device, config: Phi3Config, long: boolean, 
       sin[p * half + i] = Math.sin(angle) * factor
     }
   return { cos: device.tensor(cos, [positions, half]), sin: device.tensor(sin, [positions, half]), positions }
+}
+
+/** The tables that a file stores, as float32: bit for bit what its writer computed. Beyond its last row there is nothing. */
+export function storedRotaryTables(device: Device, { cos, sin }: RotaryCache, positions: number): RotaryTables {
+  const rows = Math.min(positions, cos.shape[0])
+  return { cos: readRows(device, cos, rows), sin: readRows(device, sin, rows), positions }
 }
 
 /** Rotates the first `heads` heads of each row of x [T, heads' · headDim], in place, at position + row. */
