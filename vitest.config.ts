@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     globalSetup: 'test/simt/setup.ts',
     include: ['test/**/*.test.ts'],
-    exclude: ['test/oracles/**', '**/node_modules/**'],
+    exclude: ['test/oracles/**', 'test/full/**', '**/node_modules/**'],
     // one process per file: a crash in native code takes one file down, and the addon's threads end with it
     pool: 'forks',
     testTimeout: 60_000,

@@ -3,11 +3,13 @@ export const errorCodes = {
   ERR_ABORTED: 'the AbortSignal of the call fired',
   ERR_ARGUMENT: 'an argument has the wrong type or value',
   ERR_BINARY_MISSING: 'no native binary loads on this platform',
+  ERR_CHECKSUM: 'a download is not what the server announced',
   ERR_CONTEXT_OVERFLOW: 'more tokens than the context holds',
   ERR_DEVICE_ABSENT: 'the named device does not exist on this machine',
   ERR_DEVICE_LOST: 'the device stopped answering; open it again',
   ERR_DRIVER: 'a call of the device driver failed',
   ERR_DISPOSED: 'the object was disposed',
+  ERR_DOWNLOAD: 'the hub cannot be reached, refuses, or lacks the model; offline: the cache lacks it',
   ERR_DTYPE: 'an operand has the wrong dtype',
   ERR_FILE: 'a file is missing or cannot be read or written',
   ERR_FORMAT: 'a file is damaged, truncated or not what its name says',
@@ -50,6 +52,19 @@ export class DisposedError extends LophiError {
   constructor(message: string) {
     super('ERR_DISPOSED', message)
   }
+}
+/** A model that cannot be had by its name. */
+export class DownloadError extends LophiError {
+  /** The HTTP status, where the server answered. */
+  readonly status: number | undefined
+  constructor(message: string, { status, code = 'ERR_DOWNLOAD', ...options }: DownloadErrorOptions = {}) {
+    super(code, message, options)
+    this.status = status
+  }
+}
+interface DownloadErrorOptions extends ErrorOptions {
+  readonly status?: number
+  readonly code?: 'ERR_DOWNLOAD' | 'ERR_CHECKSUM'
 }
 export class OutOfMemoryError extends LophiError {
   constructor(message: string) {

@@ -2,16 +2,25 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { FormatError, UnsupportedModelError } from '../lib/errors.js'
-import { longRopeAttentionFactor, phi3ConfigFromGguf, phi3ConfigFromHuggingFace } from '../lib/formats/config.js'
+import { phi3ConfigFromHuggingFace } from '../lib/formats/config.js'
+import { longRopeAttentionFactor } from '../lib/formats/config-checks.js'
+import { phi3ConfigFromGguf } from '../lib/formats/gguf-config.js'
 import { phi3Weights } from '../lib/formats/phi3.js'
-import type { FileRange, FileTensor, GgufValue, ModelWeights, WeightDescription } from '../lib/formats/source.js'
+import type {
+  FileRange,
+  FileTensor,
+  GgufValue,
+  ModelWeights,
+  WeightDescription,
+  WeightFormat,
+} from '../lib/formats/source.js'
 import { checkpointShapes, smallConfig } from './formats.files.js'
 import { temporaryFolder } from './shared.js'
 
 const folder = await temporaryFolder()
 const file = 'config.json'
-const read = (change: object = {}, generation?: object) =>
-  phi3ConfigFromHuggingFace({ ...smallConfig, ...change }, file, generation)
+const read = (change: object = {}, generation?: object, genaiEos?: number[]) =>
+  phi3ConfigFromHuggingFace({ ...smallConfig, ...change }, file, { generation, genaiEos })
 
 // the published models, by their config.json
 const mini = {
@@ -75,7 +84,7 @@ function tensorsOf(config: typeof smallConfig, split = false): FileTensor[] {
 
 function countParameters({ embed, layers, norm, head }: ModelWeights): number {
   const all = [embed, norm, ...layers.flatMap((layer) => Object.values(layer)), ...(head === embed ? [] : [head])]
-  return all.reduce((sum, { shape }) => sum + (shape as readonly number[]).reduce((a, b) => a * b, 1), 0)
+  return all.reduce((sum, weight) => sum + [...(weight?.shape ?? [0])].reduce((a, b) => a * b, 1), 0)
 }
 
 describe('the published models', () => {
@@ -145,6 +154,8 @@ describe('config.json', () => {
     expect(read({ eos_token_id: 2 }, { eos_token_id: [5, 2, 7] }).eosTokenIds).toEqual([5, 2, 7])
     expect(read({ eos_token_id: [3, 4] }, { eos_token_id: 6 }).eosTokenIds).toEqual([6, 3, 4])
     expect(read({ eos_token_id: null }, {}).eosTokenIds).toEqual([])
+    expect(read({ eos_token_id: undefined }, undefined, [3]).eosTokenIds).toEqual([3])
+    expect(read({ eos_token_id: 2 }, { eos_token_id: [5] }, [7, 5, 2048]).eosTokenIds).toEqual([5, 2, 7])
     expect(() => read({}, { eos_token_id: [80] })).toThrow('eos_token_id must be ids below 80, but holds 80')
     expect(() => read({ eos_token_id: undefined })).toThrow('eos_token_id must be an id')
   })
@@ -240,7 +251,6 @@ describe('config.json', () => {
   test.each([
     [{ hidden_act: 'gelu' }, 'hidden_act gelu'],
     [{ attention_bias: true }, 'attention_bias true'],
-    [{ quantization_config: { quant_method: 'awq' } }, 'AWQ, GPTQ and other quantised safetensors'],
     [{ rope_scaling: { type: 'linear', factor: 2 } }, 'rope scaling linear'],
     [{ rope_scaling: { type: 'yarn', factor: 2 } }, 'rope scaling yarn'],
     [{ rope_scaling: { type: 'longrope', ...factors, short_mscale: 1.2 } }, 'short_mscale'],
@@ -301,8 +311,9 @@ describe('GGUF metadata', () => {
     [32, 32, 131072, 262144],
     [40, 10, 4096, 2047],
     [40, 10, 131072, 131072],
+    [40, 10, 16384, null],
   ])(
-    'of %i layers, %i key/value heads and %i positions implies a window of %i',
+    'of %i layers, %i key/value heads and %i positions implies a window of %s',
     async (layers, heads, positions, window) => {
       const sizes = layers === 40 ? { 'phi3.embedding_length': 5120, 'phi3.attention.head_count': 40 } : {}
       const found = await config({
@@ -351,6 +362,10 @@ describe('GGUF metadata', () => {
       })
       const given = await config({ ...extended, 'phi3.rope.scaling.attn_factor': 1.5 }, [embed, long, short])
       expect(given.ropeScaling!.attentionFactor).toBe(1.5)
+      for (const [type, factor] of Object.entries({ su: 1.1902380714238083, yarn: 1 + 0.1 * Math.log(32) })) {
+        const named = await config({ ...extended, 'phi3.rope.scaling.type': type }, [embed, long, short])
+        expect(named.ropeScaling).toEqual({ ...ropeScaling, attentionFactor: factor })
+      }
     })
 
     test.each([
@@ -377,6 +392,8 @@ describe('GGUF metadata', () => {
     ['general.architecture', 'phimoe', 'phimoe needs a mixture of 16 experts'],
     ['general.architecture', 'llama', 'llama needs rotary embedding of adjacent pairs'],
     ['general.architecture', 'bert', 'architecture bert is not supported'],
+    ['general.architecture', 'phi2', 'phi2 needs parallel attention and MLP'],
+    ['general.architecture', 'clip', 'architecture clip is not supported'],
     ['phi3.rope.scaling.type', 'yarn', 'rope scaling yarn is not supported'],
   ])('with %s %s is not supported', async (key, value, message) => {
     await expect(config({ [key]: value })).rejects.toThrow(UnsupportedModelError)
@@ -388,6 +405,7 @@ describe('GGUF metadata', () => {
     ['phi3.embedding_length', 'large', 'phi3.embedding_length must be an integer from 1 to 1048576, but is "large"'],
     ['phi3.attention.head_count', [32], 'phi3.attention.head_count must be an integer'],
     ['phi3.context_length', 2n ** 63n, 'but is "9223372036854775808"'],
+    ['phi3.attention.value_length', 64, 'phi3.attention.value_length must be 96 like the keys, but is 64'],
     ['phi3.rope.dimension_count', 98, 'rotary dimensions must be even and at most 96, but are 98'],
     ['phi3.rope.scaling.attn_factor', 1.19, 'must have rope_factors tensors, but has none'],
     ['tokenizer.ggml.bos_token_id', 40000, 'tokenizer.ggml.bos_token_id must be an integer from 0 to 32063'],
@@ -472,23 +490,29 @@ describe('weights', () => {
   })
 
   test.each([
-    [
-      'a type that is not computed with',
-      'lm_head.weight',
-      { dtype: 'F64', format: null },
-      'must be F32, F16, BF16, Q8_0 or',
-    ],
+    ['a type of no weights', 'lm_head.weight', { dtype: 'F64', format: null }, 'is F64, which holds no weights'],
     ['a quantised norm', 'model.norm.weight', { dtype: 'Q8_0', format: 'q8_0' as const }, 'must be F32, F16 or BF16'],
   ])('with %s are not supported', (_, name, change, message) => {
     expect(() => weights(changed(name, change))).toThrow(UnsupportedModelError)
     expect(() => weights(changed(name, change))).toThrow(`tensor ${name} ${message}`)
   })
 
-  test('with parts of several types are not supported', () => {
-    const tensors = tensorsOf(smallConfig, true).map((tensor) =>
-      tensor.name.includes('v_proj') ? { ...tensor, dtype: 'F16', format: 'float16' as const } : tensor,
-    )
-    expect(() => weights(tensors)).toThrow('v_proj.weight must be BF16 like model.layers.0.self_attn.q_proj.weight')
+  test('may have parts, norms and an embedding of several types', () => {
+    const types: [end: string, dtype: string, format: WeightFormat][] = [
+      ['v_proj.weight', 'Q6_K', 'q6_k'],
+      ['q_proj.weight', 'Q4_K', 'q4_k'],
+      ['embed_tokens.weight', 'Q5_0', 'q5_0'],
+      ['input_layernorm.weight', 'F16', 'float16'],
+    ]
+    const tensors = tensorsOf(smallConfig, true).map((tensor) => {
+      const [, dtype, format] = types.find(([end]) => tensor.name.endsWith(end)) ?? []
+      return dtype ? { ...tensor, dtype, format: format! } : tensor
+    })
+    const { embed, layers } = weights(tensors)
+    const formats = ({ parts }: WeightDescription) => parts.map(({ format }) => format)
+    expect(formats(layers[0]!.qkv)).toEqual(['q4_k', 'bfloat16', 'q6_k'])
+    expect(formats(layers[0]!.inputNorm)).toEqual(['float16'])
+    expect(formats(embed)).toEqual(['q5_0'])
   })
 
   test('with a bias that would be dropped are not supported', () => {

@@ -1,8 +1,9 @@
-import { copyFile, mkdir, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { FormatError, LophiError, UnsupportedModelError } from '../lib/errors.js'
 import { openSource } from '../lib/formats/index.js'
+import { createTokenizer } from '../lib/tokenizer/index.js'
 import { buildGguf, ggufString, ggufUint32, join8, smallConfig, u32, writeCheckpoint } from './formats.files.js'
 import { random } from './random.js'
 import { sharedData, temporaryFolder } from './shared.js'
@@ -41,6 +42,12 @@ describe('a folder of safetensors', () => {
       config: { add_bos_token: true },
       chatTemplate: 'of the config',
     })
+
+    const decoder = { filename: 'x.onnx', head_size: 16, hidden_size: 64, num_attention_heads: 4, num_hidden_layers: 2 }
+    const model = { type: 'phi3', vocab_size: 80, context_length: 128, eos_token_id: [9, 8, 2048], decoder }
+    await put(folder, 'genai_config.json', { model })
+    expect((await openSource(join(folder, 'model.safetensors'))).config.eosTokenIds).toEqual([7, 8, 2, 9])
+    await rm(join(folder, 'genai_config.json'))
 
     await put(folder, 'chat_template.jinja', 'of the file')
     expect((await openSource(folder)).tokenizer).toMatchObject({ chatTemplate: 'of the file' })
@@ -84,7 +91,38 @@ describe('a folder of safetensors', () => {
     await expect(openSource(join(alone, 'x.safetensors'))).rejects.toMatchObject({
       code: 'ERR_FILE',
       file: join(alone, 'config.json'),
+      message: expect.stringContaining('gives the sizes of the model'),
     })
+  })
+})
+
+describe('a checkpoint in the form of Phi-4-mini', () => {
+  test('has a tied head, a partly rotating head and byte-level BPE', async () => {
+    const folder = join(root, 'phi4-mini')
+    await mkdir(folder)
+    const factors = { short_factor: Array(6).fill(1), long_factor: Array(6).fill(2) }
+    const json = {
+      ...smallConfig,
+      tie_word_embeddings: true,
+      partial_rotary_factor: 0.75,
+      original_max_position_embeddings: 32,
+      rope_scaling: { type: 'longrope', ...factors },
+    }
+    await writeCheckpoint(folder, json as never)
+    const split = { type: 'Split', pattern: { Regex: '\\p{N}{1,3}|\\p{L}+' }, behavior: 'Isolated', invert: false }
+    const bytes = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false }
+    await put(folder, 'tokenizer.json', {
+      added_tokens: [{ id: 4, content: '<|end|>', special: true }],
+      pre_tokenizer: { type: 'Sequence', pretokenizers: [split, bytes] },
+      decoder: bytes,
+      model: { type: 'BPE', vocab: { a: 0, b: 1, Ġ: 2, Ġa: 3 }, merges: ['Ġ a'], ignore_merges: false },
+    })
+    await put(folder, 'generation_config.json', { eos_token_id: [4, 2] })
+    const { config, weights, tokenizer } = await openSource(folder)
+    expect(config).toMatchObject({ headDim: 16, rotaryDim: 12, tieWordEmbeddings: true, eosTokenIds: [4, 2] })
+    expect(config.ropeScaling?.longFactor).toHaveLength(6)
+    expect(weights.head).toBe(weights.embed)
+    expect(createTokenizer(tokenizer!, { vocabSize: config.vocabSize }).encode('ab<|end|>')).toEqual([0, 1, 4])
   })
 })
 
@@ -96,20 +134,54 @@ describe('a path', () => {
     await expect(openSource(folder)).rejects.toThrow('must hold one model, but holds a.gguf, b.gguf, model.safetensors')
   })
 
+  test('to a folder of one .safetensors opens it by any name, unless a model has its usual name', async () => {
+    const folder = await checkpoint()
+    await copyFile(join(folder, 'model.safetensors'), join(folder, 'gptq_model-4bit-128g.safetensors'))
+    expect((await openSource(folder)).path).toBe(join(folder, 'model.safetensors'))
+    await rm(join(folder, 'model.safetensors'))
+    expect((await openSource(folder)).path).toBe(join(folder, 'gptq_model-4bit-128g.safetensors'))
+  })
+
   test('to a folder without a model, or to nothing, says so', async () => {
     const folder = join(root, 'empty')
     await mkdir(folder)
-    await expect(openSource(folder)).rejects.toThrow('must hold a .gguf file or model.safetensors')
+    await expect(openSource(folder)).rejects.toThrow('must hold a .gguf, .safetensors or .onnx file, but holds none')
     await expect(openSource(join(folder, 'x'))).rejects.toMatchObject({ code: 'ERR_FILE', file: join(folder, 'x') })
-    await put(folder, 'model.safetensors.index.json', {})
-    await expect(openSource(folder)).rejects.toBeInstanceOf(UnsupportedModelError)
+  })
+
+  test('to a repository of variants lists them, and opens the only one', async () => {
+    const repository = join(root, 'repository')
+    const variants = ['cpu/int4', 'cuda/fp16']
+    for (const variant of variants) {
+      await mkdir(join(repository, variant), { recursive: true })
+      await writeCheckpoint(join(repository, variant), smallConfig)
+    }
+    await put(repository, 'config.json', smallConfig)
+    await mkdir(join(repository, '.cache/x'), { recursive: true })
+    await put(repository, '.cache/x/old.gguf', 'x')
+    await expect(openSource(repository)).rejects.toMatchObject({
+      code: 'ERR_FILE',
+      message: expect.stringContaining(`cpu/int4, cuda/fp16; open one, as in ${join(repository, 'cpu/int4')}`),
+    })
+    expect((await openSource(join(repository, 'cuda'))).path).toBe(join(repository, 'cuda/fp16/model.safetensors'))
+  })
+
+  test('to a folder whose genai_config.json names a graph that is not there says so', async () => {
+    const folder = join(root, 'genai')
+    await mkdir(folder)
+    const decoder = { filename: 'a.onnx', head_size: 16, hidden_size: 64, num_attention_heads: 4, num_hidden_layers: 1 }
+    await put(folder, 'genai_config.json', { model: { type: 'phi3', vocab_size: 80, context_length: 128, decoder } })
+    await put(folder, 'b.onnx', 'x')
+    await expect(openSource(folder)).rejects.toThrow('a.onnx, which genai_config.json names, must be there')
+    await put(folder, 'a.onnx', 'x')
+    await expect(openSource(folder)).rejects.toThrow('a.onnx: at byte 0: must be a GGUF, safetensors or ONNX file')
   })
 
   test.each(['', 'GGU', 'a text that is long enough to have a header'])(
     'to a file of %j is refused',
     async (content) => {
       await put(root, 'odd.gguf', content)
-      await expect(openSource(join(root, 'odd.gguf'))).rejects.toThrow('must be a GGUF or safetensors file')
+      await expect(openSource(join(root, 'odd.gguf'))).rejects.toThrow('must be a GGUF, safetensors or ONNX file')
     },
   )
 })
@@ -170,11 +242,14 @@ describe('a GGUF file', () => {
     expect(tokenizer).toMatchObject({ kind: 'gguf', chatTemplate: 'a template' })
   })
 
-  test('that is one of several parts is not supported', async () => {
-    const path = join(root, 'part.gguf')
-    const split: [string, number, Uint8Array] = ['split.count', 2, Uint8Array.of(3, 0)]
-    await writeFile(path, buildGguf({ pairs: [...pairs, split], tensors, dataBytes: offset }))
-    await expect(openSource(path)).rejects.toThrow('is one of 3 parts')
+  test.each([
+    [[], 'holds a vocabulary without weights'],
+    [[ggufString('general.type', 'adapter')], 'general.type is adapter'],
+  ])('that is no whole model says what it is (%#)', async (more, message) => {
+    const path = join(root, 'vocabulary.gguf')
+    await writeFile(path, buildGguf({ pairs: [...pairs, ...more] }))
+    await expect(openSource(path)).rejects.toThrow(UnsupportedModelError)
+    await expect(openSource(path)).rejects.toThrow(message)
   })
 
   test('with damage anywhere in its header opens or is refused, never with another exception', async () => {
@@ -203,9 +278,11 @@ describe('published checkpoints', () => {
     expect(config.rotaryDim).toBe({ head96: 96, 'partial-tied': 48 }[name] ?? 32)
   })
 
-  const quantised = sharedData('golden/awq-gemm-g32')
-  test.skipIf(quantised === null)('with AWQ weights are refused by that name', async () => {
-    await expect(openSource(quantised!)).rejects.toThrow(/AWQ.*not supported.*awq/)
+  const onnx = sharedData('onnx/cpu-fp32')
+  test.skipIf(onnx === null)('in ONNX open by folder and by graph', async () => {
+    for (const path of [onnx!, join(onnx!, 'model.onnx')]) {
+      expect(await openSource(path)).toMatchObject({ format: 'onnx', path: join(onnx!, 'model.onnx') })
+    }
   })
 
   const tiny = sharedData('tiny-phi3')

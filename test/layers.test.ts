@@ -12,13 +12,14 @@ const chain = [
   ['ops'],
   ['record', 'kernels', 'nn', 'sampler', 'profile'],
   ['models'],
+  ['convert'],
   ['generate', 'session'],
   ['cli', 'index'],
 ]
 /** Pure data and error classes: for everybody, and they import nothing but each other. */
 const base = ['errors', 'dtype']
 /** They know no tensor: themselves and `base` only. Everything above `native` may use them. */
-const leaves = ['formats', 'tokenizer']
+const leaves = ['formats', 'tokenizer', 'hub']
 /** The types in which a file speaks to the tokenizer and the model. */
 const contract = 'formats/source.js'
 
@@ -120,6 +121,7 @@ describe('layers', () => {
     ['formats/gguf.ts', "import { ops } from '../ops/index.js'", 'formats must not import ops'],
     ['formats/gguf.ts', "const t = await import('../tokenizer/gguf.js')", 'formats must not import tokenizer'],
     ['tokenizer/gguf.ts', "import { native } from '../native.js'", 'tokenizer must not import native'],
+    ['hub/pull.ts', "import { openSource } from '../formats/index.js'", 'hub must not import formats'],
     ['native.ts', "import { open } from './formats/open.js'", 'native must not import formats'],
     ['errors.ts', "import './device.js'", 'errors must not import device'],
     ['tensor.ts', "import x from '../scripts/x.js'", '../scripts/x.js leaves lib/'],

@@ -15,7 +15,7 @@ export interface GoldenPrompt {
   readonly ids: readonly number[]
   /** [T, V] */
   readonly logits: Float32Array
-  /** The continuation in which each step is a full pass, and the distance between its two best logits. */
+  /** The continuation in which each step is a full pass, and the distance between its two best logits; may be empty. */
   readonly greedy: readonly number[]
   readonly gap: Float32Array
 }
@@ -39,8 +39,8 @@ export async function goldenPrompts(folder: string): Promise<GoldenPrompt[]> {
     name,
     ids: [...(tensors.get(`${name}.ids`) as Int32Array)],
     logits: tensors.get(`${name}.logits`) as Float32Array,
-    greedy: [...(tensors.get(`${name}.greedy`) as Int32Array)],
-    gap: tensors.get(`${name}.gap`) as Float32Array,
+    greedy: [...((tensors.get(`${name}.greedy`) as Int32Array | undefined) ?? [])],
+    gap: (tensors.get(`${name}.gap`) as Float32Array | undefined) ?? new Float32Array(),
   }))
 }
 

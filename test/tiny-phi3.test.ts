@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { convert } from '../lib/formats/convert.js'
+import { convert } from '../lib/convert/index.js'
 import { type Device, type LoadModelOptions, loadModel, type Model, openDevice } from '../lib/index.js'
 import { type Answer, tinyPhi3, tinyPhi3Checks } from './models.js'
 import { sharedData, temporaryFolder } from './shared.js'

@@ -161,9 +161,11 @@ describe('a damaged vocabulary is refused by key:', () => {
     expect(() => tokenizer({ [name]: value })).toThrow(message)
   })
 
-  test('byte-level BPE is named as not supported', () => {
-    expect(() => tokenizer({ [key('model')]: 'gpt2' })).toThrow(UnsupportedModelError)
-    expect(() => tokenizer({ [key('model')]: 'gpt2' })).toThrow('must be "llama" (SentencePiece), but is "gpt2"')
+  test('another kind of vocabulary is named as not supported', () => {
+    expect(() => tokenizer({ [key('model')]: 't5' })).toThrow(UnsupportedModelError)
+    expect(() => tokenizer({ [key('model')]: 't5' })).toThrow(
+      'must be "llama" (SentencePiece) or "gpt2" (byte-level BPE), but is "t5"',
+    )
   })
 
   test('any other value in any key gives a typed error or a tokenizer', () => {

@@ -7,6 +7,7 @@ import type { Model } from '../generate/model.js'
 import { samplingParams, seedWords } from '../generate/sampling.js'
 import { count, counts } from './arguments.js'
 import { addModelOptions, type ModelFlags, openModel } from './model-options.js'
+import { modelArgument } from './model-path.js'
 import { formatBytes, formatNumber, print, printJson } from './output.js'
 import { type ProgressBar, progressBar } from './progress.js'
 import { abortOnInterrupt } from './signal.js'
@@ -24,7 +25,7 @@ export function addBench(program: Command): void {
   const command = program
     .command('bench')
     .description('how fast a model loads, reads prompts and generates; medians with the spread')
-    .argument('<model>', 'a model file, or the folder of one')
+    .argument('<model>', modelArgument)
     .option('--prompt <lengths>', 'prompt lengths to time', counts(1), [128, 512])
     .option('--depth <lengths>', 'tokens in the cache when generation is timed', counts(0), [128])
     .option('--gen <n>', 'tokens to generate each time', count(1), 64)

@@ -6,6 +6,7 @@ import type { Model } from '../generate/model.js'
 import type { Session } from '../generate/session.js'
 import { addGenerateOptions, answerOf, type GenerateFlags, generateOptions, noteAnswer } from './generate-options.js'
 import { addModelOptions, type ModelFlags, openModel } from './model-options.js'
+import { modelArgument } from './model-path.js'
 import { errorLine, exitCodes, note, printJson } from './output.js'
 import { generationBar } from './progress.js'
 
@@ -15,7 +16,7 @@ export function addChat(program: Command): void {
   const command = program
     .command('chat')
     .description('talk with a model; /rewind [n], /reset, /quit, Ctrl+C stops an answer, Ctrl+D ends')
-    .argument('<model>', 'a model file, or the folder of one')
+    .argument('<model>', modelArgument)
   addModelOptions(addGenerateOptions(command)).action(chat)
 }
 

@@ -5,6 +5,7 @@ import { fileError } from '../formats/file.js'
 import { topLogits } from '../generate/generation.js'
 import { count, counts } from './arguments.js'
 import { addModelOptions, type ModelFlags, openModel } from './model-options.js'
+import { modelArgument } from './model-path.js'
 import { formatBytes, formatNumber, note, print, printJson } from './output.js'
 import { progressBar } from './progress.js'
 import { abortOnInterrupt } from './signal.js'
@@ -21,7 +22,7 @@ export function addLogits(program: Command): void {
   const command = program
     .command('logits')
     .description('logits after token ids')
-    .argument('<model>', 'a model file, or the folder of one')
+    .argument('<model>', modelArgument)
     .requiredOption('--ids <list>', 'token ids: 1,2,3', counts(0))
     .option('--all', 'every position, not only the last')
     .option('--top <n>', 'the n largest logits of each position', count(1), 5)

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import type { DeviceName } from '../device.js'
 import type { LoadModelOptions, Model, WindowOption } from '../generate/model.js'
 import { count, window } from './arguments.js'
+import { addHubOptions, type HubFlags, modelPath } from './model-path.js'
 import { progressBar } from './progress.js'
 
 export interface CommonFlags {
@@ -10,7 +11,7 @@ export interface CommonFlags {
   readonly device: string
 }
 
-export interface ModelFlags extends CommonFlags {
+export interface ModelFlags extends CommonFlags, HubFlags {
   readonly context?: number
   readonly kv: keyof typeof kvTypes
   readonly window: WindowOption
@@ -32,7 +33,7 @@ export function addCommonOptions(command: Command, device: string): Command {
 export const noDevice = 'accepted like everywhere; this command opens no device'
 
 export function addModelOptions(command: Command): Command {
-  return addCommonOptions(command, 'auto, cpu, cuda:N or dml:N; a name never falls back')
+  return addHubOptions(addCommonOptions(command, 'auto, cpu, cuda:N or dml:N; a name never falls back'))
     .option(
       '--context <n>',
       'tokens that prompt and answer may take together (default: what the model was made for)',
@@ -66,12 +67,13 @@ export function addModelOptions(command: Command): Command {
 
 /** Loads the model that the flags describe, with a progress bar. `device`: an open one instead of the flag's. */
 export async function openModel(
-  path: string,
+  model: string,
   flags: ModelFlags,
   { signal, device = flags.device as DeviceName }: Pick<LoadModelOptions, 'signal' | 'device'> = {},
 ): Promise<Model> {
   // here and not above: help, versions and files must work where no binary loads
   const { loadModel } = await import('../generate/model.js')
+  const path = await modelPath(model, flags, { device, signal })
   const bar = progressBar('loading')
   try {
     return await loadModel(path, {

@@ -1,6 +1,7 @@
 import { stderr } from 'node:process'
 import progress from 'cli-progress'
 import type { PrefillProgress } from '../generate/sequence.js'
+import type { PullProgress } from '../hub/index.js'
 import { formatBytes } from './output.js'
 
 export interface ProgressBar {
@@ -36,4 +37,27 @@ export function progressBar(label: string, unit: 'count' | 'bytes' = 'count'): P
 export function generationBar(): { onProgress: (progress: PrefillProgress) => void; stop: () => void } {
   const bar = progressBar('reading')
   return { onProgress: ({ stage, done, total }) => bar.update(done, total, stage === 'rope-switch'), stop: bar.stop }
+}
+
+/** What has arrived of the files of a model, with the rate of this run. */
+export function downloadBar(): { onProgress: (progress: PullProgress) => void; stop: () => void } {
+  let begun: { at: number; done: number } | undefined
+  if (!stderr.isTTY) return { onProgress() {}, stop() {} }
+  const bar = new progress.SingleBar({
+    stream: stderr,
+    format: '[{bar}] {value}/{total}  {rate}/s  {file}',
+    clearOnComplete: true,
+    gracefulExit: false,
+    formatValue: (value, _, type) => (type === 'percentage' ? `${value}` : formatBytes(value)),
+  })
+  return {
+    onProgress({ file, done, total }) {
+      begun ??= { at: performance.now(), done }
+      const seconds = Math.max(0.001, (performance.now() - begun.at) / 1000)
+      const payload = { file, rate: formatBytes(Math.round(Math.max(0, done - begun.done) / seconds)) }
+      if (bar.isActive) bar.update(done, payload)
+      else bar.start(total, done, payload)
+    },
+    stop: () => bar.stop(),
+  }
 }

@@ -6,6 +6,7 @@ import type { ChatMessage } from '../tokenizer/index.js'
 import { counts } from './arguments.js'
 import { addGenerateOptions, answerOf, type GenerateFlags, generateOptions, noteAnswer } from './generate-options.js'
 import { addModelOptions, type ModelFlags, openModel } from './model-options.js'
+import { modelArgument } from './model-path.js'
 import { exitCodes, printJson } from './output.js'
 import { generationBar } from './progress.js'
 import { abortOnInterrupt } from './signal.js'
@@ -22,7 +23,7 @@ export function addRun(program: Command): void {
   const command = program
     .command('run')
     .description('answer one prompt')
-    .argument('<model>', 'a model file, or the folder of one')
+    .argument('<model>', modelArgument)
     .option('-p, --prompt <text>', "the prompt; '-' reads it from stdin")
     .addOption(
       new Option('--ids <list>', 'the prompt as token ids: 1,2,3').argParser(counts(0)).conflicts(['prompt', 'system']),

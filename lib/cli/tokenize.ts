@@ -5,10 +5,11 @@ import { openTokenizer } from '../formats/tokenizer-source.js'
 import { createTokenizer, type Tokenizer } from '../tokenizer/index.js'
 import { counts } from './arguments.js'
 import { addCommonOptions, type CommonFlags, noDevice } from './model-options.js'
+import { addHubOptions, type HubFlags, modelPath } from './model-path.js'
 import { print, printJson } from './output.js'
 import { readText } from './stdin.js'
 
-interface TokenizeFlags extends CommonFlags {
+interface TokenizeFlags extends CommonFlags, HubFlags {
   readonly chat?: true
   readonly special: boolean
   readonly decode?: number[]
@@ -18,18 +19,23 @@ export function addTokenize(program: Command): void {
   const command = program
     .command('tokenize')
     .description('token ids of a text, or the text of ids; reads no weights')
-    .argument('<model>', 'a model file or folder, tokenizer.json, or a GGUF file with a vocabulary alone')
+    .argument('<model>', 'a model file or folder, org/name, tokenizer.json, or a GGUF file with a vocabulary alone')
     .argument('[text]', "the text; '-' reads it from stdin; write -- before a text that begins with a dash")
     .option('--chat', "the text as a user's message in the model's chat template")
     .option('--no-special', 'role tokens that stand in the text are plain text')
     .option('--decode <ids>', 'the text of ids: 1,2,3', counts(0))
-  addCommonOptions(command, noDevice).action(tokenize)
+  addCommonOptions(addHubOptions(command), noDevice).action(tokenize)
 }
 
-async function tokenize(path: string, text: string | undefined, flags: TokenizeFlags, command: Command): Promise<void> {
+async function tokenize(
+  model: string,
+  text: string | undefined,
+  flags: TokenizeFlags,
+  command: Command,
+): Promise<void> {
   if ((text === undefined) === (flags.decode === undefined))
     command.error('error: either a text or --decode must be given')
-  const { source, vocabSize } = await openTokenizer(path)
+  const { source, vocabSize } = await openTokenizer(await modelPath(model, flags))
   const tokenizer = createTokenizer(source, vocabSize === null ? {} : { vocabSize })
   if (flags.decode) return decode(tokenizer, flags.decode, flags)
   const given = text === '-' ? await readText(stdin) : (text as string)

@@ -1,5 +1,15 @@
 import { FormatError, UnsupportedModelError } from '../errors.js'
-import type { LayerWeights, ModelWeights, Phi3Config, SourceTensor, WeightDescription, WeightPart } from './source.js'
+import type { Quantization } from './quantization-config.js'
+import { quantizedPart } from './quantized-part.js'
+import {
+  isFloat,
+  type LayerWeights,
+  type ModelWeights,
+  type Phi3Config,
+  type SourceTensor,
+  type WeightDescription,
+  type WeightPart,
+} from './source.js'
 
 /** Names of one block's tensors. qkv and gateUp: the fused name first, then the parts that may stand instead. */
 interface LayerNames {
@@ -60,12 +70,16 @@ export const phi3Names: Readonly<Record<'gguf' | 'safetensors', Phi3Names>> = {
   },
 }
 
-/** Finds every weight of the model among a file's tensors; what is missing, odd or left over throws with its name. */
+/**
+ * Finds every weight of the model among a file's tensors; what is missing, odd or left over throws with its name. With
+ * `quantization`, a linear layer may be .qweight, .qzeros, .scales (and .g_idx) instead of .weight.
+ */
 export function phi3Weights(
   config: Phi3Config,
   tensors: readonly SourceTensor[],
   kind: 'gguf' | 'safetensors',
   file: string,
+  quantization: Quantization | null = null,
 ): ModelWeights {
   const names = phi3Names[kind]
   const left = new Map(tensors.map((tensor) => [tensor.name, tensor]))
@@ -73,10 +87,14 @@ export function phi3Weights(
   const queries = config.numAttentionHeads * headDim
   const keys = config.numKeyValueHeads * headDim
 
-  const take = (name: string, ...shape: number[]): SourceTensor => {
+  const takeAny = (name: string): SourceTensor | undefined => {
     const tensor = left.get(name)
-    if (!tensor) throw new FormatError(file, `tensor ${name} [${shape.join(', ')}] must be there, but is missing`)
     left.delete(name)
+    return tensor
+  }
+  const take = (name: string, ...shape: number[]): SourceTensor => {
+    const tensor = takeAny(name)
+    if (!tensor) throw new FormatError(file, `tensor ${name} [${shape.join(', ')}] must be there, but is missing`)
     if (tensor.shape.join() !== shape.join()) {
       throw new FormatError(file, `tensor ${name} must be [${shape.join(', ')}], but is [${tensor.shape.join(', ')}]`)
     }
@@ -84,32 +102,38 @@ export function phi3Weights(
   }
   const vector = (name: string): WeightDescription => {
     const { format, dtype, data } = take(name, width)
-    if (format === 'float32' || format === 'float16' || format === 'bfloat16')
-      return { shape: [width], parts: [{ format, rows: 1, data }] }
+    if (format !== null && isFloat(format)) return { shape: [width], parts: [{ format, rows: 1, data }] }
     throw new UnsupportedModelError(`${file}: tensor ${name} must be F32, F16 or BF16, but is ${dtype}`)
   }
   const matrix = (columns: number, ...parts: (readonly [name: string, rows: number])[]): WeightDescription => {
-    const found = parts.map(([name, rows]) => take(name, rows, columns))
     const rows = parts.reduce((sum, part) => sum + part[1], 0)
-    return { shape: [rows, columns], parts: found.map(partOf) }
+    return { shape: [rows, columns], parts: parts.map(([name, count]) => part(name, count, columns)) }
   }
-
-  const partOf = ({ name, shape, format, dtype, data }: SourceTensor): WeightPart => {
+  const part = (name: string, rows: number, columns: number): WeightPart => {
+    const base = baseOf(name)
+    if (quantization && left.has(`${base}.qweight`)) {
+      return quantizedPart(quantization, file, base, rows, columns, takeAny)
+    }
+    if (left.has(`${base}.qweight`)) {
+      throw new FormatError(file, `${base} is quantised, and config.json must have a quantization_config, but has none`)
+    }
+    const { format, dtype, data } = take(name, rows, columns)
     if (format === null) throw new UnsupportedModelError(`${file}: tensor ${name} is ${dtype}, which holds no weights`)
-    return { format, rows: shape[0]!, data }
+    return { format, rows, data }
   }
+  const present = (name: string) => left.has(name) || left.has(`${baseOf(name)}.qweight`)
 
   const layer = (index: number): LayerWeights => {
     const { inputNorm, qkv, o, postNorm, gateUp, down } = names.layer(index)
     return {
       inputNorm: vector(inputNorm),
-      qkv: left.has(qkv[1])
+      qkv: present(qkv[1])
         ? matrix(width, [qkv[1], queries], [qkv[2], keys], [qkv[3], keys])
         : matrix(width, [qkv[0], queries + 2 * keys]),
       oMultiplier: null,
       o: matrix(queries, [o, width]),
       postNorm: vector(postNorm),
-      gateUp: left.has(gateUp[1])
+      gateUp: present(gateUp[1])
         ? matrix(width, [gateUp[1], intermediateSize], [gateUp[2], intermediateSize])
         : matrix(width, [gateUp[0], 2 * intermediateSize]),
       downMultiplier: null,
@@ -131,4 +155,9 @@ export function phi3Weights(
     }
   }
   return { embed, layers, norm, head }
+}
+
+/** `x.weight` is one way to write the layer `x`. */
+function baseOf(name: string): string {
+  return name.replace(/\.weight$/, '')
 }

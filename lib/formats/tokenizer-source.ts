@@ -2,9 +2,10 @@ import { stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { TokenizerError } from '../errors.js'
 import { fileError } from './file.js'
-import { readGguf } from './gguf.js'
+import { readWholeGguf } from './gguf-split.js'
 import { readJsonObject, readText } from './json.js'
-import { formatOf, modelAmong, namesIn } from './locate.js'
+import { findModel, formatOf, namesIn } from './locate.js'
+import { isShardIndex } from './safetensors-shards.js'
 import type { GgufValue, TokenizerSource } from './source.js'
 
 export interface OpenedTokenizer {
@@ -26,9 +27,10 @@ export async function openTokenizer(path: string): Promise<OpenedTokenizer> {
     case 'gguf':
       return openGguf(path)
     case 'safetensors':
+    case 'onnx':
       return openHuggingFace(path, dirname(path), 'tokenizer.json')
     case 'json':
-      return openHuggingFace(path, dirname(path), basename(path))
+      return openHuggingFace(path, dirname(path), isShardIndex(path) ? 'tokenizer.json' : basename(path))
   }
 }
 
@@ -62,15 +64,16 @@ function namedTemplate(value: unknown): string | null {
   return typeof chosen === 'string' ? chosen : null
 }
 
-/** As `openSource` chooses the model; tokenizer.json alone will do, too. */
+/** tokenizer.json alone will do; else the model is chosen as `openSource` does. */
 async function openFolder(folder: string): Promise<OpenedTokenizer> {
   const names = await namesIn(folder)
-  const model = modelAmong(names, folder) ?? 'tokenizer.json'
-  return model.endsWith('.gguf') ? openGguf(join(folder, model)) : openHuggingFace(folder, folder, 'tokenizer.json')
+  if (names.includes('tokenizer.json')) return openHuggingFace(folder, folder, 'tokenizer.json')
+  const model = await findModel(folder)
+  return model.endsWith('.gguf') ? openGguf(model) : openHuggingFace(folder, dirname(model), 'tokenizer.json')
 }
 
 async function openGguf(path: string): Promise<OpenedTokenizer> {
-  const source = ggufTokenizerSource((await readGguf(path)).metadata)
+  const source = ggufTokenizerSource((await readWholeGguf(path)).metadata)
   if (!source) throw new TokenizerError(`${path}: must have a tokenizer, but has no tokenizer.ggml.tokens`)
   return { source, vocabSize: null }
 }
@@ -78,7 +81,10 @@ async function openGguf(path: string): Promise<OpenedTokenizer> {
 async function openHuggingFace(path: string, folder: string, file: string): Promise<OpenedTokenizer> {
   const names = await namesIn(folder)
   const source = await huggingFaceTokenizerSource(folder, names, file)
-  if (!source) throw new TokenizerError(`${path}: must have a tokenizer, but there is no tokenizer.json in ${folder}`)
+  if (!source) {
+    const other = names.includes('tokenizer.model') ? ' (tokenizer.model is not read)' : ''
+    throw new TokenizerError(`${path}: must have a tokenizer, but there is no tokenizer.json in ${folder}${other}`)
+  }
   const config = names.includes('config.json') ? await readJsonObject(join(folder, 'config.json')) : {}
   const size = config.vocab_size
   return { source, vocabSize: Number.isSafeInteger(size) ? (size as number) : null }

@@ -2,6 +2,7 @@ import { Device, type DeviceName, type DeviceReference, openDevice } from '../de
 import { AbortedError, ArgumentError, TokenizerError } from '../errors.js'
 import { openSource } from '../formats/index.js'
 import { isQuantized, type Phi3Config, type WeightSource } from '../formats/source.js'
+import type { PullProgress } from '../hub/index.js'
 import { chooseActivations, Phi3 } from '../models/phi3.js'
 import type { KvType } from '../nn/kv-cache.js'
 import type { Activations } from '../nn/linear.js'
@@ -9,6 +10,7 @@ import { keep } from '../scope.js'
 import type { Tensor } from '../tensor.js'
 import { type ChatMessage, createTokenizer, type Tokenizer } from '../tokenizer/index.js'
 import { type GenerateOptions, Generation } from './generation.js'
+import { locate } from './locate.js'
 import { type PrefillOptions, Sequence, type SequenceOptions } from './sequence.js'
 import { Session, type SessionOptions } from './session.js'
 
@@ -30,8 +32,18 @@ export interface LoadModelOptions {
   readonly longrope?: 'switch' | 'planned'
   /** 'auto': int8 for 4- and 8-bit weights, else f32. */
   readonly activations?: 'auto' | Activations
-  readonly onProgress?: (progress: { readonly stage: 'load'; readonly done: number; readonly total: number }) => void
+  /** Of a model that is given by name, org/name: which of its variants, and a branch, tag or commit (main). */
+  readonly variant?: string
+  readonly revision?: string
+  /** Bytes of a download, then layers. */
+  readonly onProgress?: (progress: LoadProgress) => void
   readonly signal?: AbortSignal
+}
+
+export interface LoadProgress {
+  readonly stage: 'download' | 'load'
+  readonly done: number
+  readonly total: number
 }
 
 /** What `model.handle()` gives: goes through postMessage, and `loadModel` takes it in a worker. */
@@ -225,11 +237,12 @@ function chooseKvType(source: WeightSource, wanted: 'auto' | KvType = 'auto'): K
   return wanted
 }
 
-/** Opens a model file or folder, or the handle of a model from another thread, and puts it on a device. */
+/** Puts a model on a device: a file, a folder, org/name from the hub or its cache, or a handle from another thread. */
 export async function loadModel(model: string | ModelReference, options: LoadModelOptions = {}): Promise<Model> {
   if (typeof model !== 'string') return loadModel(model.path, { device: model.device, ...model.options, ...options })
-  const source = await openSource(model)
-  const { device = 'auto' } = options
+  const { device = 'auto', variant, revision, signal, onProgress } = options
+  const report = onProgress && (({ done, total }: PullProgress) => onProgress({ stage: 'download', done, total }))
+  const source = await openSource(await locate(model, { device, variant, revision, signal, onProgress: report }))
   const owns = !(device instanceof Device)
   const opened = owns ? await openDevice(device) : device
   try {

@@ -4,6 +4,7 @@ import { type ChatMessage, chatFormat } from './chat.js'
 import { pieceDecoder } from './detokenizer.js'
 import { rewriteGguf } from './gguf.js'
 import { readPipeline } from './huggingface.js'
+import { turnEnds } from './turn-ends.js'
 
 export type { ChatMessage } from './chat.js'
 
@@ -62,9 +63,6 @@ export interface Tokenizer {
   /** Ids of the conversation. A BOS that the package asks for is there once, whether the template writes it or not. */
   encodeChat(messages: readonly ChatMessage[], options?: EncodeChatOptions): number[]
 }
-
-// texts of the Phi family that end a turn; files often name only one of them
-const turnEnds = ['<|end|>', '<|endoftext|>', '<|im_end|>']
 
 /** A lone surrogate is no character: U+FFFD, one unit long like it. */
 function wellFormed(text: string): string {

@@ -1,6 +1,7 @@
+import { type Encoding, encode } from '../../lib/convert/encode.js'
 import { type DType, dtypes } from '../../lib/dtype.js'
-import { decode, encode, type WritableFormat } from '../../lib/formats/quantize.js'
 import type { OpName } from '../../lib/ops/schema.js'
+import { decode } from '../decode.js'
 import { type FloatDType, roundHalfEven } from '../floats.js'
 import { type Shape, sizeOf } from '../indexing.js'
 import { isFloat, type NdArray, ndarray, rangeOf, type WeightArray } from '../ndarray.js'
@@ -39,9 +40,12 @@ export const anything = (random: Random, dtype: DType, shape: Shape): NdArray =>
 
 export const position = (value: number): NdArray => ndarray('int32', [1], [value])
 
-export const isQuantized = (format: WritableFormat): boolean => format === 'q8_0' || format === 'q4_0'
+/** Formats of weights that the cases cover. */
+export const weightFormats = ['float32', 'float16', 'bfloat16', 'q8_0', 'q4_0'] as const satisfies readonly Encoding[]
 
-export function weight(random: Random, format: WritableFormat, shape: readonly [number, number]): WeightArray {
+export const isQuantized = (format: Encoding): boolean => format === 'q8_0' || format === 'q4_0'
+
+export function weight(random: Random, format: Encoding, shape: readonly [number, number]): WeightArray {
   const bytes = encode(format, Float32Array.from({ length: sizeOf(shape) }, random.normal))
   return { format, shape, bytes, data: Float64Array.from(decode(format, bytes)) }
 }

@@ -1,4 +1,4 @@
-import { type WritableFormat, writableFormats } from '../../lib/formats/quantize.js'
+import type { Encoding } from '../../lib/convert/encode.js'
 import type { FloatDType } from '../floats.js'
 import { ndarray } from '../ndarray.js'
 import {
@@ -11,13 +11,14 @@ import {
   normal,
   type OpCase,
   weight,
+  weightFormats,
   words,
 } from './build.js'
 
 // ---- embedding
 
 export const embedding: OpCase<'embedding'>[] = [
-  ...writableFormats.flatMap((format) =>
+  ...weightFormats.flatMap((format) =>
     floatDTypes.map((dtype): OpCase<'embedding'> => {
       const columns = isQuantized(format) ? 96 : 33
       return {
@@ -120,7 +121,7 @@ export const matmulInt4: OpCase<'matmulInt4'>[] = [
 
 const linearOf = (
   dtype: FloatDType,
-  format: WritableFormat,
+  format: Encoding,
   x: readonly number[],
   n: number,
   activations?: 'f32' | 'int8',
@@ -132,7 +133,7 @@ const linearOf = (
 
 const int8LinearOf = (
   dtype: FloatDType,
-  format: WritableFormat,
+  format: Encoding,
   x: readonly [number, number],
   n: number,
 ): OpCase<'linear'> => ({
@@ -143,12 +144,12 @@ const int8LinearOf = (
   }),
 })
 
-const quantizedFormats = writableFormats.filter(isQuantized)
-const plainFormats = writableFormats.filter((format) => !isQuantized(format))
+const quantizedFormats = weightFormats.filter(isQuantized)
+const plainFormats = weightFormats.filter((format) => !isQuantized(format))
 
 export const linear: OpCase<'linear'>[] = [
-  ...writableFormats.flatMap((format) => floatDTypes.map((dtype) => linearOf(dtype, format, [3, 96], 33))),
-  ...writableFormats.flatMap((format) => [
+  ...weightFormats.flatMap((format) => floatDTypes.map((dtype) => linearOf(dtype, format, [3, 96], 33))),
+  ...weightFormats.flatMap((format) => [
     linearOf('float32', format, [1, 256], 65),
     linearOf('float32', format, [2, 160], 3),
     linearOf('float32', format, [5, 32], 18),

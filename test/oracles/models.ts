@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { type ConvertType, convert } from '../../lib/formats/convert.js'
+import { convert } from '../../lib/convert/index.js'
+import type { ConvertType } from '../../lib/convert/types.js'
 
 const generator = fileURLToPath(new URL('../../../shared/tools/mkphi3.py', import.meta.url))
 const cache = process.env.LOPHI_BENCH_MODELS ?? join(tmpdir(), 'lophi-models')
@@ -29,6 +30,6 @@ export async function synthetic(preset: string, type: string): Promise<string> {
 /** `input` in another type, written anew in every run: the converter is under test, too. */
 export async function converted(input: string, folder: string, type: ConvertType): Promise<string> {
   const path = join(folder, `${basename(input, '.gguf')}-as-${type}.gguf`)
-  await convert(input, path, { type })
+  await convert(input, path, { type, overwrite: true })
   return path
 }

@@ -11,6 +11,8 @@ export const onnxDtypes = {
   9: 'bool',
   10: 'float16',
   11: 'float64',
+  12: 'uint32',
+  13: 'uint64',
   16: 'bfloat16',
   21: 'uint4',
   22: 'int4',
@@ -68,6 +70,7 @@ export interface OnnxGraph {
 export interface OnnxModel {
   readonly path: string
   readonly irVersion: number
+  /** Name and version of what wrote the file. */
   readonly producer: string
   /** Version by domain. */
   readonly opsets: ReadonlyMap<string, number>

@@ -1,7 +1,7 @@
 import { FormatError, UnsupportedModelError } from '../errors.js'
-import type { GgufEntry } from './gguf-write.js'
-import { isObject } from './json.js'
-import type { TokenizerSource } from './source.js'
+import { isObject } from '../formats/json.js'
+import type { TokenizerSource } from '../formats/source.js'
+import type { GgufEntry } from './gguf-header.js'
 
 // A byte-fallback BPE of tokenizer.json (Llama's, Phi-3's) as GGUF's "llama" vocabulary. That one merges by the score of
 // the result where tokenizer.json merges by the rank of the pair: with scores in the order of the ranks both give the same.

@@ -3,15 +3,17 @@ import { link, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/prom
 import { join } from 'node:path'
 import { Tokenizer } from '@huggingface/tokenizers'
 import { describe, expect, test } from 'vitest'
+import { type Encoding, encode } from '../lib/convert/encode.js'
+import { ggufTokenizer } from '../lib/convert/gguf-tokenizer.js'
+import { convert } from '../lib/convert/index.js'
+import { tensorFile, writeFiles } from '../lib/convert/output.js'
+import { type ConvertType, containers } from '../lib/convert/types.js'
 import { AbortedError, ArgumentError, FormatError, UnsupportedModelError } from '../lib/errors.js'
-import { type ConvertType, convert, convertTypes } from '../lib/formats/convert.js'
 import { openFile } from '../lib/formats/file.js'
 import { readGguf } from '../lib/formats/gguf.js'
-import { ggufTokenizer } from '../lib/formats/gguf-tokenizer.js'
-import { writeGguf } from '../lib/formats/gguf-write.js'
 import { openSource } from '../lib/formats/index.js'
-import { decode, encode, type WritableFormat } from '../lib/formats/quantize.js'
 import type { FileTensor } from '../lib/formats/source.js'
+import { decode } from './decode.js'
 import { type SmallConfig, smallConfig, writeCheckpoint } from './formats.files.js'
 import { random } from './random.js'
 import { sharedData, temporaryFolder } from './shared.js'
@@ -32,7 +34,7 @@ async function checkpoint(config: SmallConfig = smallConfig, options = {}) {
 
 async function valuesOf({ data, format }: FileTensor): Promise<Float32Array> {
   await using file = await openFile(data.file)
-  return decode(format as WritableFormat, await file.read(data.offset, data.bytes))
+  return decode(format as Encoding, await file.read(data.offset, data.bytes))
 }
 
 /** -1 where all values are equal; quicker than toEqual. */
@@ -40,15 +42,25 @@ function indexOfDifference(a: Float32Array, b: Float32Array): number {
   return a.length === b.length ? a.findIndex((value, i) => value !== b[i]) : 0
 }
 
-const formats: Record<ConvertType, WritableFormat> = { f32: 'float32', f16: 'float16', q8_0: 'q8_0', q4_0: 'q4_0' }
+const encodingOf = (type: string) =>
+  (({ f32: 'float32', f16: 'float16', bf16: 'bfloat16' }) as Record<string, Encoding>)[type] ?? (type as Encoding)
 
 describe('a converted checkpoint', () => {
-  test.each(convertTypes)('holds the same values in %s, under the names of llama.cpp', async (type) => {
+  test.each(containers.gguf)('holds the same values in %s, under the names of llama.cpp', async (type) => {
     const { folder, values } = await checkpoint()
     const path = output()
     const result = await convert(folder, path, { type })
     const bytes = (await readFile(path)).length
-    expect(result).toEqual({ input: folder, output: path, type, bytes, tensors: 15, kept: [] })
+    expect(result).toEqual({
+      input: folder,
+      output: path,
+      format: 'gguf',
+      type,
+      bytes,
+      tensors: 15,
+      files: [path],
+      kept: [],
+    })
 
     const { tensors, dataOffset } = await readGguf(path)
     expect(dataOffset % 32).toBe(0)
@@ -68,7 +80,7 @@ describe('a converted checkpoint', () => {
     expect(tensors.map(({ name }) => name)).toEqual(expected.map(([name]) => name))
     for (const [i, tensor] of tensors.entries()) {
       const source = values.get(expected[i]![1])!
-      const format = tensor.shape.length === 1 ? 'float32' : formats[type]
+      const format = tensor.shape.length === 1 ? 'float32' : encodingOf(type)
       expect(tensor.format).toBe(format)
       expect(indexOfDifference(await valuesOf(tensor), decode(format, encode(format, source)))).toBe(-1)
     }
@@ -190,7 +202,7 @@ describe('converting', () => {
     const { folder } = await checkpoint()
     const weights = join(folder, 'model.safetensors')
     const before = await readFile(weights)
-    await expect(convert(folder, await target(weights), { type: 'f16' })).rejects.toThrow(
+    await expect(convert(folder, await target(weights), { type: 'f16', to: 'gguf', overwrite: true })).rejects.toThrow(
       'must not be part of the input',
     )
     expect(before.equals(await readFile(weights))).toBe(true)
@@ -203,16 +215,18 @@ describe('converting', () => {
       code: 'ERR_FILE',
       file: missing,
     })
-    await expect(convert(folder, folder, { type: 'f16' })).rejects.toThrow('output must be a file, but is a folder')
+    await expect(convert(folder, folder, { type: 'f16', to: 'gguf' })).rejects.toThrow(
+      'output must be a file, but is a folder',
+    )
     expect(existsSync(missing)).toBe(false)
   })
 
   test('to a type that is none is refused', async () => {
     const { folder } = await checkpoint()
-    const type = 'q5_1' as ConvertType
+    const type = 'q3_k' as ConvertType
     await expect(convert(folder, output(), { type })).rejects.toBeInstanceOf(ArgumentError)
     await expect(convert(folder, output(), { type })).rejects.toThrow(
-      'must be one of f32, f16, q8_0, q4_0, but is q5_1',
+      'type for gguf must be one of f32, f16, bf16, q8_0, q4_0, q4_1, q5_0, q5_1, but is q3_k',
     )
   })
 
@@ -225,7 +239,12 @@ describe('converting', () => {
     const onProgress = (done: number, total: number) => {
       if (done > total / 2) abort.abort()
     }
-    const converting = convert(folder, join(target, 'x.gguf'), { type: 'f32', signal: abort.signal, onProgress })
+    const converting = convert(folder, join(target, 'x.gguf'), {
+      type: 'f32',
+      overwrite: true,
+      signal: abort.signal,
+      onProgress,
+    })
     await expect(converting).rejects.toBeInstanceOf(AbortedError)
     expect(await readdir(target)).toEqual(['x.gguf'])
     expect(await readFile(join(target, 'x.gguf'), 'utf8')).toBe('older')
@@ -249,11 +268,12 @@ describe('converting', () => {
   })
 
   test('a tensor whose rows end early is refused by the writer', async () => {
-    const data = (async function* () {
-      yield new Uint8Array(124)
-    })()
-    const tensor = { name: 'short', shape: [8, 4], format: 'float32' as const, data }
-    await expect(writeGguf(output(), [], [tensor])).rejects.toThrow('tensor short must end at byte')
+    const tensor = { name: 'short', shape: [8, 4], bytes: 128, data: () => [new Uint8Array(124)] }
+    const path = output()
+    await expect(writeFiles(null, [tensorFile(path, new Uint8Array(), [tensor], 32)])).rejects.toThrow(
+      'tensor short must have 128 bytes, but has 124',
+    )
+    expect(existsSync(path)).toBe(false)
   })
 })
 

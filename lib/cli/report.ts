@@ -1,0 +1,182 @@
+/** What inspect says of a model file: as much of it as the file gives, from its header alone. */
+import { dirname, join } from 'node:path'
+import { LophiError } from '../errors.js'
+import { openSource } from '../formats/index.js'
+import {
+  type Phi3Config,
+  partBytes,
+  type SourceTensor,
+  type WeightDescription,
+  type WeightPart,
+  type WeightSource,
+} from '../formats/source.js'
+import { createTokenizer } from '../tokenizer/index.js'
+import { type Container, openContainer } from './container.js'
+import { estimateMemory, type MemoryOptions } from './sizes.js'
+import { variantOf } from './variant.js'
+
+export type Report = Awaited<ReturnType<typeof reportOf>>
+
+/**
+ * A model that lophi does not run has `supported` false with the reason, and what its container tells; a container that
+ * is damaged throws.
+ */
+export async function reportOf(path: string, options: MemoryOptions) {
+  let source: WeightSource
+  try {
+    source = await openSource(path)
+  } catch (error) {
+    if (!(error instanceof LophiError)) throw error
+    const container = await openContainer(path).catch(() => null)
+    if (container === null) throw error
+    return containerReport(container, error.message)
+  }
+  return { supported: true, reason: null, ...modelReport(source, options) }
+}
+
+function modelReport(source: WeightSource, options: MemoryOptions) {
+  const { format, config } = source
+  return {
+    format,
+    architecture: config.architecture as string | null,
+    variant: variantOf(config) as string | null,
+    config: config as Phi3Config | null,
+    tensors: source.tensors.map(listed),
+    quantization: quantizationOf(source),
+    tokenizer: tokenizerOf(source.tokenizer, config.vocabSize),
+    window: windowOf(source) as ReturnType<typeof windowOf> | null,
+    rope: ropeOf(source) as ReturnType<typeof ropeOf> | null,
+    memory: estimateMemory(source, options) as ReturnType<typeof estimateMemory> | null,
+  }
+}
+
+function containerReport({ format, architecture, tensors, tokenizer }: Container, reason: string) {
+  const none = { variant: null, config: null, window: null, rope: null, memory: null }
+  const groups = new Groups()
+  for (const tensor of tensors) {
+    const { name, shape, dtype, data } = tensor
+    const bytes = data instanceof Uint8Array ? data.length : data.bytes
+    groups.add(
+      groupOf(name),
+      { dtype },
+      shape.reduce((product, extent) => product * extent, 1),
+      bytes,
+    )
+  }
+  return {
+    supported: false,
+    reason: reason as string | null,
+    format,
+    architecture,
+    ...none,
+    tensors: tensors.map(listed),
+    quantization: groups.rows(),
+    tokenizer: tokenizerOf(tokenizer, null),
+  }
+}
+
+function listed({ name, shape, dtype }: SourceTensor) {
+  return { name, shape, dtype }
+}
+
+/** What a tensor of an unknown model belongs to, as far as its name tells. */
+function groupOf(name: string): string {
+  if (/norm/i.test(name)) return 'norm'
+  if (/embed|embd|wte/i.test(name)) return 'embedding'
+  if (/attn|attention/i.test(name)) return 'attention'
+  if (/mlp|ffn|feed_forward|expert/i.test(name)) return 'mlp'
+  return /^(lm_head|output)\b/.test(name) ? 'head' : 'other'
+}
+
+export interface Kind {
+  readonly dtype: string
+  /** Columns that share a scale, where that is no part of the dtype. */
+  readonly groupSize?: number
+  readonly zeroPoints?: boolean
+  /** Absent: row after row. */
+  readonly packing?: string
+}
+
+/** Weights of one part of the model and one kind, taken together. */
+class Groups {
+  readonly #rows = new Map<string, { group: string; kind: Kind; tensors: number; parameters: number; bytes: number }>()
+
+  add(group: string, kind: Kind, parameters: number, bytes: number): void {
+    const key = JSON.stringify([group, kind])
+    const row = this.#rows.get(key) ?? { group, kind, tensors: 0, parameters: 0, bytes: 0 }
+    this.#rows.set(key, row)
+    row.tensors++
+    row.parameters += parameters
+    row.bytes += bytes
+  }
+
+  rows() {
+    return [...this.#rows.values()].map(({ group, kind, tensors, parameters, bytes }) => {
+      const bitsPerWeight = Math.round((800 * bytes) / Math.max(parameters, 1)) / 100
+      return { group, ...kind, tensors, parameters, bytes, bitsPerWeight }
+    })
+  }
+}
+
+function quantizationOf({ weights }: WeightSource) {
+  const groups = new Groups()
+  const add = (group: string, ...descriptions: (WeightDescription | null)[]) => {
+    for (const description of descriptions)
+      for (const part of description?.parts ?? [])
+        groups.add(group, kindOf(part), part.rows * description!.shape.at(-1)!, partBytes(part))
+  }
+  add('embedding', weights.embed)
+  for (const layer of weights.layers) {
+    add('norm', layer.inputNorm, layer.postNorm)
+    add('attention', layer.qkv, layer.oMultiplier, layer.o)
+    add('mlp', layer.gateUp, layer.downMultiplier, layer.down)
+  }
+  add('norm', weights.norm)
+  if (weights.head !== weights.embed) add('head', weights.head)
+  return groups.rows()
+}
+
+const floatWords: Readonly<Record<string, string>> = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' }
+
+function kindOf({ format, groups, packing }: WeightPart): Kind {
+  const dtype = floatWords[format] ?? format.toUpperCase()
+  const kind = groups ? { dtype, groupSize: groups.size, zeroPoints: groups.zeros !== undefined } : { dtype }
+  return packing && packing !== 'rows' ? { ...kind, packing } : kind
+}
+
+function tokenizerOf(source: WeightSource['tokenizer'], size: number | null) {
+  if (!source) return null
+  try {
+    const { vocabSize, bosId, eosIds } = createTokenizer(source, size === null ? {} : { vocabSize: size })
+    return { kind: source.kind, vocabSize, bosId, eosIds, chatTemplate: source.chatTemplate !== null }
+  } catch (error) {
+    if (!(error instanceof LophiError)) throw error
+    return { kind: source.kind, problem: error.message }
+  }
+}
+
+function windowOf({ window }: WeightSource) {
+  const { size, origin } = window.model
+  /** Which keys j the query i sees. */
+  return { size, rule: size === null ? 'j <= i' : `i - ${size} < j <= i`, source: origin, graph: window.graph }
+}
+
+/** How positions become angles, and where that is written. */
+function ropeOf({ config, rotary, path }: WeightSource) {
+  const { ropeScaling, ropeTheta, rotaryDim, originalMaxPositionEmbeddings: original } = config
+  const isLong = rotary ? rotary.long !== null : ropeScaling !== null
+  return {
+    type: isLong ? 'longrope' : 'default',
+    theta: ropeTheta,
+    dimensions: rotaryDim,
+    attentionFactor: ropeScaling?.attentionFactor ?? null,
+    rule: isLong
+      ? `short factors for contexts of up to ${original} tokens, long ones beyond; crossing recomputes the cache`
+      : 'one base for all positions',
+    source: rotary ? `tables in ${path}` : ropeSource(path),
+  }
+}
+
+function ropeSource(path: string): string {
+  return path.endsWith('.gguf') ? 'phi3.rope keys' : join(dirname(path), 'config.json')
+}

@@ -1,0 +1,103 @@
+/** What stands beside weights in the form of Hugging Face: config, tokenizer and chat template. */
+import { dirname, join } from 'node:path'
+import { longRopeAttentionFactor } from '../formats/config-checks.js'
+import { fileExists } from '../formats/file.js'
+import { readText } from '../formats/json.js'
+import type { Phi3Config, TokenizerSource, WeightSource } from '../formats/source.js'
+import { rewriteGguf } from '../tokenizer/gguf.js'
+import { jsonFile, type OutputFile, textFile } from './output.js'
+
+/** config.json and generation_config.json; `dtype` as in transformers: 'float16'. */
+export function configFiles(folder: string, { config, weights }: WeightSource, dtype: string): OutputFile[] {
+  const { eosTokenIds: eos } = config
+  const generation = {
+    bos_token_id: config.bosTokenId,
+    eos_token_id: eos.length === 1 ? eos[0] : eos,
+    pad_token_id: config.padTokenId,
+  }
+  const tied = weights.head === weights.embed
+  return [
+    jsonFile(join(folder, 'config.json'), { ...modelConfig(config, dtype), tie_word_embeddings: tied, ...generation }),
+    jsonFile(join(folder, 'generation_config.json'), { _from_model_config: true, ...generation }),
+  ]
+}
+
+function modelConfig(config: Phi3Config, dtype: string) {
+  const { headDim, rotaryDim, hiddenSize, numAttentionHeads } = config
+  return {
+    architectures: ['Phi3ForCausalLM'],
+    model_type: 'phi3',
+    torch_dtype: dtype,
+    attention_bias: false,
+    hidden_act: 'silu',
+    hidden_size: hiddenSize,
+    intermediate_size: config.intermediateSize,
+    num_hidden_layers: config.numHiddenLayers,
+    num_attention_heads: numAttentionHeads,
+    num_key_value_heads: config.numKeyValueHeads,
+    ...(headDim * numAttentionHeads === hiddenSize ? {} : { head_dim: headDim }),
+    ...(rotaryDim === headDim ? {} : { partial_rotary_factor: rotaryDim / headDim }),
+    vocab_size: config.vocabSize,
+    rms_norm_eps: config.rmsNormEps,
+    rope_theta: config.ropeTheta,
+    rope_scaling: ropeScaling(config),
+    max_position_embeddings: config.maxPositionEmbeddings,
+    original_max_position_embeddings: config.originalMaxPositionEmbeddings,
+    sliding_window: config.slidingWindow,
+    use_cache: true,
+  }
+}
+
+/** transformers wants these three keys alone where its own attention factor is meant. */
+function ropeScaling({ ropeScaling: scaling, maxPositionEmbeddings, originalMaxPositionEmbeddings }: Phi3Config) {
+  if (!scaling) return null
+  const factor = longRopeAttentionFactor(maxPositionEmbeddings, originalMaxPositionEmbeddings)
+  const isUsual = Math.abs(scaling.attentionFactor - factor) < 1e-6
+  return {
+    type: 'longrope',
+    short_factor: scaling.shortFactor,
+    long_factor: scaling.longFactor,
+    ...(isUsual ? {} : { attention_factor: scaling.attentionFactor }),
+  }
+}
+
+const tokenizerNames = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'tokenizer.model',
+  'chat_template.jinja',
+]
+
+/** The tokenizer's files: copied where the source has them, written from the vocabulary of a GGUF file. */
+export async function tokenizerFiles(folder: string, { path, tokenizer }: WeightSource): Promise<OutputFile[]> {
+  if (tokenizer === null) return []
+  if (tokenizer.kind === 'gguf') return rewrittenTokenizer(folder, tokenizer)
+  const files: OutputFile[] = []
+  for (const name of tokenizerNames) {
+    const from = join(dirname(path), name)
+    if (!(await fileExists(from))) continue
+    const bytes = await readText(from)
+    files.push({ path: join(folder, name), bytes: bytes.length, data: () => [bytes] })
+  }
+  return files
+}
+
+function rewrittenTokenizer(
+  folder: string,
+  { metadata, chatTemplate }: Extract<TokenizerSource, { kind: 'gguf' }>,
+): OutputFile[] {
+  const { tokenizer, config } = rewriteGguf(metadata)
+  const files = [
+    jsonFile(join(folder, 'tokenizer.json'), {
+      version: '1.0',
+      truncation: null,
+      padding: null,
+      ...(tokenizer as object),
+    }),
+    jsonFile(join(folder, 'tokenizer_config.json'), { tokenizer_class: 'LlamaTokenizerFast', ...config }),
+  ]
+  if (chatTemplate !== null) files.push(textFile(join(folder, 'chat_template.jinja'), chatTemplate))
+  return files
+}

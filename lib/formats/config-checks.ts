@@ -1,0 +1,63 @@
+import { FormatError } from '../errors.js'
+import type { Fields } from './fields.js'
+import { limits } from './limits.js'
+import type { Phi3Config } from './source.js'
+
+// What config.json and GGUF metadata say alike.
+
+/** m of formats such as Phi-3-128k: sqrt(1 + ln(max / original) / ln(original)), 1 where nothing is extended. */
+export function longRopeAttentionFactor(max: number, original: number): number {
+  return max <= original ? 1 : Math.sqrt(1 + Math.log(max / original) / Math.log(original))
+}
+
+/** m of an early name of longrope, which differs from it in this alone. */
+export function yarnAttentionFactor(max: number, original: number): number {
+  return max <= original ? 1 : 1 + 0.1 * Math.log(max / original)
+}
+
+export function checkFactors(file: string, name: string, values: unknown[], rotaryDim: number): number[] {
+  if (values.length !== rotaryDim / 2) {
+    throw new FormatError(file, `${name} must have ${rotaryDim / 2} values, but has ${values.length}`)
+  }
+  return values.map((value, i) => {
+    if (typeof value === 'number' && value > 0 && value < Infinity) return value
+    throw new FormatError(file, `${name} must hold positive numbers, but value ${i} is ${JSON.stringify(value)}`)
+  })
+}
+
+/** A positive whole number; absent, null and 0 mean that there is none. */
+export function nullableInteger(fields: Fields, key: string): number | null {
+  return fields.integer(key, { min: 0, max: limits.positions }, 0) || null
+}
+
+export function tokenId(fields: Fields, key: string, vocabSize: number): number | null {
+  return (fields.get(key) ?? null) === null ? null : fields.integer(key, { min: 0, max: vocabSize - 1 })
+}
+
+export function headDimOf(
+  fields: Fields,
+  key: string,
+  widthKey: string,
+  width: number,
+  headsKey: string,
+  heads: number,
+): number {
+  if ((fields.get(key) ?? null) !== null) return fields.integer(key, { max: limits.headDim })
+  if (width % heads === 0) return width / heads
+  throw new FormatError(
+    fields.file,
+    `${widthKey} must be a multiple of ${headsKey}, but is ${width} for ${heads} heads`,
+  )
+}
+
+/** Rules between several keys. */
+export function checkedConfig(fields: Fields, keyValueKey: string, config: Phi3Config): Phi3Config {
+  const { numAttentionHeads: heads, numKeyValueHeads, rotaryDim, headDim } = config
+  if (heads % numKeyValueHeads !== 0) {
+    throw fields.fail(keyValueKey, `a divisor of the ${heads} attention heads`)
+  }
+  if (rotaryDim < 2 || rotaryDim % 2 !== 0 || rotaryDim > headDim) {
+    throw new FormatError(fields.file, `rotary dimensions must be even and at most ${headDim}, but are ${rotaryDim}`)
+  }
+  return config
+}

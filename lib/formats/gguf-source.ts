@@ -1,0 +1,32 @@
+import { UnsupportedModelError } from '../errors.js'
+import { phi3ConfigFromGguf } from './gguf-config.js'
+import { readWholeGguf } from './gguf-split.js'
+import { phi3Weights } from './phi3.js'
+import { isFloat, type WeightSource } from './source.js'
+import { ggufTokenizerSource } from './tokenizer-source.js'
+
+/** Opens a GGUF file, or all parts of a split one by any of them. */
+export async function openGguf(file: string): Promise<WeightSource> {
+  const { path, metadata, tensors } = await readWholeGguf(file)
+  const type = metadata.get('general.type') ?? 'model'
+  if (type !== 'model') throw new UnsupportedModelError(`${path}: must be a model, but its general.type is ${type}`)
+  if (tensors.length === 0) {
+    throw new UnsupportedModelError(`${path}: holds a vocabulary without weights, which serves as a tokenizer only`)
+  }
+  const config = await phi3ConfigFromGguf(metadata, tensors, path)
+  const weights = phi3Weights(config, tensors, 'gguf', path)
+  const key = 'phi3.attention.sliding_window'
+  const origin = metadata.has(key) ? key : `layers and context, as ${key} is missing`
+  return {
+    format: 'gguf',
+    path,
+    config,
+    weights,
+    rotary: null,
+    window: { model: { size: config.slidingWindow, origin }, graph: null },
+    allowsInt8: weights.layers.some(({ qkv }) => qkv.parts.some(({ format }) => !isFloat(format))),
+    tensors,
+    metadata,
+    tokenizer: ggufTokenizerSource(metadata),
+  }
+}

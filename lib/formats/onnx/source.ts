@@ -1,0 +1,132 @@
+import { dirname, join } from 'node:path'
+import { FormatError } from '../../errors.js'
+import { phi3ConfigFromHuggingFace } from '../config.js'
+import { fieldsOf } from '../fields.js'
+import { type GenaiConfig, readGenaiConfig } from '../genai-config.js'
+import { readJsonObject } from '../json.js'
+import { namesIn } from '../locate.js'
+import type { Phi3Config, SourceTensor, WeightSource, WindowRule, WindowRules } from '../source.js'
+import { stopIds } from '../stop-ids.js'
+import { huggingFaceTokenizerSource } from '../tokenizer-source.js'
+import { floatFormat } from './constants.js'
+import type { OnnxTensor } from './graph.js'
+import { integersInMemory } from './in-memory.js'
+import { type GraphFacts, type Match, matchPhi3 } from './match.js'
+import { readOnnx } from './read.js'
+import { ropeThetaOf } from './rope-theta.js'
+
+/** Opens an ONNX graph with the companions beside it; every one of them may be absent. */
+export async function openOnnx(path: string): Promise<WeightSource> {
+  const folder = dirname(path)
+  const names = await namesIn(folder)
+  const { graph, metadata } = await readOnnx(path).then(integersInMemory)
+  const match = matchPhi3({ path, graph })
+  const genai = await readGenaiConfig(folder)
+  const own = await companionConfig(folder, names, genai)
+  if (genai) checkGenai(genai, match.facts)
+  if (own) checkOwn(join(folder, 'config.json'), own, match)
+  const window = windowRules(own, match)
+  return {
+    format: 'onnx',
+    path,
+    config: await configOf(path, match, own, genai, await generationOf(folder, names), window.model),
+    weights: match.weights,
+    rotary: { short: match.rotary.short, long: match.rotary.long },
+    window,
+    allowsInt8: match.allowsInt8,
+    tensors: [...graph.constants].map(([name, tensor]) => sourceTensor(name, tensor)),
+    metadata,
+    tokenizer: await huggingFaceTokenizerSource(folder, names),
+  }
+}
+
+function sourceTensor(name: string, tensor: OnnxTensor): SourceTensor {
+  const { shape, dtype, data } = tensor
+  return { name, shape, dtype, format: floatFormat(tensor), data }
+}
+
+async function generationOf(folder: string, names: readonly string[]): Promise<unknown> {
+  const name = 'generation_config.json'
+  return names.includes(name) ? readJsonObject(join(folder, name)) : undefined
+}
+
+/** config.json of the model that the graph was made of; what it says of quantisation is about that model's weights. */
+async function companionConfig(folder: string, names: readonly string[], genai: GenaiConfig | null) {
+  if (!names.includes('config.json')) return null
+  const file = join(folder, 'config.json')
+  const { quantization_config: _, ...json } = await readJsonObject(file)
+  return phi3ConfigFromHuggingFace(json, file, {
+    generation: await generationOf(folder, names),
+    genaiEos: genai?.eosTokenIds,
+  })
+}
+
+/** Refuses a file whose sizes are not those of the graph. */
+function checkSizes(file: string, sizes: Readonly<Record<string, readonly [own: number, graph: number]>>): void {
+  for (const [key, [own, graph]] of Object.entries(sizes))
+    if (own !== graph) throw new FormatError(file, `${key} must be ${graph} as in the graph, but is ${own}`)
+}
+
+function checkGenai(genai: GenaiConfig, facts: GraphFacts): void {
+  checkSizes(genai.path, {
+    hidden_size: [genai.hiddenSize, facts.hiddenSize],
+    num_hidden_layers: [genai.numHiddenLayers, facts.numHiddenLayers],
+    num_attention_heads: [genai.numAttentionHeads, facts.numAttentionHeads],
+    num_key_value_heads: [genai.numKeyValueHeads, facts.numKeyValueHeads],
+    head_size: [genai.headSize, facts.headDim],
+    vocab_size: [genai.vocabSize, facts.vocabSize],
+  })
+}
+
+function checkOwn(file: string, own: Phi3Config, { facts, rotary }: Match): void {
+  checkSizes(file, {
+    hidden_size: [own.hiddenSize, facts.hiddenSize],
+    intermediate_size: [own.intermediateSize, facts.intermediateSize],
+    num_hidden_layers: [own.numHiddenLayers, facts.numHiddenLayers],
+    num_attention_heads: [own.numAttentionHeads, facts.numAttentionHeads],
+    num_key_value_heads: [own.numKeyValueHeads, facts.numKeyValueHeads],
+    head_dim: [own.headDim, facts.headDim],
+    'rotary dimensions': [own.rotaryDim, facts.rotaryDim],
+    vocab_size: [own.vocabSize, facts.vocabSize],
+  })
+  if (own.ropeScaling && rotary.original !== null)
+    checkSizes(file, {
+      original_max_position_embeddings: [own.originalMaxPositionEmbeddings, rotary.original],
+    })
+}
+
+/** What the model was trained with stands in config.json; without it the graph is all that is known. */
+function windowRules(own: Phi3Config | null, { window: size, windowOrigin: origin }: Match): WindowRules {
+  const model: WindowRule = own
+    ? { size: own.slidingWindow, origin: 'config.json sliding_window' }
+    : { size, origin: `${origin}, for lack of a config.json` }
+  return { model, graph: { size, origin } }
+}
+
+async function configOf(
+  path: string,
+  { facts, rotary }: Match,
+  own: Phi3Config | null,
+  genai: GenaiConfig | null,
+  generation: unknown,
+  window: WindowRule,
+): Promise<Phi3Config> {
+  // there are no angles beyond the last row of a cache
+  const rows = (rotary.long ?? rotary.short).cos.shape[0]!
+  const positions = Math.min(genai?.contextLength ?? own?.maxPositionEmbeddings ?? rows, rows)
+  const none = fieldsOf(path, () => undefined)
+  const companions = { generation, genaiEos: genai?.eosTokenIds }
+  const known = generation !== undefined || genai !== null
+  return {
+    ...facts,
+    architecture: own?.architecture ?? 'Phi3ForCausalLM',
+    ropeTheta: own?.ropeTheta ?? (await ropeThetaOf(rotary.short)),
+    ropeScaling: own?.ropeScaling ?? null,
+    maxPositionEmbeddings: positions,
+    originalMaxPositionEmbeddings: rotary.original ?? own?.originalMaxPositionEmbeddings ?? positions,
+    slidingWindow: window.size,
+    bosTokenId: own?.bosTokenId ?? genai?.bosTokenId ?? null,
+    eosTokenIds: own?.eosTokenIds ?? (known ? stopIds(none, companions, facts.vocabSize) : []),
+    padTokenId: own?.padTokenId ?? genai?.padTokenId ?? null,
+  }
+}

@@ -1,0 +1,68 @@
+import { join } from 'node:path'
+import { UnsupportedModelError } from '../errors.js'
+import { type Fields, fieldsOf } from './fields.js'
+import { isObject, readJsonObject } from './json.js'
+import { limits } from './limits.js'
+
+/** How the linear layers of a safetensors checkpoint are quantised; `file` says so. */
+export interface Quantization {
+  readonly file: string
+  readonly packing: 'awq' | 'gptq' | 'gptq_v2'
+  /** Consecutive columns that share a scale; null is a whole row. */
+  readonly groupSize: number | null
+  /** Zero points may be left out. */
+  readonly symmetric: boolean
+}
+
+/** Where quantisers write their settings, if not into config.json, and the method that such a file is of. */
+const ownFiles = { 'quantize_config.json': 'gptq', 'quant_config.json': 'awq' } as const
+
+/** `quantization_config` of config.json, or a file of its own beside it; null where nothing is quantised. */
+export async function readQuantization(
+  folder: string,
+  names: readonly string[],
+  config: Readonly<Record<string, unknown>>,
+): Promise<Quantization | null> {
+  const own = config.quantization_config ?? null
+  const file = join(folder, 'config.json')
+  if (own !== null) {
+    if (!isObject(own)) throw fieldsOf(file, () => own).fail('quantization_config', 'an object')
+    return quantizationOf(file, own, null)
+  }
+  for (const [name, method] of Object.entries(ownFiles)) {
+    if (!names.includes(name)) continue
+    const path = join(folder, name)
+    return quantizationOf(path, await readJsonObject(path), method)
+  }
+  return null
+}
+
+function quantizationOf(file: string, json: Record<string, unknown>, otherwise: string | null): Quantization {
+  const fields = fieldsOf(file, (key) => (Object.hasOwn(json, key) ? json[key] : undefined))
+  const method = fields.string('quant_method', otherwise ?? undefined)
+  const refuse = (what: string) =>
+    new UnsupportedModelError(`${file}: ${what} is not supported by this version; AWQ (gemm) and GPTQ in 4 bits are`)
+  if (method !== 'awq' && method !== 'gptq') throw refuse(`quant_method ${method}`)
+
+  // AutoAWQ once wrote w_bit and q_group_size
+  const bits = fields.integer(fields.get('w_bit') === undefined ? 'bits' : 'w_bit', { max: 32 })
+  if (bits !== 4) throw refuse(`${method} with ${bits} bits`)
+  const groupSize = groupSizeOf(fields, fields.get('q_group_size') === undefined ? 'group_size' : 'q_group_size')
+  if (method === 'awq') {
+    const version = fields.string('version', 'gemm').toLowerCase()
+    if (version !== 'gemm') throw refuse(`awq version ${version}`)
+    return { file, packing: 'awq', groupSize, symmetric: false }
+  }
+  const format = fields.string('checkpoint_format', 'gptq')
+  if (fields.boolean('is_marlin_format', false)) throw refuse('gptq in marlin format')
+  if (format !== 'gptq' && format !== 'gptq_v2') throw refuse(`gptq in checkpoint_format ${format}`)
+  return { file, packing: format, groupSize, symmetric: fields.boolean('sym', false) }
+}
+
+/** -1 is a whole row; else a power of two that scales in kernels count by. */
+function groupSizeOf(fields: Fields, key: string): number | null {
+  const size = fields.integer(key, { min: -1, max: limits.width })
+  if (size === -1) return null
+  if (size < 16 || !Number.isInteger(Math.log2(size))) throw fields.fail(key, 'a power of two from 16 on, or -1')
+  return size
+}

@@ -1,0 +1,99 @@
+import { FormatError } from '../errors.js'
+import { openFile } from './file.js'
+import { limits } from './limits.js'
+import type { Quantization } from './quantization-config.js'
+import type { FileTensor, Payload, SourceTensor, WeightGroups, WeightPart } from './source.js'
+
+/** Values of 4 bits in an int32. */
+const perWord = 8
+
+/** Takes a tensor of a name out of those that are left; undefined where there is none. */
+export type TakeTensor = (name: string) => SourceTensor | undefined
+
+/**
+ * The int4 part of a linear layer [rows, columns] whose tensors are `base`.qweight and so on. Those of g_idx are expected
+ * to be in memory (`groupIndicesInMemory`).
+ */
+export function quantizedPart(
+  { file: config, packing, groupSize, symmetric }: Quantization,
+  file: string,
+  base: string,
+  rows: number,
+  columns: number,
+  take: TakeTensor,
+): WeightPart {
+  const size = groupSize ?? columns
+  if (columns % size !== 0) {
+    throw new FormatError(config, `group_size must divide the ${columns} columns of ${base}, but is ${size}`)
+  }
+  if (rows % perWord !== 0 || columns % perWord !== 0) {
+    throw new FormatError(
+      file,
+      `${base} must have multiples of ${perWord} rows and columns, but is ${rows} x ${columns}`,
+    )
+  }
+  const groups = columns / size
+  const words = packing === 'awq' ? [columns, rows / perWord] : [columns / perWord, rows]
+
+  const optional = (name: string, dtypes: readonly string[], ...shape: number[]): SourceTensor | undefined => {
+    const tensor = take(`${base}.${name}`)
+    if (!tensor || (dtypes.includes(tensor.dtype) && tensor.shape.join() === shape.join())) return tensor
+    throw new FormatError(
+      file,
+      `tensor ${base}.${name} must be ${dtypes.join(', ')} [${shape.join(', ')}], but is ${tensor.dtype} [${tensor.shape.join(', ')}]`,
+    )
+  }
+  const required = (name: string, dtypes: readonly string[], ...shape: number[]): SourceTensor => {
+    const tensor = optional(name, dtypes, ...shape)
+    if (tensor) return tensor
+    throw new FormatError(file, `tensor ${base}.${name} [${shape.join(', ')}] must be there, but is missing`)
+  }
+
+  const { data } = required('qweight', ['I32'], ...words)
+  const scales = required('scales', ['F16', 'BF16', 'F32'], groups, rows)
+  const zerosOf = symmetric ? optional : required
+  const zeros = zerosOf('qzeros', ['I32'], groups, rows / perWord)?.data
+  const gIdx = packing === 'awq' ? undefined : optional('g_idx', ['I32'], columns)?.data
+  const scattered = gIdx && isScattered(file, `${base}.g_idx`, gIdx, groups, size) ? gIdx : undefined
+  return {
+    format: 'int4',
+    rows,
+    data,
+    packing,
+    groups: {
+      size,
+      scales: scales.data,
+      scaleType: scales.format as WeightGroups['scaleType'],
+      ...(zeros && { zeros }),
+      ...(scattered && { gIdx: scattered }),
+    },
+  }
+}
+
+/** `tensors` with the contents of every g_idx read, since it decides how its weight is computed with. */
+export function groupIndicesInMemory(tensors: readonly FileTensor[]): Promise<SourceTensor[]> {
+  return Promise.all(
+    tensors.map(async (tensor) => {
+      const { file, offset, bytes } = tensor.data
+      // a longer one has more columns than any matrix, and is refused by its shape
+      if (!tensor.name.endsWith('.g_idx') || bytes > 4 * limits.width) return tensor
+      await using reader = await openFile(file)
+      return { ...tensor, data: await reader.read(offset, bytes) }
+    }),
+  )
+}
+
+/** Whether the groups are not simply runs of `size` columns. Quantisers write g_idx in either case. */
+export function isScattered(file: string, name: string, payload: Payload, groups: number, size: number): boolean {
+  if (!(payload instanceof Uint8Array)) throw new TypeError(`${name} is not in memory`)
+  const view = new DataView(payload.buffer, payload.byteOffset, payload.length)
+  let scattered = false
+  for (let column = 0; column < payload.length / 4; column++) {
+    const group = view.getInt32(4 * column, true)
+    if (group < 0 || group >= groups) {
+      throw new FormatError(file, `${name} must hold groups below ${groups}, but column ${column} is in ${group}`)
+    }
+    scattered ||= group !== Math.floor(column / size)
+  }
+  return scattered
+}

@@ -1,0 +1,25 @@
+import { FormatError } from '../errors.js'
+import type { ConfigCompanions } from './config.js'
+import type { Fields } from './fields.js'
+import { isObject } from './json.js'
+
+/** Texts of the Phi family's tokens that end a turn; files often name only one of them. */
+export const turnEnds: readonly string[] = ['<|end|>', '<|endoftext|>', '<|im_end|>']
+
+/**
+ * The ids that end a text, of all files that name some: generation_config.json lists more of them than config.json,
+ * which often knows one.
+ */
+export function stopIds(config: Fields, { generation, genaiEos }: ConfigCompanions, vocabSize: number): number[] {
+  const own = config.get('eos_token_id')
+  const generated = isObject(generation) ? generation.eos_token_id : undefined
+  if (own === undefined && generated === undefined && !genaiEos) {
+    throw config.fail('eos_token_id', 'an id, a list of ids or null')
+  }
+  const ids = [generated ?? [], own ?? []].flat().map((id) => {
+    if (typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < vocabSize) return id
+    throw new FormatError(config.file, `eos_token_id must be ids below ${vocabSize}, but holds ${JSON.stringify(id)}`)
+  })
+  // genai_config.json may name ids beyond the vocabulary, which no model generates
+  return [...new Set([...ids, ...(genaiEos ?? []).filter((id) => id < vocabSize)])]
+}

@@ -1,0 +1,152 @@
+/** One file from the hub into the cache: resumed where it broke off, verified, and there only when it is whole. */
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { constants, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { AbortedError, DownloadError } from '../errors.js'
+import { sizeOf } from './cache.js'
+import { type Connection, type Reply, request, retrying, TransientError } from './http.js'
+import type { RemoteFile } from './listing.js'
+import { withLock } from './lock.js'
+
+export interface BlobRequest {
+  readonly file: RemoteFile
+  readonly url: string
+  readonly target: string
+  readonly lock: string
+  /** Bytes of the file that are there. */
+  readonly onProgress: (done: number) => void
+}
+
+/** What has arrived of a blob. */
+export const partialOf = (target: string) => `${target}.lophi.incomplete`
+
+/** Gives the bytes that were downloaded: 0 where another process was faster. */
+export async function fetchBlob(connection: Connection, blob: BlobRequest): Promise<number> {
+  const { target, lock, file } = blob
+  await mkdir(dirname(target), { recursive: true })
+  await mkdir(dirname(lock), { recursive: true })
+  const { signal } = connection
+  const fetched = withLock(lock, signal, async () => {
+    if ((await sizeOf(target)) === file.size) return 0
+    const begun = ((await sizeOf(partialOf(target))) ?? 0) > 0
+    try {
+      return await fetchLocked(connection, blob)
+    } catch (error) {
+      // the part that was already there may be what is wrong
+      if (begun && error instanceof DownloadError && error.code === 'ERR_CHECKSUM') return fetchLocked(connection, blob)
+      // a process that broke the lock has finished the same file
+      if ((await sizeOf(target)) === file.size) return 0
+      throw error
+    }
+  })
+  return fetched.catch((error) => {
+    throw signal?.aborted && !(error instanceof AbortedError)
+      ? new AbortedError(`${connection.id}: download aborted; the next one resumes it`, { cause: signal.reason })
+      : error
+  })
+}
+
+async function fetchLocked(connection: Connection, blob: BlobRequest): Promise<number> {
+  const { file, target } = blob
+  const partial = partialOf(target)
+  const state: Transfer = { received: 0, etag: null }
+  await using handle = await open(partial, constants.O_RDWR | constants.O_CREAT)
+  await retrying(
+    connection,
+    6,
+    () => transfer(connection, blob, handle, state),
+    () => state.received,
+  )
+  const found = await hashOf(partial, file, connection.signal)
+  if (found !== file.hash) {
+    await rm(partial, { force: true })
+    throw new DownloadError(
+      `${connection.id}: ${file.path} must have the ${file.algorithm} ${file.hash}, but what came has ${found}; it was removed`,
+      { code: 'ERR_CHECKSUM' },
+    )
+  }
+  await handle.datasync()
+  await rename(partial, target)
+  return state.received
+}
+
+interface Transfer {
+  received: number
+  /** Of the server that has the bytes, if it is one that If-Range takes. */
+  etag: string | null
+}
+
+/** One attempt: asks for what is missing and writes it at its place. */
+async function transfer(connection: Connection, blob: BlobRequest, handle: FileHandle, state: Transfer): Promise<void> {
+  const { file, url, onProgress } = blob
+  let at = (await handle.stat()).size
+  if (at > file.size) {
+    await handle.truncate(0)
+    at = 0
+  }
+  onProgress(at)
+  if (at === file.size) return
+  const ifRange: Record<string, string> = state.etag === null ? {} : { 'if-range': state.etag }
+  using reply = await request(connection, url, at > 0 ? { range: `bytes=${at}-`, ...ifRange } : {})
+  checkReply(connection.id, file, reply, at)
+  if (reply.status !== 206 && at > 0) {
+    // the server has no ranges, or another file than the one that was begun
+    await handle.truncate(0)
+    at = 0
+  }
+  const etag = reply.headers.get('etag')
+  state.etag = etag?.startsWith('"') ? etag : null
+  for await (const bytes of gathered(reply.chunks())) {
+    if (at + bytes.length > file.size)
+      throw new DownloadError(`${connection.id}: ${file.path} must have ${file.size} bytes, but the server sends more`)
+    for (let done = 0; done < bytes.length; )
+      done += (await handle.write(bytes, done, bytes.length - done, at + done)).bytesWritten
+    at += bytes.length
+    state.received += bytes.length
+    onProgress(at)
+  }
+  if (at < file.size) throw new TransientError(`the connection ended at byte ${at} of ${file.size} of ${file.path}`)
+}
+
+/** Chunks in blocks of 256 KiB, as a write costs more than its bytes. What came before an error is given before it. */
+async function* gathered(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let block: Uint8Array[] = []
+  let bytes = 0
+  let failure: { readonly error: unknown } | undefined
+  try {
+    for await (const chunk of chunks) {
+      block.push(chunk)
+      bytes += chunk.length
+      if (bytes < 2 ** 18) continue
+      yield Buffer.concat(block)
+      block = []
+      bytes = 0
+    }
+  } catch (error) {
+    failure = { error }
+  }
+  if (bytes > 0) yield Buffer.concat(block)
+  if (failure) throw failure.error
+}
+
+function checkReply(id: string, file: RemoteFile, { status, headers, linkedEtag }: Reply, at: number): void {
+  const named = linkedEtag?.replace(/^W\//, '').replaceAll('"', '')
+  const isHash = named !== undefined && /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(named)
+  if (isHash && named.length === file.hash.length && named !== file.hash)
+    throw new DownloadError(`${id}: ${file.path} must be ${file.hash} as listed, but the hub serves ${named}`)
+  if (status !== 206) return
+  const [, first, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get('content-range') ?? '') ?? []
+  if (Number(first) !== at || Number(total) !== file.size)
+    throw new DownloadError(
+      `${id}: ${file.path} must go on at byte ${at} of ${file.size}, but the server sends ${headers.get('content-range')}`,
+    )
+}
+
+async function hashOf(path: string, file: RemoteFile, signal: AbortSignal | undefined): Promise<string> {
+  const hash = createHash(file.algorithm === 'sha256' ? 'sha256' : 'sha1')
+  if (file.algorithm === 'git-sha1') hash.update(`blob ${file.size}\0`)
+  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20, ...(signal ? { signal } : {}) }))
+    hash.update(chunk)
+  return hash.digest('hex')
+}

@@ -1,0 +1,89 @@
+import { FormatError, UnsupportedModelError } from '../errors.js'
+import {
+  bad,
+  flag,
+  type GgufTokens,
+  type Metadata,
+  prefix,
+  type RewrittenKind,
+  strings,
+  tokenId,
+  tokenType,
+} from './gguf-metadata.js'
+
+// How texts are cut into words before bytes merge, as tiktoken publishes the patterns.
+const gpt2 = String.raw`'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
+const contraction = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+const cl100k = String.raw`${contraction}|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+const upper = String.raw`[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`
+const lower = String.raw`[\p{Ll}\p{Lm}\p{Lo}\p{M}]`
+const o200k = [
+  String.raw`[^\r\n\p{L}\p{N}]?${upper}*${lower}+${contraction}?`,
+  String.raw`[^\r\n\p{L}\p{N}]?${upper}+${lower}*${contraction}?`,
+  String.raw`\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`,
+].join('|')
+
+interface PreTokenizer {
+  readonly pattern: string
+  /** Words that are tokens stay whole, whatever the merges; the text begins with BOS. */
+  readonly llama3?: boolean
+}
+
+/** By tokenizer.ggml.pre: Phi-4 is converted as "dbrx", Phi-4-mini as "gpt-4o". */
+const preTokenizers: ReadonlyMap<string, PreTokenizer> = new Map([
+  ['gpt-2', { pattern: gpt2 }],
+  ['dbrx', { pattern: cl100k }],
+  ['smaug-bpe', { pattern: cl100k }],
+  ['llama-bpe', { pattern: cl100k, llama3: true }],
+  ['llama3', { pattern: cl100k, llama3: true }],
+  ['gpt-4o', { pattern: o200k }],
+])
+
+/** Model "gpt2": byte-level BPE with a list of merges. */
+export function byteLevel(metadata: Metadata, { tokens, types }: GgufTokens): RewrittenKind {
+  const key = `${prefix}.pre`
+  const pre = metadata.get(key)
+  if (typeof pre !== 'string') throw bad(key, 'a string', pre)
+  const preTokenizer = preTokenizers.get(pre)
+  if (!preTokenizer) {
+    const known = [...preTokenizers.keys()].join(', ')
+    throw new UnsupportedModelError(`${key} must be one of ${known}, but is "${pre}"`)
+  }
+  const { pattern, llama3 = false } = preTokenizer
+
+  const vocab: Record<string, number> = Object.create(null)
+  tokens.forEach((content, id) => {
+    if (types[id] === tokenType.normal && content !== '') vocab[content] = id
+  })
+  const count = tokens.length
+  return {
+    pipeline: {
+      normalizer: null,
+      pre_tokenizer: {
+        type: 'Sequence',
+        pretokenizers: [
+          { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false },
+          { type: 'ByteLevel', add_prefix_space: false, use_regex: false },
+        ],
+      },
+      decoder: { type: 'ByteLevel' },
+      model: { type: 'BPE', vocab, merges: mergesOf(metadata, vocab), ignore_merges: llama3 },
+    },
+    addBos: flag(metadata, 'add_bos_token', llama3),
+    bos: tokenId(metadata, 'bos_token_id', count, null),
+    eos: tokenId(metadata, 'eos_token_id', count, null),
+    unknown: tokenId(metadata, 'unknown_token_id', count, null),
+  }
+}
+
+function mergesOf(metadata: Metadata, vocab: Readonly<Record<string, number>>): [string, string][] {
+  return strings(metadata, 'merges').map((merge, rank) => {
+    const [left, right, ...rest] = merge.split(' ')
+    const known = left !== undefined && right !== undefined && left in vocab && right in vocab
+    if (known && rest.length === 0 && left + right in vocab) return [left, right]
+    throw new FormatError(
+      `${prefix}.merges`,
+      `[${rank}] must be two tokens that make a third, but is ${JSON.stringify(merge.slice(0, 80))}`,
+    )
+  })
+}
