@@ -87,25 +87,22 @@ export function makeWeight(device: Device, options: WeightOptions): Weight {
   for (const part of Object.keys(parts))
     if (!taken.includes(part))
       throw new ArgumentError('ERR_ARGUMENT', `weight: ${format} takes no part ${part}, only ${taken.join(' ')}`)
-  const data = isList(parts.data) ? parts.data : [parts.data]
-  if (grouped || packing !== 'rows') {
-    if (data.length !== 1)
-      throw new ArgumentError(
-        'ERR_ARGUMENT',
-        `weight: data must be one part of ${format} in ${packing}, but are ${data.length}`,
-      )
-    const groups = grouped || group !== undefined ? groupsOf(options) : undefined
-    const part: WeightPart = { format, rows: shape[0], data: payloadOf(data[0]!), packing, ...(groups && { groups }) }
-    return new Weight(device, shape, [nativePart(part)])
-  }
-  if (group !== undefined)
+  if (!grouped && group !== undefined)
     throw new ArgumentError('ERR_ARGUMENT', `weight: ${format} takes no group, but it is ${group}`)
-  // the addon counts the rows
-  return new Weight(
-    device,
-    shape,
-    data.map((each) => ({ ...nativePart({ format, rows: 0, data: payloadOf(each) }), rows: null })),
-  )
+  const data = isList(parts.data) ? parts.data : [parts.data]
+  if (!grouped && packing === 'rows') {
+    const stacked = data.map((each) => ({ ...nativePart({ format, rows: 0, data: payloadOf(each) }), rows: null }))
+    return new Weight(device, shape, stacked)
+  }
+  const [first, ...more] = data
+  if (!first || more.length > 0)
+    throw new ArgumentError(
+      'ERR_ARGUMENT',
+      `weight: data must be one part in ${format} ${packing}, but are ${data.length}`,
+    )
+  const groups = grouped ? groupsOf(options) : undefined
+  const part: WeightPart = { format, rows: shape[0], data: payloadOf(first), packing, ...(groups && { groups }) }
+  return new Weight(device, shape, [nativePart(part)])
 }
 
 /** A weight from a source's description. A vector counts as one row. */

@@ -198,7 +198,8 @@ Bytes order_of(const WeightGroups& groups, int64_t columns, int64_t count) {
     const int64_t held = first[static_cast<size_t>(b) + 1], wanted = std::min(groups.size, columns - b * groups.size);
     if (held != wanted)
       throw Error("ERR_MODEL_UNSUPPORTED", "weight: gIdx must give group " + std::to_string(b) + " " +
-                                               std::to_string(wanted) + " columns, but it gives " + std::to_string(held));
+                                               std::to_string(wanted) + " columns, but it gives " +
+                                               std::to_string(held));
     first[static_cast<size_t>(b) + 1] += first[static_cast<size_t>(b)];
   }
   Owned order = make_bytes(static_cast<size_t>(columns) * 4);

@@ -18,7 +18,8 @@ size_t bytes_of(size_t count, size_t bits) { return (count * bits + 7) / 8; }
 std::string describe(const WeightPart& part, int64_t columns) {
   std::string words = "[" + text(part.rows) + ", " + text(columns) + "] in " + info_of(part.format).name;
   if (part.groups.size) words += ", groups of " + text(part.groups.size);
-  if (part.packing != WeightPacking::kRows) words += std::string(", packing ") + kPackings[static_cast<int>(part.packing)];
+  if (part.packing != WeightPacking::kRows)
+    words += std::string(", packing ") + kPackings[static_cast<int>(part.packing)];
   return words;
 }
 
@@ -84,8 +85,8 @@ void check_packing(const WeightPart& part, int64_t columns) {
 void check_part(WeightPart& part, int64_t columns) {
   const FormatInfo& info = info_of(part.format);
   if (columns % info.block)
-    throw shape_error("weight: a row of " + std::string(info.name) + " must be a multiple of " + text(int64_t{info.block}) +
-                      " values, but it is " + text(columns));
+    throw shape_error("weight: a row of " + std::string(info.name) + " must be a multiple of " +
+                      text(int64_t{info.block}) + " values, but it is " + text(columns));
   if (is_grouped(part.format) != (part.groups.size != 0))
     throw argument_error(std::string("weight: ") + info.name +
                          (part.groups.size ? " takes no groups, but they are given" : " must have groups"));
@@ -114,13 +115,15 @@ size_t row_bytes(const WeightPart& part, int64_t columns) {
 size_t zero_bytes(const WeightPart& part, int64_t columns) {
   const auto count = static_cast<size_t>(group_count(part, columns));
   if (part.groups.zero_type == ZeroType::kNone) return 0;
-  if (part.groups.zero_type == ZeroType::kFloat) return count * static_cast<size_t>(bits_of(part.groups.scale_type) / 8);
+  if (part.groups.zero_type == ZeroType::kFloat)
+    return count * static_cast<size_t>(bits_of(part.groups.scale_type) / 8);
   return bytes_of(count, bits_of_value(part));
 }
 
 void check_weight(WeightSpec& spec) {
   if (spec.rows < 0 || spec.columns < 0 || spec.rows > kMaxRows || spec.columns > kMaxColumns)
-    throw shape_error("weight: shape must be sensible, but it is [" + text(spec.rows) + ", " + text(spec.columns) + "]");
+    throw shape_error("weight: shape must be sensible, but it is [" + text(spec.rows) + ", " + text(spec.columns) +
+                      "]");
   int64_t rows = 0;
   for (WeightPart& part : spec.parts) {
     check_part(part, spec.columns);
@@ -136,7 +139,8 @@ WeightFormat only_format(const WeightSpec& spec, const char* backend) {
   for (const WeightPart& part : spec.parts)
     if (part.format != format)
       throw Error("ERR_OP_UNSUPPORTED", std::string("weight: all parts must have one format on ") + backend +
-                                            ", but they are " + info_of(format).name + " and " + info_of(part.format).name);
+                                            ", but they are " + info_of(format).name + " and " +
+                                            info_of(part.format).name);
   return format;
 }
 

@@ -38,9 +38,10 @@ struct FormatInfo {
   int bytes;  // bytes per unit
 };
 inline constexpr FormatInfo kFormats[] = {
-    {"float32", 1, 4}, {"float16", 1, 2},  {"bfloat16", 1, 2}, {"q8_0", 32, 34},  {"q4_0", 32, 18},     {"q4_1", 32, 20},
-    {"q5_0", 32, 22},  {"q5_1", 32, 24},   {"q2_k", 256, 84},  {"q3_k", 256, 110}, {"q4_k", 256, 144},   {"q5_k", 256, 176},
-    {"q6_k", 256, 210}, {"iq4_nl", 32, 18}, {"iq4_xs", 256, 136}, {"int4", 1, 0},    {"int8", 1, 1},
+    {"float32", 1, 4},  {"float16", 1, 2},  {"bfloat16", 1, 2}, {"q8_0", 32, 34},   {"q4_0", 32, 18},
+    {"q4_1", 32, 20},   {"q5_0", 32, 22},   {"q5_1", 32, 24},   {"q2_k", 256, 84},  {"q3_k", 256, 110},
+    {"q4_k", 256, 144}, {"q5_k", 256, 176}, {"q6_k", 256, 210}, {"iq4_nl", 32, 18}, {"iq4_xs", 256, 136},
+    {"int4", 1, 0},     {"int8", 1, 1},
 };
 inline constexpr int kFormatCount = static_cast<int>(std::size(kFormats));
 constexpr const FormatInfo& info_of(WeightFormat format) { return kFormats[static_cast<int>(format)]; }

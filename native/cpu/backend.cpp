@@ -45,8 +45,8 @@ int default_threads() { return std::max(1, static_cast<int>(std::thread::hardwar
 WeightRows rows_of(const WeightPart& part, int64_t columns) {
   const WeightGroups& groups = part.groups;
   const size_t scales = bytes_of(groups.scale_type, group_count(part, columns));
-  return {part.format,       part.data.data,     row_bytes(part, columns), groups.size, groups.scale_type,
-          groups.zero_type,  groups.scales.data, groups.zeros.data,        scales,      zero_bytes(part, columns)};
+  return {part.format,      part.data.data,     row_bytes(part, columns), groups.size, groups.scale_type,
+          groups.zero_type, groups.scales.data, groups.zeros.data,        scales,      zero_bytes(part, columns)};
 }
 
 class CpuDevice : public Device {

@@ -85,16 +85,16 @@ void matmul_direct(const WeightRows& w, const float* x, int64_t ldx, float* y, i
 
 void matmul_int8(const WeightRows& w, const Int8Rows& x, float* y, int64_t ldy, int64_t m, int64_t n, int64_t k) {
   const bool q4 = w.format == WeightFormat::kQ4_0;
-  (q4 ? matmul_int8_rows<Block<WeightFormat::kQ4_0>> : matmul_int8_rows<Block<WeightFormat::kQ8_0>>)(w.data, w.stride, x,
-                                                                                                    y, ldy, m, n, k);
+  (q4 ? matmul_int8_rows<Block<WeightFormat::kQ4_0>>
+      : matmul_int8_rows<Block<WeightFormat::kQ8_0>>)(w.data, w.stride, x, y, ldy, m, n, k);
 }
 
 }  // namespace
 }  // namespace lophi::cpu
 
+#include "cpu/isa_table.inl"
 #include "cpu/isa_units.inl"
 #include "cpu/isa_widen.inl"
-#include "cpu/isa_table.inl"
 
 const lophi::cpu::Isa* lophi::cpu::isa_scalar() {
   static constexpr Isa kTable = table_of("scalar");

@@ -18,8 +18,7 @@ Bytes payload_of(const Napi::Object& from, const char* name) {
   const Napi::Value value = from.Get(name);
   if (value.IsUndefined() || value.IsNull()) return {};
   if (value.IsTypedArray()) return copy_bytes(bytes_of(value));
-  if (!value.IsObject())
-    throw argument_error(std::string("weight: ") + name + " must be typed arrays or file ranges");
+  if (!value.IsObject()) throw argument_error(std::string("weight: ") + name + " must be typed arrays or file ranges");
   const auto range = value.As<Napi::Object>();
   const int64_t offset = integer_of(range.Get("offset"), "offset"), bytes = integer_of(range.Get("bytes"), "bytes");
   if (offset < 0 || bytes < 0) throw argument_error("weight: offset and bytes must not be negative");
@@ -41,7 +40,8 @@ WeightGroups groups_of(const Napi::Value& value) {
   const auto from = value.As<Napi::Object>();
   WeightGroups groups;
   groups.size = integer_of(from.Get("size"), "size");
-  if (groups.size < 1) throw argument_error("weight: a group must not be empty, but it is " + std::to_string(groups.size));
+  if (groups.size < 1)
+    throw argument_error("weight: a group must not be empty, but it is " + std::to_string(groups.size));
   groups.scale_type = enum_of<DType>(from, "scaleType", kDTypeCount);
   groups.scales = payload_of(from, "scales");
   groups.zeros = payload_of(from, "zeros");
