@@ -1,9 +1,8 @@
 import { type DType, dtypes, type TypedArrays } from './dtype.js'
 import { ArgumentError } from './errors.js'
-import { weightFormats } from './formats/source.js'
 import { type Counters, type DeviceHandle, type DeviceInfo, type MemoryInfo, native, readImage } from './native.js'
 import { bytesOf, checkData, Tensor } from './tensor.js'
-import { Weight, type WeightOptions, weightSegments } from './weight.js'
+import { makeWeight, type Weight, type WeightOptions } from './weight.js'
 
 /** `'auto'` takes the best device there is and says why; a name never falls back. */
 export type DeviceName = 'auto' | 'cpu' | `cuda:${number}` | `dml:${number}`
@@ -126,10 +125,7 @@ export class Device {
 
   /** A weight matrix in a file's own format, from memory (copied) or from ranges of files (mapped, shared in the process). */
   weight(options: WeightOptions): Weight {
-    const segments = weightSegments(options)
-    const [rows, columns] = options.shape
-    const format = weightFormats.indexOf(options.format)
-    return new Weight(this, native.createWeight(this.native, format, rows, columns, segments), options)
+    return makeWeight(this, options)
   }
 
   /** Bytes in use, at the peak, kept for reuse, and in all. Mapped weights count nothing on the CPU. */

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { brotliDecompress } from 'node:zlib'
 import { BinaryMissingError, type ErrorCode, errorOf } from './errors.js'
+import type { Payload } from './formats/source.js'
 
 /** Opaque native objects; `unique symbol` brands keep them apart at compile time, type tags at run time. */
 declare const brand: unique symbol
@@ -48,6 +49,27 @@ export interface Counters {
 
 export type AttributeValue = number | boolean | readonly number[]
 
+/** A WeightPart of lib/formats/source.ts with numbers for words: format and packing count in its lists, dtypes in lib/dtype.ts. */
+export interface NativePart {
+  readonly format: number
+  readonly packing: number
+  /** null: as many as the data hold. */
+  readonly rows: number | null
+  readonly data: Payload
+  readonly groups: NativeGroups | null
+}
+
+export interface NativeGroups {
+  readonly size: number
+  readonly scales: Payload
+  readonly scaleType: number
+  readonly zeros: Payload | undefined
+  /** 0 none, 1 packed, 2 floats. */
+  readonly zeroType: number
+  readonly signed: boolean | undefined
+  readonly gIdx: Payload | undefined
+}
+
 /** What native/addon.cpp exports: flat functions over handles. Shapes are row-major, dtypes the index in lib/dtype.ts. */
 export interface NativeModule {
   setErrorFactory(factory: (code: ErrorCode, message: string) => Error): void
@@ -67,13 +89,7 @@ export interface NativeModule {
   readTensor(tensor: TensorHandle): Promise<ArrayBuffer>
   readTensorSync(tensor: TensorHandle): ArrayBuffer
   disposeTensor(tensor: TensorHandle): void
-  createWeight(
-    device: DeviceHandle,
-    format: number,
-    rows: number,
-    columns: number,
-    segments: readonly (Uint8Array | { file: string; offset: number; bytes: number })[],
-  ): WeightHandle
+  createWeight(device: DeviceHandle, rows: number, columns: number, parts: readonly NativePart[]): WeightHandle
   disposeWeight(weight: WeightHandle): void
   /** The outputs that `out` does not give, as [handle, dtype, shape]. */
   runOp(

@@ -1,31 +1,65 @@
 import type { Device } from './device.js'
-import { ArgumentError, UnsupportedModelError } from './errors.js'
-import { type FileRange, type WeightDescription, type WeightFormat, weightFormats } from './formats/source.js'
-import { native, type WeightHandle } from './native.js'
+import { dtypes } from './dtype.js'
+import { ArgumentError } from './errors.js'
+import {
+  type FileRange,
+  type Payload,
+  type WeightDescription,
+  type WeightFormat,
+  type WeightGroups,
+  type WeightPacking,
+  type WeightPart,
+  weightFormats,
+  weightPackings,
+} from './formats/source.js'
+import { type NativeGroups, type NativePart, native, type WeightHandle } from './native.js'
 import { bytesOf } from './tensor.js'
+
+/** A typed array (copied) or a range of a file (mapped). */
+export type WeightData = ArrayBufferView | FileRange
 
 export interface WeightOptions {
   readonly format: WeightFormat
   /** [rows N, columns K]: y = x · wᵀ has N columns. */
   readonly shape: readonly [number, number]
-  /** Whole rows in the format's own layout: typed arrays (copied) or ranges of files (mapped), stacked in order. */
-  readonly parts: { readonly data: ArrayBufferView | FileRange | readonly (ArrayBufferView | FileRange)[] }
+  readonly parts: {
+    /** Several are stacked in order: whole rows each, of a format without groups. */
+    readonly data: WeightData | readonly WeightData[]
+    /** int4 and int8 alone: one per row and group. */
+    readonly scales?: WeightData
+    /** Zero points; absent: 8 or 128, or 0 where the values are signed. */
+    readonly zeros?: WeightData
+    /** int32, the group of every column, where groups are not consecutive columns. */
+    readonly gIdx?: WeightData
+  }
+  /** int4 and int8: consecutive columns that share a scale, a power of two from 16 on or all of them. */
+  readonly group?: number
+  /** Default: float32 for a Float32Array of scales, else float16. */
+  readonly scaleType?: WeightGroups['scaleType']
+  /** 'packed' as the data are (the default), or floats of `scaleType`. */
+  readonly zeroType?: 'packed' | 'float'
+  /** Values and packed zero points are two's complement. */
+  readonly signed?: boolean
+  /** How the bytes are arranged, default 'rows'; the others are repacked into rows. */
+  readonly packing?: WeightPacking
 }
 
-/** A matrix in the format of its file, for `linear` and `embedding`. The CPU computes on mapped files in place. */
+/** A matrix in the format of its file, for `linear` and `embedding`. The CPU computes on mapped rows in place. */
 export class Weight {
   readonly device: Device
-  readonly format: WeightFormat
   readonly shape: readonly [number, number]
+  /** 'mixed' where parts of several formats are stacked. */
+  readonly format: WeightFormat | 'mixed'
   /** For the package's own use. */
   readonly native: WeightHandle
   #disposed = false
 
-  constructor(device: Device, handle: WeightHandle, options: WeightOptions) {
+  constructor(device: Device, shape: readonly [number, number], parts: readonly NativePart[]) {
     this.device = device
-    this.native = handle
-    this.format = options.format
-    this.shape = options.shape
+    this.shape = shape
+    const formats = new Set(parts.map(({ format }) => weightFormats[format]!))
+    this.format = formats.size > 1 ? 'mixed' : [...formats][0]!
+    this.native = native.createWeight(device.native, shape[0], shape[1], parts)
   }
 
   get disposed(): boolean {
@@ -44,27 +78,94 @@ export class Weight {
 }
 
 /** Checks the manners of the options; the addon checks lengths and ranges. */
-export function weightSegments(options: WeightOptions): (Uint8Array | FileRange)[] {
-  if (!weightFormats.includes(options.format))
+export function makeWeight(device: Device, options: WeightOptions): Weight {
+  const { format, shape, parts, packing = 'rows', group } = options
+  requireOneOf('format', format, weightFormats)
+  requireOneOf('packing', packing, weightPackings)
+  const grouped = format === 'int4' || format === 'int8'
+  const taken = grouped ? ['data', 'scales', 'zeros', 'gIdx'] : ['data']
+  for (const part of Object.keys(parts))
+    if (!taken.includes(part))
+      throw new ArgumentError('ERR_ARGUMENT', `weight: ${format} takes no part ${part}, only ${taken.join(' ')}`)
+  if (!grouped && group !== undefined)
+    throw new ArgumentError('ERR_ARGUMENT', `weight: ${format} takes no group, but it is ${group}`)
+  const data = isList(parts.data) ? parts.data : [parts.data]
+  if (!grouped && packing === 'rows') {
+    const stacked = data.map((each) => ({ ...nativePart({ format, rows: 0, data: payloadOf(each) }), rows: null }))
+    return new Weight(device, shape, stacked)
+  }
+  const [first, ...more] = data
+  if (!first || more.length > 0)
     throw new ArgumentError(
       'ERR_ARGUMENT',
-      `weight: format must be one of ${weightFormats.join(' ')}, but it is ${options.format}`,
+      `weight: data must be one part in ${format} ${packing}, but are ${data.length}`,
     )
-  for (const part of Object.keys(options.parts))
-    if (part !== 'data')
-      throw new ArgumentError('ERR_ARGUMENT', `weight: ${options.format} takes no part ${part}, only data`)
-  const { data } = options.parts
-  const segments = Array.isArray(data) ? data : [data]
-  return segments.map((segment) => (ArrayBuffer.isView(segment) ? bytesOf(segment) : segment))
+  const groups = grouped ? groupsOf(options) : undefined
+  const part: WeightPart = { format, rows: shape[0], data: payloadOf(first), packing, ...(groups && { groups }) }
+  return new Weight(device, shape, [nativePart(part)])
 }
 
 /** A weight from a source's description. A vector counts as one row. */
 export function openWeight(device: Device, { shape, parts }: WeightDescription): Weight {
   const [rows, columns] = shape.length === 2 ? shape : ([1, shape[0]] as const)
-  const { format } = parts[0]!
-  for (const part of parts) {
-    if (part.format !== format) throw new UnsupportedModelError(`weight: parts of ${format} and ${part.format}`)
-    if (part.groups || part.packing) throw new UnsupportedModelError(`weight: groups and packing`)
+  return new Weight(device, [rows, columns], parts.map(nativePart))
+}
+
+const isList = (data: WeightData | readonly WeightData[]): data is readonly WeightData[] => Array.isArray(data)
+
+const payloadOf = (data: WeightData): Payload => (ArrayBuffer.isView(data) ? bytesOf(data) : data)
+
+function groupsOf({ parts, group, scaleType, zeroType, signed }: WeightOptions): WeightGroups {
+  const { scales, zeros, gIdx } = parts
+  if (!scales || !group)
+    throw new ArgumentError(
+      'ERR_ARGUMENT',
+      'weight: int4 and int8 must have parts.scales and group, but one is missing',
+    )
+  return {
+    size: group,
+    scales: payloadOf(scales),
+    scaleType: scaleType ?? (scales instanceof Float32Array ? 'float32' : 'float16'),
+    ...(zeros && { zeros: payloadOf(zeros) }),
+    ...(zeroType && { zeroType }),
+    ...(signed && { signed }),
+    ...(gIdx && { gIdx: payloadOf(gIdx) }),
   }
-  return device.weight({ format, shape: [rows, columns], parts: { data: parts.map(({ data }) => data) } })
+}
+
+function nativePart({ format, rows, data, packing = 'rows', groups }: WeightPart): NativePart {
+  return {
+    format: weightFormats.indexOf(format),
+    packing: weightPackings.indexOf(packing),
+    rows,
+    data,
+    groups: groups ? nativeGroups(groups) : null,
+  }
+}
+
+const zeroTypes = [undefined, 'packed', 'float']
+
+function nativeGroups({
+  size,
+  scales,
+  scaleType,
+  zeros,
+  zeroType = 'packed',
+  signed,
+  gIdx,
+}: WeightGroups): NativeGroups {
+  return {
+    size,
+    scales,
+    scaleType: dtypes.indexOf(scaleType),
+    zeros,
+    zeroType: zeros ? zeroTypes.indexOf(zeroType) : 0,
+    signed,
+    gIdx,
+  }
+}
+
+function requireOneOf(name: string, value: string, words: readonly string[]): void {
+  if (!words.includes(value))
+    throw new ArgumentError('ERR_ARGUMENT', `weight: ${name} must be one of ${words.join(' ')}, but it is ${value}`)
 }

@@ -165,6 +165,12 @@ describe('a download that breaks off', () => {
     expect(readFileSync(join(result.path, 'model.onnx.data')).equals(data)).toBe(true)
   })
 
+  test('is given up where it begins again each time and ends at the same place', async () => {
+    for (let i = 0; i < 12; i++) server.faults.push({ match: 'cdn', cutAfter: 50_000, etag: `changed-${i}` })
+    await expect(pull()).rejects.toThrow('6 times')
+    expect(requests('cdn').length).toBeLessThan(9)
+  })
+
   test('is aborted by its signal and resumed', async () => {
     const abort = new AbortController()
     server.faults.push({ match: 'cdn', stallAfter: 600_000 })

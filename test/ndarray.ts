@@ -16,6 +16,8 @@ export interface WeightArray {
   readonly shape: readonly [rows: number, columns: number]
   readonly data: Float64Array
   readonly bytes: Uint8Array
+  /** Of int4 and int8. */
+  readonly groups?: { readonly size: number; readonly scales: Float32Array; readonly zeros?: Uint8Array }
 }
 
 export type Operand = NdArray | WeightArray | readonly NdArray[]

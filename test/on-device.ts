@@ -17,7 +17,7 @@ interface Disposable {
 }
 interface AnyDevice {
   tensor(data: TypedArrayOf<DType>, shape: readonly number[], dtype: DType): DeviceTensor
-  weight(description: { format: string; shape: readonly number[]; parts: { data: Uint8Array } }): Disposable
+  weight(description: object): Disposable
 }
 
 export type Argument = DeviceTensor | Disposable | readonly DeviceTensor[]
@@ -48,7 +48,9 @@ export class Uploads {
   argument(operand: Operand): Argument {
     if (isList(operand)) return operand.map((values) => this.tensor(values))
     if (!isWeight(operand)) return this.tensor(operand)
-    const weight = this.any.weight({ format: operand.format, shape: operand.shape, parts: { data: operand.bytes } })
+    const { format, shape, bytes, groups } = operand
+    const { size, ...beside } = groups ?? {}
+    const weight = this.any.weight({ format, shape, parts: { data: bytes, ...beside }, ...(size && { group: size }) })
     this.owned.push(weight)
     return weight
   }

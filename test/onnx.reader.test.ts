@@ -672,7 +672,7 @@ describe('a damaged file is read, or refused with an error of this package', () 
   test('after flips of bits', async () => {
     const source = random(11)
     const outcomes = { read: 0, refused: 0 }
-    for (let i = 0; i < 4000; i++) {
+    for (let i = 0; i < 3000; i++) {
       const bytes = whole.slice()
       for (let flips = source.integer(1, 3); flips > 0; flips--) {
         bytes[source.integer(0, bytes.length - 1)]! ^= 1 << source.integer(0, 7)

@@ -167,7 +167,8 @@ function ropeOf({ config, rotary, path }: WeightSource) {
   const isLong = rotary ? rotary.long !== null : ropeScaling !== null
   return {
     type: isLong ? 'longrope' : 'default',
-    theta: ropeTheta,
+    // tables with factors do not tell the base
+    theta: isLong && !ropeScaling ? null : ropeTheta,
     dimensions: rotaryDim,
     attentionFactor: ropeScaling?.attentionFactor ?? null,
     rule: isLong

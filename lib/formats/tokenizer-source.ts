@@ -67,7 +67,8 @@ function namedTemplate(value: unknown): string | null {
 /** tokenizer.json alone will do; else the model is chosen as `openSource` does. */
 async function openFolder(folder: string): Promise<OpenedTokenizer> {
   const names = await namesIn(folder)
-  if (names.includes('tokenizer.json')) return openHuggingFace(folder, folder, 'tokenizer.json')
+  const gguf = names.some((name) => name.endsWith('.gguf'))
+  if (!gguf && names.includes('tokenizer.json')) return openHuggingFace(folder, folder, 'tokenizer.json')
   const model = await findModel(folder)
   return model.endsWith('.gguf') ? openGguf(model) : openHuggingFace(folder, dirname(model), 'tokenizer.json')
 }

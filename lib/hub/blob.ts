@@ -50,14 +50,7 @@ export async function fetchBlob(connection: Connection, blob: BlobRequest): Prom
 async function fetchLocked(connection: Connection, blob: BlobRequest): Promise<number> {
   const { file, target } = blob
   const partial = partialOf(target)
-  const state: Transfer = { received: 0, etag: null }
-  await using handle = await open(partial, constants.O_RDWR | constants.O_CREAT)
-  await retrying(
-    connection,
-    6,
-    () => transfer(connection, blob, handle, state),
-    () => state.received,
-  )
+  const received = await receive(connection, blob, partial)
   const found = await hashOf(partial, file, connection.signal)
   if (found !== file.hash) {
     await rm(partial, { force: true })
@@ -66,15 +59,29 @@ async function fetchLocked(connection: Connection, blob: BlobRequest): Promise<n
       { code: 'ERR_CHECKSUM' },
     )
   }
-  await handle.datasync()
   await rename(partial, target)
-  return state.received
+  return received
 }
 
 interface Transfer {
   received: number
+  /** The furthest byte so far: what begins again and again from 0 is no progress. */
+  reached: number
   /** Of the server that has the bytes, if it is one that If-Range takes. */
   etag: string | null
+}
+
+async function receive(connection: Connection, blob: BlobRequest, partial: string): Promise<number> {
+  const state: Transfer = { received: 0, reached: 0, etag: null }
+  await using handle = await open(partial, constants.O_RDWR | constants.O_CREAT)
+  await retrying(
+    connection,
+    6,
+    () => transfer(connection, blob, handle, state),
+    () => state.reached,
+  )
+  await handle.datasync()
+  return state.received
 }
 
 /** One attempt: asks for what is missing and writes it at its place. */
@@ -104,6 +111,7 @@ async function transfer(connection: Connection, blob: BlobRequest, handle: FileH
       done += (await handle.write(bytes, done, bytes.length - done, at + done)).bytesWritten
     at += bytes.length
     state.received += bytes.length
+    state.reached = Math.max(state.reached, at)
     onProgress(at)
   }
   if (at < file.size) throw new TransientError(`the connection ended at byte ${at} of ${file.size} of ${file.path}`)

@@ -67,7 +67,7 @@ struct Device {
   virtual MemoryInfo memory() const = 0;
   virtual bool supports(Op op) const = 0;                             // a row in the backend's op table
   virtual std::shared_ptr<Buffer> alloc(size_t bytes) = 0;            // throws ERR_OUT_OF_MEMORY; contents undefined
-  virtual std::shared_ptr<const Weight> weight(WeightSpec spec) = 0;  // already checked
+  virtual std::shared_ptr<const Weight> weight(WeightSpec spec) = 0;  // already checked, and in rows
   virtual std::shared_ptr<Executable> compile(Plan plan) = 0;
   virtual std::unique_ptr<Stream> stream() = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <thread>
+#include <utility>
 
 #include "core/error.h"
 #include "cpu/ops/table.h"
@@ -10,6 +11,16 @@
 
 namespace lophi {
 namespace cpu {
+
+WeightRows CpuWeight::Part::from(int64_t row) const {
+  WeightRows w = rows;
+  const auto skipped = static_cast<size_t>(row - first_row);
+  w.data += skipped * w.stride;
+  if (w.scales) w.scales += skipped * w.scale_stride;
+  if (w.zeros) w.zeros += skipped * w.zero_stride;
+  return w;
+}
+
 namespace {
 
 std::string isa_names() {
@@ -31,6 +42,13 @@ DeviceInfo describe(const Isa& isa, int threads) {
 
 int default_threads() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 
+WeightRows rows_of(const WeightPart& part, int64_t columns) {
+  const WeightGroups& groups = part.groups;
+  const size_t scales = bytes_of(groups.scale_type, group_count(part, columns));
+  return {part.format,      part.data.data,     row_bytes(part, columns), groups.size, groups.scale_type,
+          groups.zero_type, groups.scales.data, groups.zeros.data,        scales,      zero_bytes(part, columns)};
+}
+
 class CpuDevice : public Device {
  public:
   CpuDevice(const Isa& isa, int threads)
@@ -45,15 +63,13 @@ class CpuDevice : public Device {
 
   std::shared_ptr<const Weight> weight(WeightSpec spec) override {
     auto weight = std::make_shared<CpuWeight>();
-    weight->format = spec.format;
     weight->rows = spec.rows;
     weight->columns = spec.columns;
-    weight->stride = row_bytes(spec.format, spec.columns);
     int64_t row = 0;
-    for (Bytes& bytes : spec.segments) {
-      const int64_t rows = weight->stride ? static_cast<int64_t>(bytes.size / weight->stride) : 0;
-      weight->segments.push_back({std::move(bytes), row, rows});
-      row += rows;
+    for (WeightPart& part : spec.parts) {
+      const WeightRows rows = rows_of(part, spec.columns);
+      const int64_t first = std::exchange(row, row + part.rows);
+      if (part.rows) weight->parts.push_back({std::move(part), rows, first});
     }
     return weight;
   }

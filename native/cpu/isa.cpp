@@ -76,15 +76,15 @@ std::vector<const Isa*> detect() { return {isa_scalar()}; }
 
 }  // namespace
 
-std::byte* scratch(size_t bytes) {
-  ThreadScratch& own = thread_scratch();
-  if (bytes > own.block_bytes) {
-    own.block_bytes = 0;
-    own.block.reset();
-    own.block.reset(static_cast<std::byte*>(::operator new[](bytes, std::align_val_t{64})));
-    own.block_bytes = bytes;
+std::byte* scratch(Slot slot, size_t bytes) {
+  ThreadScratch::Block& own = thread_scratch().blocks[static_cast<int>(slot)];
+  if (bytes > own.bytes) {
+    own.bytes = 0;
+    own.memory.reset();
+    own.memory.reset(static_cast<std::byte*>(::operator new[](bytes, std::align_val_t{64})));
+    own.bytes = bytes;
   }
-  return own.block.get();
+  return own.memory.get();
 }
 
 std::span<const Isa* const> available_isas() {

@@ -19,23 +19,35 @@ struct Int8Rows {
   const int32_t* sums;   // [m, k/32] sum of the 32 values of a group: weights are stored with an offset
 };
 
+// Rows of a weight, `stride` bytes apart. int4 and int8 keep scales and zero points in rows of their own beside the data.
+struct WeightRows {
+  WeightFormat format;
+  const std::byte* data;
+  size_t stride;
+  int64_t group = 0;  // columns that share a scale
+  DType scale_type = DType::kFloat32;
+  ZeroType zero_type = ZeroType::kNone;
+  const std::byte* scales = nullptr;  // [n, K / group]
+  const std::byte* zeros = nullptr;
+  size_t scale_stride = 0, zero_stride = 0;
+};
+
 struct Isa {
   const char* name;  // "scalar", "avx2", "avx512", "avx512vnni"
 
   // ---- conversion; `dtype` is a float type
   void (*to_float)(DType dtype, const void* from, float* to, int64_t n);
   void (*from_float)(DType dtype, const float* from, void* to, int64_t n);  // rounds to nearest even
-  // n values from the start of a block, exact
-  void (*dequantize)(WeightFormat format, const std::byte* from, float* to, int64_t n);
+  // the first n values of the first row, exact
+  void (*dequantize)(const WeightRows& w, float* to, int64_t n);
   // one row, k % 32 == 0; a group that holds an infinity or NaN gets the scale NaN
   void (*quantize_int8)(const float* x, int64_t k, int8_t* values, float* scales, int32_t* sums);
 
-  // ---- y[i*ldy + j] = sum over k of x[i*ldx + k] * w[j][k], i < m, j < n; w's rows lie `stride` bytes apart
-  void (*matmul)(WeightFormat format, const std::byte* w, size_t stride, const float* x, int64_t ldx, float* y,
-                 int64_t ldy, int64_t m, int64_t n, int64_t k);
+  // ---- y[i*ldy + j] = sum over k of x[i*ldx + k] * w[j][k], i < m, j < n
+  void (*matmul)(const WeightRows& w, const float* x, int64_t ldx, float* y, int64_t ldy, int64_t m, int64_t n,
+                 int64_t k);
   // The same on int8 activations, for q8_0 and q4_0.
-  void (*matmul_int8)(WeightFormat format, const std::byte* w, size_t stride, const Int8Rows& x, float* y, int64_t ldy,
-                      int64_t m, int64_t n, int64_t k);
+  void (*matmul_int8)(const WeightRows& w, const Int8Rows& x, float* y, int64_t ldy, int64_t m, int64_t n, int64_t k);
   // y[i*ldy + d] += sum over j of p[i*ldp + j] * v[j*d_count + d], i < m, j < l, d < d_count; v is float32 or float16
   void (*accumulate)(DType dtype, const void* v, const float* p, int64_t ldp, float* y, int64_t ldy, int64_t m,
                      int64_t l, int64_t d_count);

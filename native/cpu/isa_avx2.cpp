@@ -14,6 +14,8 @@
 #include "cpu/isa_madd.inl"
 #include "cpu/isa_matmul_int8.inl"
 #include "cpu/isa_panel_int8.inl"
+#include "cpu/isa_units.inl"
+#include "cpu/isa_widen.inl"
 #include "cpu/isa_table.inl"
 // clang-format on
 

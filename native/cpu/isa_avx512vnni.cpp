@@ -78,6 +78,8 @@ struct Q8Panel : Panel<128> {
 // clang-format off
 #include "cpu/isa_matmul_int8.inl"
 #include "cpu/isa_panel_int8.inl"
+#include "cpu/isa_units.inl"
+#include "cpu/isa_widen.inl"
 #include "cpu/isa_table.inl"
 // clang-format on
 

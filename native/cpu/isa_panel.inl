@@ -81,7 +81,7 @@ template <WeightFormat W>
 void matmul_panels(const std::byte* w, size_t stride, const float* x, int64_t ldx, float* y, int64_t ldy, int64_t m,
                    int64_t n, int64_t k) {
   constexpr int kStrip = kFloatVectors * kLanes;
-  auto* panel = reinterpret_cast<float*>(scratch(sizeof(float) * kPanelColumns * kPanelDepth));
+  auto* panel = reinterpret_cast<float*>(scratch(Slot::kPanel, sizeof(float) * kPanelColumns * kPanelDepth));
   for (int64_t j = 0; j < n; j += kPanelColumns) {
     const int64_t columns = smaller<int64_t>(n - j, kPanelColumns);
     for (int64_t from = 0; from < k; from += kPanelDepth) {
@@ -106,11 +106,11 @@ void matmul_panels(const std::byte* w, size_t stride, const float* x, int64_t ld
   }
 }
 
-void matmul(WeightFormat format, const std::byte* w, size_t stride, const float* x, int64_t ldx, float* y, int64_t ldy,
-            int64_t m, int64_t n, int64_t k) {
-  with_format(format, [&](auto f) {
-    if (m >= kPanelRows && n >= kLanes && k > 0) return matmul_panels<f.value>(w, stride, x, ldx, y, ldy, m, n, k);
-    matmul_rows<f.value>(w, stride, x, ldx, y, ldy, m, n, k);
+void matmul_direct(const WeightRows& w, const float* x, int64_t ldx, float* y, int64_t ldy, int64_t m, int64_t n,
+                   int64_t k) {
+  with_format(w.format, [&](auto f) {
+    const bool panels = m >= kPanelRows && n >= kLanes && k > 0;
+    (panels ? matmul_panels<f.value> : matmul_rows<f.value>)(w.data, w.stride, x, ldx, y, ldy, m, n, k);
   });
 }
 

@@ -92,7 +92,7 @@ void matmul_int8_panels(const std::byte* w, size_t stride, const Int8Rows& x, fl
   constexpr int kStrip = kInt8Vectors * kLanes;
   constexpr int64_t kStripBytes = kRecordBytes<Q> * kInt8Blocks;
   const int64_t all = k / kUnit;
-  std::byte* panel = scratch(kPanelColumns / kStrip * kStripBytes);
+  std::byte* panel = scratch(Slot::kPanel, kPanelColumns / kStrip * kStripBytes);
   for (int64_t j = 0; j < n; j += kPanelColumns) {
     const int64_t columns = smaller<int64_t>(n - j, kPanelColumns);
     for (int64_t from = 0; from < all; from += kInt8Blocks) {
@@ -120,13 +120,12 @@ void matmul_int8_panels(const std::byte* w, size_t stride, const Int8Rows& x, fl
   }
 }
 
-void matmul_int8(WeightFormat format, const std::byte* w, size_t stride, const Int8Rows& x, float* y, int64_t ldy,
-                 int64_t m, int64_t n, int64_t k) {
+void matmul_int8(const WeightRows& w, const Int8Rows& x, float* y, int64_t ldy, int64_t m, int64_t n, int64_t k) {
   const bool panels = m >= kInt8PanelRows && n >= kLanes && k > 0;
-  if (format == WeightFormat::kQ4_0) {
-    (panels ? matmul_int8_panels<Q4Panel> : matmul_int8_rows<Q4Block>)(w, stride, x, y, ldy, m, n, k);
+  if (w.format == WeightFormat::kQ4_0) {
+    (panels ? matmul_int8_panels<Q4Panel> : matmul_int8_rows<Q4Block>)(w.data, w.stride, x, y, ldy, m, n, k);
   } else {
-    (panels ? matmul_int8_panels<Q8Panel> : matmul_int8_rows<Q8Block>)(w, stride, x, y, ldy, m, n, k);
+    (panels ? matmul_int8_panels<Q8Panel> : matmul_int8_rows<Q8Block>)(w.data, w.stride, x, y, ldy, m, n, k);
   }
 }
 

@@ -78,21 +78,23 @@ struct Block {
 namespace lophi::cpu {
 namespace {
 
-void matmul(WeightFormat format, const std::byte* w, size_t stride, const float* x, int64_t ldx, float* y, int64_t ldy,
-            int64_t m, int64_t n, int64_t k) {
-  with_format(format, [&](auto f) { matmul_rows<f.value>(w, stride, x, ldx, y, ldy, m, n, k); });
+void matmul_direct(const WeightRows& w, const float* x, int64_t ldx, float* y, int64_t ldy, int64_t m, int64_t n,
+                   int64_t k) {
+  with_format(w.format, [&](auto f) { matmul_rows<f.value>(w.data, w.stride, x, ldx, y, ldy, m, n, k); });
 }
 
-void matmul_int8(WeightFormat format, const std::byte* w, size_t stride, const Int8Rows& x, float* y, int64_t ldy,
-                 int64_t m, int64_t n, int64_t k) {
-  if (format == WeightFormat::kQ4_0) return matmul_int8_rows<Block<WeightFormat::kQ4_0>>(w, stride, x, y, ldy, m, n, k);
-  matmul_int8_rows<Block<WeightFormat::kQ8_0>>(w, stride, x, y, ldy, m, n, k);
+void matmul_int8(const WeightRows& w, const Int8Rows& x, float* y, int64_t ldy, int64_t m, int64_t n, int64_t k) {
+  const bool q4 = w.format == WeightFormat::kQ4_0;
+  (q4 ? matmul_int8_rows<Block<WeightFormat::kQ4_0>>
+      : matmul_int8_rows<Block<WeightFormat::kQ8_0>>)(w.data, w.stride, x, y, ldy, m, n, k);
 }
 
 }  // namespace
 }  // namespace lophi::cpu
 
 #include "cpu/isa_table.inl"
+#include "cpu/isa_units.inl"
+#include "cpu/isa_widen.inl"
 
 const lophi::cpu::Isa* lophi::cpu::isa_scalar() {
   static constexpr Isa kTable = table_of("scalar");

@@ -13,7 +13,9 @@ const Isa* isa_avx2();
 const Isa* isa_avx512();
 const Isa* isa_avx512vnni();
 
-// Memory of the calling thread, aligned to 64 bytes, kept until the thread ends; its contents last until the next call.
-std::byte* scratch(size_t bytes);
+// Memory of the calling thread, aligned to 64 bytes, kept until the thread ends; its contents last until the next call
+// for the same slot.
+enum class Slot { kPanel, kRows };
+std::byte* scratch(Slot slot, size_t bytes);
 
 }  // namespace lophi::cpu

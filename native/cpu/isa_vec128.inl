@@ -160,6 +160,7 @@ LOPHI_INLINE void store_bfloat(void* p, F x, Part part = {}) {
 
 LOPHI_INLINE void prefetch(const std::byte*) {}
 
+LOPHI_INLINE float half1(const void* p) { return half_to_float(read<uint16_t>(p)); }
 LOPHI_INLINE F set1_half(const void* p) { return set1(half_to_float(read<uint16_t>(p))); }
 LOPHI_INLINE F load_int8(const void* p) {
   const auto* bytes = static_cast<const int8_t*>(p);

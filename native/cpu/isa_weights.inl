@@ -1,4 +1,4 @@
-// Weights of every format as floats: what dequantize gives and the float kernels multiply by.
+// Weights as the float kernels read them while they multiply: floats, q8_0 and q4_0. isa_units.inl has the other formats.
 
 namespace lophi::cpu {
 namespace {
@@ -74,7 +74,9 @@ struct Format {
   static constexpr WeightFormat value = W;
 };
 
-// Calls body with the Format of a format.
+constexpr bool is_direct(WeightFormat format) { return format <= WeightFormat::kQ4_0; }
+
+// Calls body with the Format of a direct format.
 template <class Body>
 LOPHI_INLINE void with_format(WeightFormat format, Body body) {
   switch (format) {
@@ -88,11 +90,9 @@ LOPHI_INLINE void with_format(WeightFormat format, Body body) {
       return body(Format<WeightFormat::kQ8_0>{});
     case WeightFormat::kQ4_0:
       return body(Format<WeightFormat::kQ4_0>{});
+    default:
+      return;
   }
-}
-
-void dequantize(WeightFormat format, const std::byte* from, float* to, int64_t n) {
-  with_format(format, [&](auto f) { dequantize_format<f.value>(from, to, n); });
 }
 
 }  // namespace

@@ -15,5 +15,7 @@ namespace {
 
 LOPHI_INLINE void prefetch(const std::byte* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
 
+LOPHI_INLINE float half1(const void* p) { return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(read<uint16_t>(p)))); }
+
 }  // namespace
 }  // namespace lophi::cpu

@@ -4,7 +4,7 @@
 
 namespace lophi::cpu {
 
-constexpr int kScratchX = 0, kScratchY = 1, kScratchInt8 = 2;  // slots of Context::scratch
+constexpr int kScratchX = 0, kScratchY = 1, kScratchInt8 = 2, kScratchOrdered = 3;  // slots of Context::scratch
 
 inline const float* float_rows(Context& cpu, const View& x) {
   if (x.dtype == DType::kFloat32) return data_as<float>(x);

@@ -12,8 +12,11 @@ struct ThreadScratch {
   struct Free {
     void operator()(std::byte* memory) const { ::operator delete[](memory, std::align_val_t{64}); }
   };
-  std::unique_ptr<std::byte[], Free> block;  // of the ISA's kernels
-  size_t block_bytes = 0;
+  struct Block {
+    std::unique_ptr<std::byte[], Free> memory;
+    size_t bytes = 0;
+  };
+  Block blocks[2];                     // of the ISA's kernels
   std::vector<float> row;              // a row that is widened
   std::vector<float> scores, widened;  // of attention
 };

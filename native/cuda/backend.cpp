@@ -65,16 +65,20 @@ class CudaDevice : public Device {
 
   std::shared_ptr<const Weight> weight(WeightSpec spec) override {
     auto weight = std::make_shared<CudaWeight>();
-    weight->format = spec.format;
+    weight->format = only_format(spec, "cuda");
+    if (weight->format > WeightFormat::kQ4_0)
+      throw Error("ERR_OP_UNSUPPORTED",
+                  std::string("weight: format must be float32, float16, bfloat16, q8_0 or q4_0 on cuda, but it is ") +
+                      info_of(weight->format).name);
     weight->rows = spec.rows;
     weight->columns = spec.columns;
-    weight->device_bytes = row_bytes(spec.format, spec.columns) * static_cast<size_t>(spec.rows);
+    weight->device_bytes = row_bytes(weight->format, spec.columns) * static_cast<size_t>(spec.rows);
     weight->data = memory_->alloc(weight->device_bytes);
     const Current current(*gpu_);
     CUdeviceptr to = address_of(*weight->data);
-    for (const Bytes& segment : spec.segments) {
-      if (segment.size) gpu_->driver.check(gpu_->driver.upload(to, segment.data, segment.size), "cuMemcpyHtoD");
-      to += segment.size;
+    for (const WeightPart& part : spec.parts) {
+      if (part.data.size) gpu_->driver.check(gpu_->driver.upload(to, part.data.data, part.data.size), "cuMemcpyHtoD");
+      to += part.data.size;
     }
     return weight;
   }

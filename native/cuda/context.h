@@ -11,6 +11,7 @@ namespace lophi::cuda {
 
 // A weight as a GPU computes on it: its rows in the file's own layout, stacked without gaps.
 struct CudaWeight : Weight {
+  WeightFormat format = WeightFormat::kFloat32;
   std::shared_ptr<Buffer> data;
 };
 

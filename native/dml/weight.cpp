@@ -16,25 +16,25 @@ constexpr size_t kPiece = 16 << 20;         // bytes of nibbles in flight at onc
 
 std::shared_ptr<const Weight> make_weight(Gpu& gpu, const WeightSpec& spec) {
   auto weight = std::make_shared<DmlWeight>();
-  weight->format = spec.format;
+  weight->format = only_format(spec, "dml");
   weight->rows = spec.rows;
   weight->columns = spec.columns;
-  if (spec.format != WeightFormat::kQ4_0) return weight;  // linear refuses it by name
+  if (weight->format != WeightFormat::kQ4_0) return weight;  // linear refuses it by name
   const size_t block = kHalf + kNibbles;
-  const size_t blocks = row_bytes(spec.format, spec.columns) / block * static_cast<size_t>(spec.rows);
+  const size_t blocks = row_bytes(weight->format, spec.columns) / block * static_cast<size_t>(spec.rows);
   weight->scales = blocks * kNibbles;
   weight->buffer = gpu.memory->alloc((blocks * block + 3) & ~size_t{3});
   weight->device_bytes = weight->buffer->bytes;
 
   size_t first = 0;  // block
-  for (const Bytes& segment : spec.segments) {
-    const size_t count = segment.size / block;
+  for (const WeightPart& part : spec.parts) {
+    const size_t count = part.data.size / block;
     for (size_t done = 0; done < count;) {
       const size_t piece = std::min(count - done, kPiece / kNibbles);
       Staging staging(gpu.device, D3D12_HEAP_TYPE_UPLOAD);
       const auto nibbles = staging.take(piece * kNibbles), scales = staging.take(piece * kHalf);
       for (size_t i = 0; i < piece; ++i) {
-        const std::byte* from = segment.data + (done + i) * block;
+        const std::byte* from = part.data.data + (done + i) * block;
         std::memcpy(scales.data() + i * kHalf, from, kHalf);
         std::memcpy(nibbles.data() + i * kNibbles, from + kHalf, kNibbles);
       }

@@ -1,11 +1,21 @@
-import { type Encoding, encode } from '../../lib/convert/encode.js'
+import { type Encoding, encode, encodings } from '../../lib/convert/encode.js'
 import { type DType, dtypes } from '../../lib/dtype.js'
+import type { WeightFormat } from '../../lib/formats/source.js'
 import type { OpName } from '../../lib/ops/schema.js'
 import { decode } from '../decode.js'
-import { type FloatDType, roundHalfEven } from '../floats.js'
+import { type FloatDType, roundHalfEven, toBits } from '../floats.js'
 import { type Shape, sizeOf } from '../indexing.js'
 import { isFloat, type NdArray, ndarray, rangeOf, type WeightArray } from '../ndarray.js'
 import type { Random } from '../random.js'
+import {
+  blocks,
+  decodeBlocks,
+  decodeLevels,
+  halvesOf,
+  type Levels,
+  packLevels,
+  packZeros,
+} from '../reference/weights.js'
 import type { GivenAttributes, OperandsOf } from '../signature.js'
 
 export interface OpCase<O extends OpName> {
@@ -40,14 +50,62 @@ export const anything = (random: Random, dtype: DType, shape: Shape): NdArray =>
 
 export const position = (value: number): NdArray => ndarray('int32', [1], [value])
 
-/** Formats of weights that the cases cover. */
-export const weightFormats = ['float32', 'float16', 'bfloat16', 'q8_0', 'q4_0'] as const satisfies readonly Encoding[]
+const isWritable = (format: WeightFormat): format is Encoding => (encodings as readonly string[]).includes(format)
 
-export const isQuantized = (format: Encoding): boolean => format === 'q8_0' || format === 'q4_0'
+/** Normals where the format can be written, else any blocks of small scales. */
+export function weight(random: Random, format: WeightFormat, shape: readonly [number, number]): WeightArray {
+  if (format === 'int4' || format === 'int8') return groupedWeight(random, format, shape, 32, true)
+  if (isWritable(format)) {
+    const bytes = encode(format, Float32Array.from({ length: sizeOf(shape) }, random.normal))
+    return { format, shape, bytes, data: Float64Array.from(decode(format, bytes)) }
+  }
+  const block = blocks[format]
+  const bytes = Uint8Array.from({ length: (sizeOf(shape) / block.values) * block.bytes }, () => random.integer(0, 255))
+  for (let at = 0; at < bytes.length; at += block.bytes)
+    for (const half of halvesOf[format]!) {
+      const bits = toBits('float16', 0.01 * random.normal())
+      bytes[at + half] = bits
+      bytes[at + half + 1] = bits >> 8
+    }
+  return { format, shape, bytes, data: decodeBlocks(format, bytes) }
+}
 
-export function weight(random: Random, format: Encoding, shape: readonly [number, number]): WeightArray {
-  const bytes = encode(format, Float32Array.from({ length: sizeOf(shape) }, random.normal))
-  return { format, shape, bytes, data: Float64Array.from(decode(format, bytes)) }
+/** Random levels of an int4 or int8 matrix; zeros within the middle half of the range. */
+export function levels(
+  random: Random,
+  bits: 4 | 8,
+  [rows, columns]: readonly [number, number],
+  size: number,
+  { zeros = true, signed = false, gIdx }: { zeros?: boolean; signed?: boolean; gIdx?: Int32Array } = {},
+): Levels {
+  const range = 2 ** bits
+  const low = signed ? -range / 2 : 0
+  const count = rows * Math.ceil(columns / size)
+  return {
+    bits,
+    rows,
+    columns,
+    size,
+    q: Int32Array.from({ length: rows * columns }, () => random.integer(low, low + range - 1)),
+    scales: Float32Array.from({ length: count }, () => (0.4 / range) * random.normal()),
+    zeros: zeros
+      ? Float32Array.from({ length: count }, () => random.integer(low + range / 4, low + (3 * range) / 4))
+      : null,
+    group: (k) => (gIdx ? gIdx[k] : Math.floor(k / size)),
+    signed,
+  }
+}
+
+export function groupedWeight(
+  random: Random,
+  format: 'int4' | 'int8',
+  shape: readonly [number, number],
+  size: number,
+  zeros: boolean,
+): WeightArray {
+  const matrix = levels(random, format === 'int4' ? 4 : 8, shape, size, { zeros })
+  const groups = { size, scales: matrix.scales, ...(zeros && { zeros: packZeros(matrix, 'rows') }) }
+  return { format, shape, bytes: packLevels(matrix, 'rows'), groups, data: decodeLevels(matrix) }
 }
 
 /** Distance of a ratio to the next border between two integers. */

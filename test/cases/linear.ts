@@ -1,26 +1,32 @@
-import type { Encoding } from '../../lib/convert/encode.js'
+import { type WeightFormat, weightFormats } from '../../lib/formats/source.js'
 import type { FloatDType } from '../floats.js'
 import { ndarray } from '../ndarray.js'
+import { blocks } from '../reference/weights.js'
 import {
   anything,
   clearOfBorders,
   floatDTypes,
+  groupedWeight,
   int8Step,
   integers,
-  isQuantized,
   normal,
   type OpCase,
   weight,
-  weightFormats,
   words,
 } from './build.js'
+
+const isPlain = (format: WeightFormat): boolean => format === 'float32' || format === 'float16' || format === 'bfloat16'
+const isGrouped = (format: WeightFormat): format is 'int4' | 'int8' => format === 'int4' || format === 'int8'
+/** As many columns, or as many more as make whole blocks of 256 values. */
+const wide = (format: WeightFormat, columns: number): number =>
+  isGrouped(format) || blocks[format].values < 256 ? columns : Math.ceil(columns / 256) * 256
 
 // ---- embedding
 
 export const embedding: OpCase<'embedding'>[] = [
   ...weightFormats.flatMap((format) =>
     floatDTypes.map((dtype): OpCase<'embedding'> => {
-      const columns = isQuantized(format) ? 96 : 33
+      const columns = isPlain(format) ? 33 : wide(format, 96)
       return {
         name: `${format} to ${dtype}`,
         attributes: { dtype },
@@ -121,31 +127,51 @@ export const matmulInt4: OpCase<'matmulInt4'>[] = [
 
 const linearOf = (
   dtype: FloatDType,
-  format: Encoding,
+  format: WeightFormat,
   x: readonly number[],
   n: number,
   activations?: 'f32' | 'int8',
+): OpCase<'linear'> => {
+  const shape = [...x.slice(0, -1), wide(format, x[x.length - 1])]
+  const k = shape[shape.length - 1]
+  return {
+    name: `${dtype} ${words(shape)}, ${format} ${words([n, k])}${activations ? `, ${activations}` : ''}`,
+    attributes: activations ? { activations } : {},
+    operands: (random) => ({ x: normal(random, dtype, shape), w: weight(random, format, [n, k]) }),
+  }
+}
+
+const groupedOf = (
+  format: 'int4' | 'int8',
+  x: readonly [number, number],
+  n: number,
+  size: number,
+  zeros: boolean,
 ): OpCase<'linear'> => ({
-  name: `${dtype} ${words(x)}, ${format} ${words([n, x[x.length - 1]])}${activations ? `, ${activations}` : ''}`,
-  attributes: activations ? { activations } : {},
-  operands: (random) => ({ x: normal(random, dtype, x), w: weight(random, format, [n, x[x.length - 1]]) }),
+  name: `${words(x)}, ${n} rows of ${format}, groups of ${size}${zeros ? ', zeros' : ''}`,
+  attributes: {},
+  operands: (random) => ({
+    x: normal(random, 'float32', x),
+    w: groupedWeight(random, format, [n, x[1]], size, zeros),
+  }),
 })
 
 const int8LinearOf = (
   dtype: FloatDType,
-  format: Encoding,
+  format: WeightFormat,
   x: readonly [number, number],
   n: number,
 ): OpCase<'linear'> => ({
   ...linearOf(dtype, format, x, n, 'int8'),
   operands: (random) => ({
-    x: clearOfBorders(random, dtype, x, 32, int8Step),
-    w: weight(random, format, [n, x[1]]),
+    x: clearOfBorders(random, dtype, [x[0], wide(format, x[1])], 32, int8Step),
+    w: weight(random, format, [n, wide(format, x[1])]),
   }),
 })
 
-const quantizedFormats = weightFormats.filter(isQuantized)
-const plainFormats = weightFormats.filter((format) => !isQuantized(format))
+const plainFormats = weightFormats.filter(isPlain)
+const groupedFormats = weightFormats.filter(isGrouped)
+const quantizedFormats = weightFormats.filter((format) => !isPlain(format))
 
 export const linear: OpCase<'linear'>[] = [
   ...weightFormats.flatMap((format) => floatDTypes.map((dtype) => linearOf(dtype, format, [3, 96], 33))),
@@ -166,8 +192,17 @@ export const linear: OpCase<'linear'>[] = [
     linearOf('float32', format, [1, 31], 17),
     linearOf('bfloat16', format, [2, 127], 95),
     linearOf('float16', format, [5, 257], 31),
-    // int8 activations are for 4- and 8-bit weights: here the attribute changes nothing
+    // int8 activations are for quantised weights: here the attribute changes nothing
     linearOf('float32', format, [2, 96], 33, 'int8'),
+  ]),
+  ...groupedFormats.flatMap((format) => [
+    groupedOf(format, [3, 1], 5, 1, true),
+    groupedOf(format, [2, 45], 7, 45, true),
+    groupedOf(format, [2, 45], 7, 16, true),
+    groupedOf(format, [1, 45], 7, 64, false),
+    groupedOf(format, [5, 80], 18, 32, false),
+    groupedOf(format, [19, 80], 33, 16, true),
+    groupedOf(format, [1, 384], 17, 128, true),
   ]),
   ...quantizedFormats.flatMap((format) => [
     ...floatDTypes.map((dtype) => int8LinearOf(dtype, format, [3, 96], 34)),
@@ -183,8 +218,8 @@ export const linear: OpCase<'linear'>[] = [
       name: `a block of zeros, ${format}, int8`,
       attributes: { activations: 'int8' },
       operands: (random) => ({
-        x: ndarray('float32', [2, 64], (i) => (i < 32 ? 0 : i % 32)),
-        w: weight(random, format, [5, 64]),
+        x: ndarray('float32', [2, wide(format, 64)], (i) => (i % 64 < 32 ? 0 : i % 32)),
+        w: weight(random, format, [5, wide(format, 64)]),
       }),
     }),
   ),

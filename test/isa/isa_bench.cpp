@@ -151,9 +151,9 @@ double time_matmul(const Isa& isa, std::byte* buffer, WeightFormat format, bool 
       const std::byte* w = buffer + static_cast<size_t>(copy) * matrix + static_cast<size_t>(t * share) * stride;
       float* to = y.data() + t * share;
       if (int8) {
-        isa.matmul_int8(format, w, stride, {values.data(), scales.data(), sums.data()}, to, n, m, share, k);
+        isa.matmul_int8({format, w, stride}, {values.data(), scales.data(), sums.data()}, to, n, m, share, k);
       } else {
-        isa.matmul(format, w, stride, x.data(), k, to, n, m, share, k);
+        isa.matmul({format, w, stride}, x.data(), k, to, n, m, share, k);
       }
     }
     if (t == 0) next.fetch_add(1);

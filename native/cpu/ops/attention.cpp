@@ -52,8 +52,8 @@ void attend(const Isa& isa, const Sizes& s, const Queries& rows, const View& key
   scores.resize(static_cast<size_t>(rows.count * seen));
   const size_t element = static_cast<size_t>(bits_of(keys.dtype)) / 8;
   const size_t start = static_cast<size_t>((rows.group * s.capacity + low) * s.d) * element;
-  isa.matmul(row_format(keys.dtype), data_of(keys) + start, static_cast<size_t>(s.d) * element, rows.q, rows.stride,
-             scores.data(), seen, rows.count, seen, s.d);
+  const WeightRows seen_keys{row_format(keys.dtype), data_of(keys) + start, static_cast<size_t>(s.d) * element};
+  isa.matmul(seen_keys, rows.q, rows.stride, scores.data(), seen, rows.count, seen, s.d);
   for (int64_t r = 0; r < rows.count; ++r) {
     // Keys [from, to) of this tile are visible to the row; the others get weight 0.
     const int64_t at = rows.first + r * rows.step, to = at + 1 - low;

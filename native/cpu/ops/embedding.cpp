@@ -4,10 +4,18 @@
 namespace lophi::cpu {
 namespace {
 
-const std::byte* row_of(const CpuWeight& w, int64_t row) {
-  for (const CpuWeight::Segment& s : w.segments)
-    if (row < s.first_row + s.rows) return s.bytes.data + static_cast<size_t>(row - s.first_row) * w.stride;
-  return nullptr;  // not reached: ids are checked against the rows
+const CpuWeight::Part& part_of(const CpuWeight& w, int64_t row) {
+  return *std::find_if(w.parts.begin(), w.parts.end(), [row](const auto& part) { return row < part.end_row(); });
+}
+
+// Row `row` as float32, its columns where x has them.
+void read_row(const Isa& isa, const CpuWeight& w, int64_t row, float* to, std::vector<float>& buffer) {
+  const CpuWeight::Part& part = part_of(w, row);
+  const int32_t* order = part.order();
+  if (!order) return isa.dequantize(part.from(row), to, w.columns);
+  buffer.resize(static_cast<size_t>(w.columns));
+  isa.dequantize(part.from(row), buffer.data(), w.columns);
+  for (int64_t k = 0; k < w.columns; ++k) to[order[k]] = buffer[static_cast<size_t>(k)];
 }
 
 }  // namespace
@@ -22,10 +30,10 @@ void embedding(Context& cpu, const Call& call) {
       throw range_error("embedding: ids[" + std::to_string(t) + "] must be below " + std::to_string(table.rows) +
                         ", but it is " + std::to_string(ids[t]));
   cpu.pool.run(count, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, c)), [&](int64_t begin, int64_t end) {
-    std::vector<float> buffer;
+    std::vector<float> buffer, unordered;
     for (int64_t t = begin; t < end; ++t) {
       float* to = float_target(x.y, t * c, c, buffer);
-      cpu.isa.dequantize(table.format, row_of(table, ids[t]), to, c);
+      read_row(cpu.isa, table, ids[t], to, unordered);
       store_row(cpu.isa, x.y, t * c, c, to);
     }
   });

@@ -4,15 +4,8 @@
 namespace lophi::cpu {
 namespace {
 
-bool takes_int8(WeightFormat format) { return format == WeightFormat::kQ8_0 || format == WeightFormat::kQ4_0; }
-
-// Calls f(data, row, count) for the rows [begin, end) of a weight, once per segment that holds some of them.
-template <class F>
-void each_segment(const CpuWeight& w, int64_t begin, int64_t end, F&& f) {
-  for (const CpuWeight::Segment& s : w.segments) {
-    const int64_t from = std::max(begin, s.first_row), to = std::min(end, s.first_row + s.rows);
-    if (from < to) f(s.bytes.data + static_cast<size_t>(from - s.first_row) * w.stride, from, to - from);
-  }
+bool takes_int8(const CpuWeight::Part& part) {
+  return part.rows.format == WeightFormat::kQ8_0 || part.rows.format == WeightFormat::kQ4_0;
 }
 
 Int8Rows quantize_rows(Context& cpu, const float* x, int64_t m, int64_t k) {
@@ -28,6 +21,25 @@ Int8Rows quantize_rows(Context& cpu, const float* x, int64_t m, int64_t k) {
   return {values, scales, sums};
 }
 
+// x as each part multiplies it: its columns in the part's order.
+std::vector<const float*> ordered_rows(Context& cpu, const CpuWeight& w, const float* x, int64_t m) {
+  const int64_t k = w.columns;
+  const auto ordered = std::count_if(w.parts.begin(), w.parts.end(), [](const auto& part) { return part.order(); });
+  float* to = ordered ? cpu.scratch.get<float>(static_cast<size_t>(ordered * m * k), kScratchOrdered) : nullptr;
+  std::vector<const float*> rows;
+  for (const CpuWeight::Part& part : w.parts) {
+    const int32_t* order = part.order();
+    rows.push_back(order ? to : x);
+    if (!order) continue;
+    cpu.pool.run(m, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        for (int64_t c = 0; c < k; ++c) to[i * k + c] = x[i * k + order[c]];
+    });
+    to += m * k;
+  }
+  return rows;
+}
+
 }  // namespace
 
 // Threads split the rows of w, which are read in place, once.
@@ -37,21 +49,22 @@ void linear(Context& cpu, const Call& call) {
   const int64_t k = w.columns, n = w.rows, m = n ? x.y.count() / n : 0;
   const float* rows = float_rows(cpu, x.x);
   float* y = float_place(cpu, x.y);
+  const bool int8 = x.activations == args::Linear::Activations::kInt8;
+  const bool quantizes = int8 && std::any_of(w.parts.begin(), w.parts.end(), takes_int8);
+  const Int8Rows quantized = quantizes ? quantize_rows(cpu, rows, m, k) : Int8Rows{};
+  const std::vector<const float*> ordered = ordered_rows(cpu, w, rows, m);
   constexpr int64_t kGrainRows = 16;
-  if (x.activations == args::Linear::Activations::kInt8 && takes_int8(w.format)) {
-    const Int8Rows quantized = quantize_rows(cpu, rows, m, k);
-    cpu.pool.run(n, kGrainRows, [&](int64_t begin, int64_t end) {
-      each_segment(w, begin, end, [&](const std::byte* data, int64_t row, int64_t count) {
-        cpu.isa.matmul_int8(w.format, data, w.stride, quantized, y + row, n, m, count, k);
-      });
-    });
-  } else {
-    cpu.pool.run(n, kGrainRows, [&](int64_t begin, int64_t end) {
-      each_segment(w, begin, end, [&](const std::byte* data, int64_t row, int64_t count) {
-        cpu.isa.matmul(w.format, data, w.stride, rows, k, y + row, n, m, count, k);
-      });
-    });
-  }
+  cpu.pool.run(n, kGrainRows, [&](int64_t begin, int64_t end) {
+    for (size_t p = 0; p < w.parts.size(); ++p) {
+      const CpuWeight::Part& part = w.parts[p];
+      const int64_t from = std::max(begin, part.first_row), to = std::min(end, part.end_row());
+      if (from >= to) continue;
+      if (int8 && takes_int8(part))
+        cpu.isa.matmul_int8(part.from(from), quantized, y + from, n, m, to - from, k);
+      else
+        cpu.isa.matmul(part.from(from), ordered[p], k, y + from, n, m, to - from, k);
+    }
+  });
   store_place(cpu, x.y, y);
 }
 

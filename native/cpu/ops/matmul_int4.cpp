@@ -17,8 +17,9 @@ void matmul_int4(Context& cpu, const Call& call) {
     for (int64_t row = begin; row < end; row += kPanel) {
       const int64_t rows = std::min(kPanel, end - row);
       for (int64_t r = 0; r < rows; ++r) dequantize_row(cpu.isa, w, row + r, k, panel.data() + r * k);
-      cpu.isa.matmul(WeightFormat::kFloat32, reinterpret_cast<const std::byte*>(panel.data()),
-                     static_cast<size_t>(k) * sizeof(float), a, k, y + row, n, m, rows, k);
+      const auto* data = reinterpret_cast<const std::byte*>(panel.data());
+      cpu.isa.matmul({WeightFormat::kFloat32, data, static_cast<size_t>(k) * sizeof(float)}, a, k, y + row, n, m, rows,
+                     k);
     }
   });
   store_place(cpu, x.y, y);

@@ -44,7 +44,8 @@ std::string refusal(const Call& call) {
   }
   if (call.op != Op::kLinear) return {};
   const args::Linear x(call);
-  if (x.w.format != WeightFormat::kQ4_0) return name + ": w must be q4_0 on dml, but it is " + info_of(x.w.format).name;
+  const WeightFormat format = static_cast<const DmlWeight&>(x.w).format;
+  if (format != WeightFormat::kQ4_0) return name + ": w must be q4_0 on dml, but it is " + info_of(format).name;
   if (x.activations != args::Linear::Activations::kF32)
     return name + ": activations must be f32 on dml, but they are int8";
   return {};
