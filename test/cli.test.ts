@@ -107,7 +107,7 @@ describe('what goes wrong is one line on stderr and exit code 1', () => {
 
   test('a folder without a model', async () => {
     await write('empty/notes.txt', 'nothing')
-    expectError(['inspect', join(folder, 'empty')], 'ERR_FILE', 'neither')
+    expectError(['inspect', join(folder, 'empty')], 'ERR_FILE', 'holds none')
   })
 
   test('a file that is no model', async () => {

@@ -501,9 +501,12 @@ describe('variants', () => {
     expect(chooseVariant(id, variantsOf(files), { backend }).name).toBe(name)
   })
 
-  test.each(['Q8_0', 'q8_0', 'P-Q8_0-00001-of-00002.gguf'])('%s names a GGUF file', (variant) => {
-    expect(chooseVariant(id, variantsOf(ggufs), { variant, backend: 'cpu' }).name).toBe('q8_0')
-  })
+  test.each(['Q8_0', 'q8_0', 'P-Q8_0-00001-of-00002.gguf', 'p-q8_0-00002-of-00002'])(
+    '%s names a GGUF file',
+    (variant) => {
+      expect(chooseVariant(id, variantsOf(ggufs), { variant, backend: 'cpu' }).name).toBe('q8_0')
+    },
+  )
 
   test('none is guessed where nothing speaks for one', () => {
     const variants = variantsOf(filesOf('a.gguf', 'b.gguf'))

@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto'
 import { copyFile, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { FormatError, UnsupportedModelError } from '../lib/errors.js'
+import { integersInMemory } from '../lib/formats/onnx/in-memory.js'
 import { type Match, matchPhi3 } from '../lib/formats/onnx/match.js'
 import { readOnnx } from '../lib/formats/onnx/read.js'
 import type { WeightDescription } from '../lib/formats/source.js'
@@ -14,7 +16,15 @@ const packages = sharedData('onnx')
 const real = sharedData('phi3-mini-directml-int4')
 const hasPackages = describe.skipIf(packages === null)
 
-const load = async (name: string): Promise<Model> => readOnnx(join(packages!, name, 'model.onnx'))
+const load = async (name: string): Promise<Model> =>
+  integersInMemory(await readOnnx(join(packages!, name, 'model.onnx')))
+
+/** A match as text: what two of them must have in common, whatever the graphs call it. */
+function textOf({ windowOrigin: _, ...match }: Match): string {
+  const show = (_key: string, value: unknown) =>
+    value instanceof Uint8Array ? createHash('sha256').update(value).digest('hex') : value
+  return JSON.stringify(match, show, 1)
+}
 
 /** format, packing, group size, zeros and so on of each part. */
 function forms({ parts }: WeightDescription): string {
@@ -82,7 +92,7 @@ hasPackages('packages of the model builder', () => {
     expect(match.weights.head === match.weights.embed).toBe(match.facts.tieWordEmbeddings)
     expect(match.weights.layers.every((layer) => !layer.oMultiplier && !layer.downMultiplier)).toBe(true)
 
-    expect(matchPhi3(scrambled(model, seedOf(name)))).toEqual(match)
+    expect(textOf(matchPhi3(scrambled(model, seedOf(name))))).toBe(textOf(match))
   })
 })
 
@@ -135,7 +145,7 @@ describe.skipIf(real === null)("Microsoft's DirectML graph of Phi-3-mini", () =>
   })
 
   test('is the same with every value renamed and its nodes shuffled', () => {
-    expect(matchPhi3(scrambled(model, seedOf('directml')))).toEqual(match)
+    expect(textOf(matchPhi3(scrambled(model, seedOf('directml'))))).toBe(textOf(match))
   })
 })
 
@@ -151,17 +161,15 @@ const rewrites: [what: string, name: string, rewrite: (model: Model) => Model][]
     'cuda-fp16',
     (model) =>
       edited(model, (graph) => {
-        for (const { outputs } of [...graph.nodes])
+        for (const { name, outputs } of [...graph.nodes]) {
+          // what counts tokens is an integer
+          const to = name.includes('subgraph') ? 7 : 1
           for (const output of outputs.filter((value) => value !== '' && !value.includes('cache')))
-            graph.after(output, (from, to) => [
-              { opType: 'Identity', inputs: [from], outputs: [`${to} same`] },
-              {
-                opType: 'Cast',
-                inputs: [`${to} same`],
-                outputs: [to],
-                attributes: { to: isInteger(graph, output) ? 7 : 1 },
-              },
+            graph.after(output, (from, end) => [
+              { opType: 'Identity', inputs: [from], outputs: [`${end} same`] },
+              { opType: 'Cast', inputs: [`${end} same`], outputs: [end], attributes: { to } },
             ])
+        }
       }),
   ],
   ['with MultiHeadAttention', 'dml-int4', withMultiHeadAttention],
@@ -301,20 +309,13 @@ const rewrites: [what: string, name: string, rewrite: (model: Model) => Model][]
   ],
 ]
 
-function isInteger(graph: Editor, value: string): boolean {
-  return (
-    ['Shape', 'Gather', 'ReduceSum', 'Sub', 'Cast', 'Greater'].includes(graph.maker(value).opType) &&
-    !/embed/.test(value)
-  )
-}
-
 hasPackages('the same model', () => {
   test.each(rewrites)('%s (%s)', async (_, name, rewrite) => {
     const model = await load(name)
     const other = rewrite(model)
-    const { windowOrigin: _origin, ...match } = matchPhi3(other)
-    expect(matchPhi3(model)).toMatchObject(match)
-    expect(matchPhi3(scrambled(other, seedOf(name)))).toMatchObject(match)
+    const match = textOf(matchPhi3(model))
+    expect(textOf(matchPhi3(other))).toBe(match)
+    expect(textOf(matchPhi3(scrambled(other, seedOf(name))))).toBe(match)
   })
 
   test('has one matrix for a head that is the transposed table of embeddings', async () => {
@@ -604,7 +605,9 @@ const refusals: [
   [
     'no attention',
     'cpu-fp32',
-    (graph) => graph.all('GroupQueryAttention').forEach((old) => graph.replace(old, { ...old, opType: 'Mystery' })),
+    (graph) => {
+      for (const old of graph.all('GroupQueryAttention')) graph.replace(old, { ...old, opType: 'Mystery' })
+    },
     'unsupported',
     /must have an attention node, but has none/,
   ],

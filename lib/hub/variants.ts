@@ -29,6 +29,7 @@ function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string
   return groups
 }
 
+const modelExtension = /\.(gguf|onnx|safetensors)$/
 const splitParts = /-(\d{5})-of-(\d{5})(?=\.(gguf|safetensors)$)/
 /** Config, tokenizer and chat template, of any format. */
 const isCompanion = (name: string) =>
@@ -51,7 +52,7 @@ function distinct<F extends HubFile>(variants: Variant<F>[]): Variant<F>[] {
   return variants.map((variant) =>
     named.get(variant.name)?.length === 1
       ? variant
-      : { ...variant, name: variant.path.replace(splitParts, '').replace(/\.(gguf|onnx|safetensors)$/, '') || '.' },
+      : { ...variant, name: variant.path.replace(splitParts, '').replace(modelExtension, '') || '.' },
   )
 }
 
@@ -170,10 +171,8 @@ export function findVariant<F extends HubFile>(
 }
 
 function isNamed({ name, path, files }: Variant, wanted: string): boolean {
-  const lower = wanted.toLowerCase()
-  const isModel = (file: HubFile) => /\.(gguf|onnx|safetensors)$/.test(file.path)
-  return (
-    [name, path, nameOf(path)].some((own) => own.toLowerCase() === lower) ||
-    files.some((file) => isModel(file) && [file.path, nameOf(file.path)].includes(wanted))
-  )
+  const isModel = (file: HubFile) => modelExtension.test(file.path)
+  const paths = [path, ...files.filter(isModel).map((file) => file.path)].flatMap((own) => [own, nameOf(own)])
+  const names = [name, ...paths, ...paths.map((own) => own.replace(modelExtension, ''))]
+  return names.some((own) => own.toLowerCase() === wanted.toLowerCase())
 }

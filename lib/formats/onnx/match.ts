@@ -64,10 +64,9 @@ export function matchPhi3({ path, graph }: Pick<OnnxModel, 'path' | 'graph'>): M
     norms.push(inputNorm, postNorm)
     point = afterMlp
   }
-  const lost = [...nodes.keys()][0]
-  if (lost) throw flow.unsupported(lost, 'must add to the residual stream that begins at the embedding, but does not')
-
   const norm = normOf(flow, point)
+  const [lost] = nodes.keys()
+  if (lost) throw flow.unsupported(lost, 'must add to the residual stream that begins at the embedding, but does not')
   const logits = head(flow, norm)
   const { rotaryDim, ...shape } = agreed(flow, layers)
   const tables = rotary(flow, first.rotator, first.rotary)

@@ -116,7 +116,7 @@ interface Switch {
 }
 
 function condition(flow: Dataflow, node: OnnxNode): Switch {
-  const comparison = flow.producer(node.inputs[0])
+  const comparison = flow.producer(flow.above(node.inputs[0], 'Cast'))
   if (!comparison) throw flow.unexpected(node, 'its condition', 'a comparison', node.inputs[0])
   return comparisonOf(flow, comparison)
 }
@@ -148,7 +148,7 @@ function comparisonOf(flow: Dataflow, node: OnnxNode): Switch {
 
 /** Gather(Shape(x), constant). */
 function isExtent(flow: Dataflow, node: OnnxNode | undefined): boolean {
-  return node?.opType === 'Gather' && flow.producer(node.inputs[0])?.opType === 'Shape'
+  return node?.opType === 'Gather' && flow.producer(flow.above(node.inputs[0], 'Cast'))?.opType === 'Shape'
 }
 
 /** positions + rows · (the context is long), as DirectML's graphs have it; null for plain positions. */

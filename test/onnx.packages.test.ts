@@ -1,0 +1,126 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openOnnx } from '../lib/formats/onnx/source.js'
+import { readSafetensors } from '../lib/formats/safetensors.js'
+import { type Device, loadModel, openDevice } from '../lib/index.js'
+import { largestError, standardDeviation } from './models.js'
+import { forward } from './onnx.forward.js'
+import { sharedData } from './shared.js'
+
+// Packages of ONNX Runtime GenAI's model builder against a float64 pass over their dequantised weights. Errors are
+// fractions of the logits' standard deviation.
+
+const float32Bound = 1e-4
+const packages = sharedData('onnx')
+
+/**
+ * `exact` has its cos and sin from float64: rounded as the file's are, except in bfloat16. A file rounds float32 ones,
+ * and the long tables of LongRoPE in float16 differ by a unit in one value of a thousand.
+ */
+const tableBounds: Readonly<Record<string, number>> = {
+  'cuda-int4-bf16': 3e-2,
+  'cuda-fp16': 5e-4,
+  'cuda-int4-rtn-block-32': 5e-4,
+  'dml-int4-longrope': 5e-4,
+}
+const names = [
+  'cpu-fp32',
+  'cpu-int4-awq-block-32',
+  'cpu-int4-awq-qdq',
+  'cpu-int4-gptq',
+  'cpu-int4-gptq-act-order',
+  'cpu-int4-head96',
+  'cpu-int4-k-quant-mixed',
+  'cpu-int4-partial',
+  'cpu-int4-qdq',
+  'cpu-int4-rtn-asymmetric-block-128',
+  'cpu-int4-rtn-block-32-acc-level-4',
+  'cpu-int4-separate-qkv',
+  'cpu-int4-shared-embeddings',
+  'cpu-int4-window',
+  'cpu-int8',
+  'cuda-fp16',
+  'cuda-int4-awq-block-128',
+  'cuda-int4-bf16',
+  'cuda-int4-rtn-block-32',
+  'dml-fp16',
+  'dml-int4',
+  'dml-int4-awq-block-32',
+  'dml-int4-longrope',
+]
+
+interface Prompt {
+  readonly name: string
+  readonly ids: readonly number[]
+  /** [T, V] */
+  readonly exact: Float32Array
+  /** What ONNX Runtime gives; absent where it has no kernel. */
+  readonly ort: Float32Array | undefined
+}
+
+async function promptsOf(folder: string): Promise<Prompt[]> {
+  const path = join(folder, 'expected.safetensors')
+  const { tensors } = await readSafetensors(path)
+  const file = await readFile(path)
+  const bytesOf = (name: string): ArrayBuffer | undefined => {
+    const tensor = tensors.find((each) => each.name === name)
+    if (!tensor) return undefined
+    const begin = file.byteOffset + tensor.data.offset
+    return file.buffer.slice(begin, begin + tensor.data.bytes) as ArrayBuffer
+  }
+  return ['short', 'long'].map((name) => {
+    const ort = bytesOf(`${name}.ort`)
+    return {
+      name,
+      ids: [...new Int32Array(bytesOf(`${name}.ids`)!)],
+      exact: new Float32Array(bytesOf(`${name}.exact`)!),
+      ort: ort && new Float32Array(ort),
+    }
+  })
+}
+
+function rootMeanSquare(actual: ArrayLike<number>, expected: Float32Array): number {
+  return Math.sqrt(expected.reduce((sum, value, i) => sum + (actual[i]! - value) ** 2, 0) / expected.length)
+}
+
+let device: Device
+beforeAll(async () => {
+  device = await openDevice('cpu')
+})
+afterAll(() => device.dispose())
+
+describe.skipIf(packages === null).each(names)('package %s', (name) => {
+  const folder = join(packages ?? '', name)
+  let prompts: Prompt[]
+  beforeAll(async () => {
+    prompts = await promptsOf(folder)
+  })
+
+  test('a float64 pass over its weights gives the expected logits, and the model gives those', async () => {
+    const source = await openOnnx(join(folder, 'model.onnx'))
+    const model = await loadModel(folder, { device, activations: 'f32', kvType: 'float32' })
+    for (const { name: prompt, ids, exact } of prompts) {
+      const reference = await forward(source, ids)
+      const unit = standardDeviation(exact)
+      expect(largestError(reference, exact) / unit, prompt).toBeLessThan(tableBounds[name] ?? float32Bound)
+      const logits = await model.logits(ids, { all: true })
+      expect(largestError(logits, reference) / unit, prompt).toBeLessThan(float32Bound)
+      expect(largestError(logits, exact) / unit, prompt).toBeLessThan(tableBounds[name] ?? float32Bound)
+    }
+    await model.dispose()
+  })
+
+  test('with int8 activations it is no farther from them than ONNX Runtime', async () => {
+    const source = await openOnnx(join(folder, 'model.onnx'))
+    if (!source.allowsInt8) return
+    const model = await loadModel(folder, { device, kvType: 'float32' })
+    for (const { name: prompt, ids, exact, ort } of prompts) {
+      const logits = await model.logits(ids, { all: true })
+      const [largest, mean] = ort ? [largestError(ort, exact), rootMeanSquare(ort, exact)] : [0.3, 0.05]
+      expect(largestError(logits, exact), prompt).toBeLessThanOrEqual(largest)
+      expect(rootMeanSquare(logits, exact), prompt).toBeLessThanOrEqual(mean)
+    }
+    await model.dispose()
+  })
+})
