@@ -92,9 +92,11 @@ void matmul_int8(const WeightRows& w, const Int8Rows& x, float* y, int64_t ldy, 
 }  // namespace
 }  // namespace lophi::cpu
 
-#include "cpu/isa_table.inl"
+// clang-format off
 #include "cpu/isa_units.inl"
 #include "cpu/isa_widen.inl"
+#include "cpu/isa_table.inl"
+// clang-format on
 
 const lophi::cpu::Isa* lophi::cpu::isa_scalar() {
   static constexpr Isa kTable = table_of("scalar");
