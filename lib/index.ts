@@ -10,7 +10,14 @@ export { type DType, dtypes, type TypedArrayOf } from './dtype.js'
 export * from './errors.js'
 export type { FileRange, Phi3Config, WeightFormat } from './formats/source.js'
 export { type GenerateOptions, Generation, type StopReason, type Token } from './generate/generation.js'
-export { type LoadModelOptions, type LoadProgress, type LogitsOptions, loadModel, Model, type ModelReference } from './generate/model.js'
+export {
+  type LoadModelOptions,
+  type LoadProgress,
+  type LogitsOptions,
+  loadModel,
+  Model,
+  type ModelReference,
+} from './generate/model.js'
 export type { SamplingOptions } from './generate/sampling.js'
 export type { PrefillOptions, PrefillProgress, Sampled, SampleOptions, Sequence } from './generate/sequence.js'
 export type { Session, SessionOptions } from './generate/session.js'

@@ -334,8 +334,20 @@ describe('inspect', () => {
     })
     const tensors = report.tensors as { name: string; shape: number[]; dtype: string }[]
     expect(tensors).toContainEqual({ name: 'token_embd.weight', shape: [2112, 256], dtype: 'Q8_0' })
-    const { weightsBytes, at } = report.memory as { weightsBytes: number; at: object }
-    expect(at).toEqual({ contextLength: 2048, kv: 'f16', totalBytes: weightsBytes + 2048 * 2048 })
+    const { weightsBytes, at, device } = report.memory as {
+      weightsBytes: number
+      at: Record<string, number>
+      device: unknown
+    }
+    expect(at).toMatchObject({
+      contextLength: 2048,
+      kv: 'f16',
+      weightsBytes,
+      kvBytes: 2048 * 2048,
+      rotaryBytes: 2048 * 64 * 4,
+    })
+    expect(at.totalBytes).toBe(weightsBytes + 2048 * 2048 + at.rotaryBytes! + at.activationBytes!)
+    expect(device).toBe(null)
 
     const groups = report.quantization as { group: string; dtype: string; tensors: number; bytes: number }[]
     expect(groups.map(({ group, dtype, tensors: count }) => `${group} ${dtype} ${count}`).toSorted()).toEqual([
@@ -368,7 +380,7 @@ describe('inspect', () => {
       at: object
     }
     expect(weightsBytes).toBe(tensorBytes(windowed.tensors as { shape: number[] }[], 2))
-    expect(at).toEqual({ contextLength: 100, kv: 'f32', totalBytes: weightsBytes + 100 * perToken.f32 })
+    expect(at).toMatchObject({ contextLength: 100, kv: 'f32', kvBytes: 100 * perToken.f32 })
 
     const tied = lophiJson(['inspect', join(golden as string, 'partial-tied')])
     expect(tied).toMatchObject({ config: { tieWordEmbeddings: true, ropeScaling: { type: 'longrope' } } })

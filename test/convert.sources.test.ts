@@ -62,14 +62,25 @@ const onnx = [
   'cpu-int4-qdq',
   'cpu-int4-awq-qdq',
   'cpu-int4-k-quant-mixed',
+  'cpu-int4-window',
+  'cpu-int4-awq-block-32',
+  'cpu-int4-gptq',
   'cpu-int8',
   'cuda-int4-awq-block-128',
   'cuda-int4-bf16',
   'dml-fp16',
   'dml-int4',
+  'dml-int4-awq-block-32',
 ]
 /** Their rope is LongRoPE, known as tables alone. */
-const onnxTables = ['cuda-fp16', 'cpu-int4-partial', 'cpu-int4-shared-embeddings', 'dml-int4-longrope']
+const onnxTables = [
+  'cuda-fp16',
+  'cuda-int4-rtn-block-32',
+  'cpu-int4-gptq-act-order',
+  'cpu-int4-partial',
+  'cpu-int4-shared-embeddings',
+  'dml-int4-longrope',
+]
 const ids = Array.from({ length: 40 }, (_, i) => (i * 37 + 11) % 320)
 const containers = ['gguf', 'safetensors', 'onnx'] as const
 

@@ -198,6 +198,7 @@ describe('a hostile file', () => {
     ],
     ['a removed type', tensors({ type: 4 }), /type number 4, which was removed/],
     ['an unknown type', tensors({ type: 99 }), /type number 99, which is not supported/],
+    ['a type without an implementation', tensors({ type: 21 }), /has type IQ3_S, which is not supported/],
     ['an unaligned offset', tensors({}, { offset: 65 }), /offset must be a multiple of 32, but is 65/],
     ['an offset beyond the file', tensors({}, { offset: 96 }), /tensor b must end within/],
     ['an offset of 2^53 - 32', tensors({}, { offset: 2n ** 53n - 32n }), /tensor b must end within/],

@@ -24,7 +24,7 @@ describe.skipIf(golden === null).each(checkpoints)('golden checkpoint %s', (name
   beforeAll(async () => {
     const folder = join(golden as string, name)
     prompts = await goldenPrompts(folder)
-    model = await loadModel(folder, { device })
+    model = await loadModel(folder, { device, kvType: 'float32' })
   })
   afterAll(() => model?.dispose())
 

@@ -318,6 +318,23 @@ hasPackages('the same model', () => {
     expect(textOf(matchPhi3(scrambled(other, seedOf(name))))).toBe(match)
   })
 
+  test('has the window of its attention nodes', async () => {
+    const model = edited(await load('cpu-int4-window'), (graph) => {
+      for (const old of graph.all('GroupQueryAttention')) graph.setAttribute(old, 'local_window_size', 16)
+    })
+    expect(matchPhi3(model)).toMatchObject({ window: 16, windowOrigin: 'GroupQueryAttention local_window_size' })
+  })
+
+  test('does not allow int8 activations unless all of its MatMulNBits do', async () => {
+    const model = await load('cpu-int8')
+    for (const { name } of model.graph.nodes.filter(({ opType }) => opType === 'MatMulNBits')) {
+      const strict = edited(model, (graph) => {
+        graph.setAttribute(graph.nodes.find((each) => each.name === name)!, 'accuracy_level', 1)
+      })
+      expect(matchPhi3(strict).allowsInt8, name).toBe(name.includes('lm_head'))
+    }
+  })
+
   test('has one matrix for a head that is the transposed table of embeddings', async () => {
     const model = edited(await load('cpu-fp32'), (graph) => {
       graph.add({

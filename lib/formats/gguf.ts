@@ -67,6 +67,26 @@ export function formatOfType(name: string): WeightFormat {
   return floats[name] ?? weightFormats.find((format) => format === name.toLowerCase())!
 }
 
+/** Other types, by their number: for messages. */
+const otherTypes: Readonly<Record<number, string>> = {
+  9: 'Q8_1',
+  15: 'Q8_K',
+  16: 'IQ2_XXS',
+  17: 'IQ2_XS',
+  18: 'IQ3_XXS',
+  19: 'IQ1_S',
+  21: 'IQ3_S',
+  22: 'IQ2_S',
+  24: 'I8',
+  25: 'I16',
+  26: 'I32',
+  27: 'I64',
+  28: 'F64',
+  29: 'IQ1_M',
+  34: 'TQ1_0',
+  35: 'TQ2_0',
+  39: 'MXFP4',
+}
 const removedTypes = [4, 5, 31, 32, 33, 36, 37, 38]
 
 // a vocabulary of a million tokens stays below 64 MiB
@@ -295,7 +315,8 @@ function readTensors(cursor: Cursor, count: number, alignment: number, size: num
     const type = tensorTypes[number]
     if (type === undefined) {
       const state = removedTypes.includes(number) ? 'was removed from GGUF' : 'is not supported'
-      throw new UnsupportedModelError(`${file}: tensor ${name} has type number ${number}, which ${state}`)
+      const called = otherTypes[number] ?? `number ${number}`
+      throw new UnsupportedModelError(`${file}: tensor ${name} has type ${called}, which ${state}`)
     }
     const columns = shape.at(-1)!
     if (columns % type.block !== 0)

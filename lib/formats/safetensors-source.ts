@@ -30,8 +30,8 @@ export async function openSafetensors(file: string): Promise<WeightSource> {
     genaiEos: (await readGenaiConfig(folder))?.eosTokenIds,
   })
 
-  const { metadata, tensors } = await (isShardIndex(path) ? readShards(path) : readSafetensors(path))
   const quantization = await readQuantization(folder, names, json)
+  const { metadata, tensors } = await (isShardIndex(path) ? readShards(path) : readSafetensors(path))
   const found = quantization ? await groupIndicesInMemory(tensors) : tensors
   return {
     format: 'safetensors',
