@@ -8,7 +8,6 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { brotliDecompress } from 'node:zlib'
 import { BinaryMissingError, type ErrorCode, errorOf } from './errors.js'
-import type { Payload } from './formats/source.js'
 
 /** Opaque native objects; `unique symbol` brands keep them apart at compile time, type tags at run time. */
 declare const brand: unique symbol
@@ -49,25 +48,28 @@ export interface Counters {
 
 export type AttributeValue = number | boolean | readonly number[]
 
+/** Bytes, which are copied, or a range of a file, which is mapped. */
+export type NativeBytes = Uint8Array | { readonly file: string; readonly offset: number; readonly bytes: number }
+
 /** A WeightPart of lib/formats/source.ts with numbers for words: format and packing count in its lists, dtypes in lib/dtype.ts. */
 export interface NativePart {
   readonly format: number
   readonly packing: number
   /** null: as many as the data hold. */
   readonly rows: number | null
-  readonly data: Payload
+  readonly data: NativeBytes
   readonly groups: NativeGroups | null
 }
 
 export interface NativeGroups {
   readonly size: number
-  readonly scales: Payload
+  readonly scales: NativeBytes
   readonly scaleType: number
-  readonly zeros: Payload | undefined
+  readonly zeros: NativeBytes | undefined
   /** 0 none, 1 packed, 2 floats. */
   readonly zeroType: number
   readonly signed: boolean | undefined
-  readonly gIdx: Payload | undefined
+  readonly gIdx: NativeBytes | undefined
 }
 
 /** What native/addon.cpp exports: flat functions over handles. Shapes are row-major, dtypes the index in lib/dtype.ts. */

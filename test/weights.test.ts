@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { WeightDescription, WeightGroups, WeightPacking, WeightPart } from '../lib/formats/source.js'
-import { type Device, openDevice, ops, type Weight, type WeightOptions } from '../lib/index.js'
+import { type Device, listDevices, openDevice, ops, type Weight, type WeightOptions } from '../lib/index.js'
 import { openWeight } from '../lib/weight.js'
 import { levels, normal, weight } from './cases/build.js'
 import { toBits } from './floats.js'
@@ -318,6 +318,23 @@ describe('parts', () => {
     using vector = openWeight(device, description)
     expect(vector.shape).toEqual([1, 3])
     expect([...(await valuesOf(vector))]).toEqual([1, 2, 3])
+  })
+})
+
+// ---- other devices
+
+const { devices } = await listDevices()
+const gpus = devices.filter(({ backend }) => backend !== 'cpu')
+if (gpus.length === 0) console.warn('refusals of weights are not tested: there is no device but the CPU')
+
+describe.each(gpus)('$id refuses by name', ({ id, backend }) => {
+  test('parts of several formats', async () => {
+    await using gpu = await openDevice({ id })
+    const parts = (['q4_0', 'q8_0'] as const).map((format): WeightPart => {
+      return { format, rows: 1, data: new Uint8Array(blocks[format].bytes) }
+    })
+    const refusal = { code: 'ERR_OP_UNSUPPORTED', message: expect.stringContaining(`one format on ${backend}`) }
+    expect(() => openWeight(gpu, { shape: [2, 32], parts })).toThrow(expect.objectContaining(refusal))
   })
 })
 
