@@ -43,7 +43,7 @@ export async function convert(input: string, output: string, options: ConvertOpt
 /** The file with the weights: `output` itself, or one in the folder of that name. */
 async function weightsPath(output: string, { to }: Target): Promise<string> {
   const isFolder = (await stat(output).catch(() => null))?.isDirectory() ?? false
-  if (to === 'gguf' || (extname(output) === `.${to}` && !isFolder)) return output
+  if (to === 'gguf' || (extname(output).toLowerCase() === `.${to}` && !isFolder)) return output
   return join(output, `model.${to}`)
 }
 
