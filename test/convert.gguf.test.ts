@@ -13,9 +13,9 @@ import { openFile } from '../lib/formats/file.js'
 import { readGguf } from '../lib/formats/gguf.js'
 import { openSource } from '../lib/formats/index.js'
 import type { FileTensor } from '../lib/formats/source.js'
-import { decode } from './decode.js'
 import { type SmallConfig, smallConfig, writeCheckpoint } from './formats.files.js'
 import { random } from './random.js'
+import { decodeBlocks } from './reference/weights.js'
 import { sharedData, temporaryFolder } from './shared.js'
 
 const root = await temporaryFolder()
@@ -23,6 +23,8 @@ const tiny = sharedData('tiny-phi3')
 const golden = sharedData('golden')
 const vocabulary = sharedData('ggml-vocab-phi-3/ggml-vocab-phi-3.gguf')
 const published = sharedData('phi3-mini-directml-int4/tokenizer.json')
+
+const decode = (encoding: Encoding, bytes: Uint8Array) => Float32Array.from(decodeBlocks(encoding, bytes))
 
 let count = 0
 const output = () => join(root, `${count++}.gguf`)
