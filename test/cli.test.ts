@@ -59,7 +59,7 @@ describe('a wrong command line is one line on stderr and exit code 2', () => {
     ['a fraction of a token', ['run', tinyPhi3, '-p', 'x', '--max-tokens', '1.5'], '--max-tokens'],
     ['a seed beyond 2^53', ['run', tinyPhi3, '-p', 'x', '--seed', '99999999999999999'], '--seed'],
     ['another type of cache', ['run', tinyPhi3, '-p', 'x', '--kv', 'f8'], 'f8'],
-    ['another window', ['run', tinyPhi3, '-p', 'x', '--window', 'graph'], '--window'],
+    ['another window', ['run', tinyPhi3, '-p', 'x', '--window', 'half'], '--window'],
     ['text and ids to decode', ['tokenize', tinyPhi3, 'x', '--decode', '1'], '--decode'],
     ['nothing to tokenize', ['tokenize', tinyPhi3], '--decode'],
     ['no type to convert to', ['convert', tinyPhi3, 'out.gguf'], '--type'],

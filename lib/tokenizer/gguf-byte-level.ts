@@ -30,7 +30,7 @@ interface PreTokenizer {
 }
 
 /** By tokenizer.ggml.pre: Phi-4 is converted as "dbrx", Phi-4-mini as "gpt-4o". */
-const preTokenizers: ReadonlyMap<string, PreTokenizer> = new Map([
+export const preTokenizers: ReadonlyMap<string, PreTokenizer> = new Map([
   ['gpt-2', { pattern: gpt2 }],
   ['dbrx', { pattern: cl100k }],
   ['smaug-bpe', { pattern: cl100k }],

@@ -44,7 +44,6 @@ async function run(kind: Specimen['kind'], path: string, source: Random, device:
     return 'ran'
   } catch (error) {
     // small files ask for little memory
-    if (process.env.LOPHI_FUZZ_CODES && error instanceof LophiError && !['ERR_FORMAT','ERR_MODEL_UNSUPPORTED','ERR_FILE','ERR_TOKENIZER_MISSING'].includes(error.code)) console.log('CODE', path, String(error))
     if (error instanceof LophiError && error.code !== 'ERR_OUT_OF_MEMORY') return error.code
     throw error
   }
