@@ -52,7 +52,7 @@ describe('a damaged model either runs or is refused with a code', () => {
         throw new Error(`${where}: ${error}`, { cause: error })
       }
     }
-    if (process.env.LOPHI_FUZZ_CODES) console.log(name, JSON.stringify(outcomes))
+    if (settings) console.log(`${name}: ${JSON.stringify(outcomes)}`)
     if (done < 100) return
     // both happen, or the mutations are too tame or too wild to show anything
     expect(outcomes.ran).toBeGreaterThan(done / 50)

@@ -72,6 +72,22 @@ describe('tokenizer.json', () => {
     expect(open(json).encode(' ab', plain)).toEqual([5])
   })
 
+  test('is refused where Metaspace puts more than one character for a space', () => {
+    const metaspace = { type: 'Metaspace', replacement: '▁▁', prepend_scheme: 'first', split: false }
+    const json = changed(changed(sentencePiece(), ['normalizer'], null), ['pre_tokenizer'], metaspace)
+    expect(() => open(json)).toThrow('pre_tokenizer.replacement must be one character, but is "▁▁"')
+  })
+
+  test('is refused where its normalizer would blow a text up', () => {
+    const doubling = { type: 'Replace', pattern: { String: 'a' }, content: 'aa' }
+    const normalizer = (steps: Json[]) => changed(sentencePiece(), ['normalizer', 'normalizers'], steps)
+    expect(() => open(normalizer(Array(7).fill(doubling)))).toThrow(
+      'normalizer must be steps that make a text at most 1024 times longer, but is 2187',
+    )
+    expect(() => open(normalizer([{ type: 'Prepend', prepend: 'a'.repeat(1024) }]))).toThrow('but is 1025')
+    expect(open(normalizer(Array(6).fill(doubling))).encode('a', plain)).toHaveLength(64)
+  })
+
   test('matches whole words, white space to the left and normalised tokens', () => {
     const json = sentencePiece()
     json.added_tokens = [

@@ -14,6 +14,19 @@ import { mutate } from './mutate.js'
 
 export type Outcome = 'ran' | ErrorCode
 
+/**
+ * What a damaged file may lead to. Templates refuse conversations, and contexts get too short, by ERR_ARGUMENT; an
+ * operand that a kernel refuses is found too late, and so is a size that no memory holds.
+ */
+const refusals: readonly ErrorCode[] = [
+  'ERR_FORMAT',
+  'ERR_FILE',
+  'ERR_MODEL_UNSUPPORTED',
+  'ERR_TOKENIZER_MISSING',
+  'ERR_ARGUMENT',
+  'ERR_OUT_OF_RANGE',
+]
+
 /** Bytes that no file of this size needs. */
 const most = 512 * 2 ** 20
 
@@ -30,21 +43,21 @@ export async function attempt(specimen: Specimen, seed: number, folder: string, 
     await writeFile(join(folder, name), changed)
   }
   const before = process.resourceUsage().maxRSS
-  const outcome = await run(specimen.kind, join(folder, specimen.open), source, device)
+  const outcome = await run(specimen, folder, source, device)
   const taken = (process.resourceUsage().maxRSS - before) * 1024
   if (taken > most) throw new Error(`memory must stay below ${most} bytes, but grew by ${taken}`)
   await rm(folder, { recursive: true })
   return outcome
 }
 
-async function run(kind: Specimen['kind'], path: string, source: Random, device: Device): Promise<Outcome> {
+async function run({ kind, open }: Specimen, folder: string, source: Random, device: Device): Promise<Outcome> {
+  const path = join(folder, open)
   try {
     if (kind === 'tokenizer') useTokenizer(await tokenizerAt(path))
-    else await useModel(path, source, device)
+    else await useModel(path, join(folder, 'converted'), source, device)
     return 'ran'
   } catch (error) {
-    // small files ask for little memory
-    if (error instanceof LophiError && error.code !== 'ERR_OUT_OF_MEMORY') return error.code
+    if (error instanceof LophiError && refusals.includes(error.code)) return error.code
     throw error
   }
 }
@@ -66,13 +79,14 @@ const targets: readonly ConvertOptions[] = [
   { to: 'onnx', type: 'int4' },
 ]
 
-async function useModel(path: string, source: Random, device: Device): Promise<void> {
+async function useModel(path: string, converted: string, source: Random, device: Device): Promise<void> {
   await using model = await loadModel(path, { device, context: 4 })
   await model.logits([1, 2, 3])
   if (model.tokenizer) useTokenizer(model.tokenizer)
   if (source.uniform() > 0.1) return
   const options = targets[source.integer(0, targets.length - 1)]!
-  const output = join(path, '..', `converted.${options.to}`)
+  await mkdir(converted)
+  const output = join(converted, `model.${options.to}`)
   await convert(path, output, options)
   await openSource(output)
 }
