@@ -1,3 +1,4 @@
+import { setImmediate as eventLoop } from 'node:timers/promises'
 import type { Device } from '../device.js'
 import { AbortedError, ArgumentError } from '../errors.js'
 import type { Phi3Config, WeightDescription, WeightSource } from '../formats/source.js'
@@ -179,6 +180,8 @@ async function open(
       down: await weight(layer.down),
     })
     onLayer?.(blocks.length)
+    // mapped weights are there at once: whoever wants to abort gets a turn all the same
+    await eventLoop()
   }
   return {
     embed: embedding,
