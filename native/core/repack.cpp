@@ -74,8 +74,11 @@ struct Repacking {
         spread_nibbles(from + start, columns, values.data());
       else
         std::memcpy(values.data(), from + start, count);
-      const uint8_t bits = flip() & (int4() ? 15 : 255);
-      for (size_t k = 0; k < count; ++k) ordered[k] = values[static_cast<size_t>(order[k])] ^ bits;
+      const auto bits = static_cast<uint8_t>(flip() & (int4() ? 15 : 255));
+      for (size_t k = 0; k < count; ++k) {
+        const uint8_t value = values[static_cast<size_t>(order[k])];
+        ordered[k] = static_cast<uint8_t>(value ^ bits);
+      }
       if (int4())
         join_nibbles(ordered.data(), columns, to.data + start);
       else
@@ -139,7 +142,7 @@ struct Repacking {
     const uint8_t bits = flip();
     each_row(part.rows, [&](int64_t n) {
       const size_t start = static_cast<size_t>(n) * to.stride;
-      for (size_t i = start; i < start + to.stride; ++i) to.data[i] = from[i] ^ bits;
+      for (size_t i = start; i < start + to.stride; ++i) to.data[i] = static_cast<uint8_t>(from[i] ^ bits);
     });
   }
 
