@@ -30,14 +30,13 @@ struct Dot {
   struct X {
     __m256i values, minus;  // minus: -(Minus or 128) * x in sums of four
   };
-  static LOPHI_INLINE __m256i times(int factor, __m256i x) {
-    return _mm256_dpbusd_epi32(_mm256_setzero_si256(), _mm256_set1_epi8(static_cast<char>(factor)), x);
-  }
   static LOPHI_INLINE X load_x(const int8_t* x) {
-    const __m256i values = load256(x);
-    return {values, _mm256_sub_epi32(_mm256_setzero_si256(), times(Signed ? 128 : Minus, values))};
+    const __m256i values = load256(x), none = _mm256_setzero_si256();
+    constexpr int kMinus = Signed ? 128 : Minus;
+    if constexpr (kMinus == 0) return {values, none};
+    const __m256i minus = _mm256_dpbusd_epi32(none, _mm256_set1_epi8(static_cast<char>(kMinus)), values);
+    return {values, _mm256_sub_epi32(none, minus)};
   }
-  static LOPHI_INLINE F8 sums(X x) { return _mm256_cvtepi32_ps(times(1, x.values)); }
   static LOPHI_INLINE W load_w(__m256i values) {
     return Signed ? _mm256_xor_si256(values, _mm256_set1_epi8(-128)) : values;
   }

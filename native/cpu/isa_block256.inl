@@ -7,6 +7,7 @@ namespace {
 using F8 = __m256;
 LOPHI_INLINE F8 zero8() { return _mm256_setzero_ps(); }
 LOPHI_INLINE F8 set8(float x) { return _mm256_set1_ps(x); }
+LOPHI_INLINE F8 sub8(F8 a, F8 b) { return _mm256_sub_ps(a, b); }
 LOPHI_INLINE F8 mul8(F8 a, F8 b) { return _mm256_mul_ps(a, b); }
 LOPHI_INLINE F8 fma8(F8 a, F8 b, F8 c) { return _mm256_fmadd_ps(a, b, c); }
 LOPHI_INLINE F8 load8(const float* p) { return _mm256_loadu_ps(p); }

@@ -6,9 +6,9 @@ namespace {
 
 constexpr int kChunk = 8;  // units; a block of 256 values, or eight smaller ones
 
-// Of a chunk's units, or of their halves.
+// Of a chunk's units, or of their halves; there is room to store eight at any place.
 struct Scales {
-  alignas(64) float scale[2 * kChunk], offset[2 * kChunk];
+  alignas(64) float scale[3 * kChunk], offset[3 * kChunk];
 };
 
 struct UnitKind {
@@ -153,34 +153,42 @@ LOPHI_INLINE void load_scales(const std::byte* b, Scales& to) {
   }
 }
 
-// ---- sources: rows of a format, in chunks that begin at a unit divisible by kChunk
+// ---- sources: rows of a format, in chunks that begin at a unit divisible by kChunk; where a row ends within a chunk,
+// the scales beyond it are left alone
 
 template <WeightFormat W>
 struct BlockRows {
   static constexpr UnitKind kKind = kind_of(W);
   static constexpr int kUnits = block_values(W) / kUnit, kBytes = info_of(W).bytes;
   static constexpr int kChunkBytes = kChunk / kUnits * kBytes;
+  using Row = const std::byte*;
   const std::byte* data;
   size_t stride;
 
   explicit BlockRows(const WeightRows& w) : data(w.data), stride(w.stride) {}
-  LOPHI_INLINE const std::byte* chunk(int64_t row, int64_t unit) const {
-    return data + static_cast<size_t>(row) * stride + unit / kUnits * kBytes;
-  }
+  LOPHI_INLINE Row row(int64_t index) const { return data + static_cast<size_t>(index) * stride; }
+  static LOPHI_INLINE const std::byte* chunk(Row row, int64_t unit) { return row + unit / kUnits * kBytes; }
   static LOPHI_INLINE __m256i values(const std::byte* chunk, int u) {
     return kUnits == 1 ? load_values<W>(chunk + u * kBytes, 0) : load_values<W>(chunk, u);
   }
-  LOPHI_INLINE void scales(int64_t row, int64_t unit, int count, Scales& to) const {
+  static LOPHI_INLINE void scales(Row row, int64_t unit, int count, Scales& to) {
     const std::byte* b = chunk(row, unit);
     if constexpr (kUnits > 1) {
       (void)count;
       load_scales<W>(b, to);
     } else {
-      for (int u = 0; u < count; ++u) {
-        to.scale[u] = half1(b + u * kBytes);
-        if constexpr (kKind.offsets) to.offset[u] = half1(b + u * kBytes + 2);
-      }
+      halves(b, count, to.scale);
+      if constexpr (kKind.offsets) halves(b + 2, count, to.offset);
     }
+  }
+
+ private:
+  // A float16 of each block.
+  static LOPHI_INLINE void halves(const std::byte* b, int count, float* to) {
+    const auto at = [&](int u) LOPHI_INLINE_LAMBDA { return read<int16_t>(b + u * kBytes); };
+    if (count == kChunk)
+      return store8(to, _mm256_cvtph_ps(_mm_setr_epi16(at(0), at(1), at(2), at(3), at(4), at(5), at(6), at(7))));
+    for (int u = 0; u < count; ++u) to[u] = half1(b + u * kBytes);
   }
 };
 
@@ -190,41 +198,64 @@ struct GroupRows {
   static constexpr int kBits = W == WeightFormat::kInt4 ? 4 : 8;
   static constexpr UnitKind kKind = {kBits == 4 ? 15 : 0, kBits == 4 ? 8 : 0, Halves, Zeros};
   static constexpr int kChunkBytes = kChunk * kUnit * kBits / 8;
+  static constexpr int kSize = kUnit / Halves;  // values that a scale is for here
+  struct Row {
+    const std::byte *data, *scales, *zeros;
+  };
   WeightRows w;
+  int shift = 0;  // group = index of a scale >> shift; all columns are one group, or groups are powers of two
 
-  explicit GroupRows(const WeightRows& rows) : w(rows) {}
-  LOPHI_INLINE const std::byte* chunk(int64_t row, int64_t unit) const {
-    return w.data + static_cast<size_t>(row) * w.stride + unit * (kUnit * kBits / 8);
+  explicit GroupRows(const WeightRows& rows) : w(rows) {
+    while (int64_t{kSize} << shift < w.group) ++shift;
   }
+  LOPHI_INLINE Row row(int64_t index) const {
+    const WeightRows one = from_row(w, index);
+    return {one.data, one.scales, one.zeros};
+  }
+  static LOPHI_INLINE const std::byte* chunk(Row row, int64_t unit) { return row.data + unit * (kUnit * kBits / 8); }
   static LOPHI_INLINE __m256i values(const std::byte* chunk, int u) {
     if constexpr (kBits == 4) return pairs256(chunk + u * 16);
     return _mm256_xor_si256(load256(chunk + u * kUnit), _mm256_set1_epi8(-128));
   }
-  LOPHI_INLINE void scales(int64_t row, int64_t unit, int count, Scales& to) const {
-    const std::byte* from = w.scales + static_cast<size_t>(row) * w.scale_stride;
-    if (w.scale_type == DType::kFloat32) {
-      spread(row, unit, count, to, [&](int64_t g) LOPHI_INLINE_LAMBDA { return read<float>(from + 4 * g); });
-    } else if (w.scale_type == DType::kFloat16) {
-      spread(row, unit, count, to, [&](int64_t g) LOPHI_INLINE_LAMBDA { return half1(from + 2 * g); });
-    } else {
-      spread(row, unit, count, to,
-             [&](int64_t g) LOPHI_INLINE_LAMBDA { return float_at(DType::kBfloat16, from, g); });
+  // A function of its own: inlined, its many paths cost the loops around it their registers.
+  LOPHI_NO_INLINE void scales(Row row, int64_t unit, int count, Scales& to) const {
+    constexpr float kMinus = kBits == 4 ? 8.0f : 128.0f;
+    const int64_t first = unit * Halves;
+    const int all = count * Halves;
+    if (shift == 0 && count == kChunk) {
+      for (int i = 0; i < all; i += 8) {
+        const F8 scale = floats8(row.scales, first + i);
+        store8(to.scale + i, scale);
+        if constexpr (Zeros) store8(to.offset + i, mul8(sub8(set8(kMinus), zeros8(row.zeros, first + i)), scale));
+      }
+      return;
+    }
+    const int64_t last = (first + all - 1) >> shift;
+    int64_t group = first >> shift;
+    for (int i = 0; group <= last; ++group, i = static_cast<int>((group << shift) - first)) {
+      // what is stored beyond the group is overwritten by the next
+      const float scale = float_at(w.scale_type, row.scales, group);
+      store8(to.scale + i, set8(scale));
+      if constexpr (Zeros) store8(to.offset + i, set8((kMinus - zero_at<kBits>(w, row.zeros, group)) * scale));
     }
   }
 
  private:
-  template <class Scale>
-  LOPHI_INLINE void spread(int64_t row, int64_t unit, int count, Scales& to, Scale scale) const {
-    const int64_t size = kUnit / Halves, first = unit * kUnit;
-    const int all = count * Halves;
-    int64_t group = first / w.group, left = (w.group - first % w.group) / size;
-    const WeightRows one = Zeros ? from_row(w, row) : w;
-    for (int i = 0; i < all; ++group, left = w.group / size) {
-      const float s = scale(group), offset = Zeros ? (8.0f * (kBits == 4 ? 1 : 16) - zero_at<kBits>(one, group)) * s : 0;
-      for (; left > 0 && i < all; --left, ++i) {
-        to.scale[i] = s;
-        if constexpr (Zeros) to.offset[i] = offset;
-      }
+  LOPHI_INLINE F8 floats8(const std::byte* from, int64_t index) const {
+    if (w.scale_type == DType::kFloat32) return _mm256_loadu_ps(reinterpret_cast<const float*>(from) + index);
+    const __m128i halves = load128(from + 2 * index);
+    if (w.scale_type == DType::kFloat16) return _mm256_cvtph_ps(halves);
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+  }
+  // Zero points of eight groups from an even one on.
+  LOPHI_INLINE F8 zeros8(const std::byte* from, int64_t group) const {
+    if (w.zero_type == ZeroType::kFloat) return floats8(from, group);
+    if constexpr (kBits == 8) {
+      return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from + group))));
+    } else {
+      const __m256i nibbles = _mm256_srlv_epi32(_mm256_set1_epi32(read<int32_t>(from + group / 2)),
+                                                _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28));
+      return _mm256_cvtepi32_ps(_mm256_and_si256(nibbles, _mm256_set1_epi32(15)));
     }
   }
 };

@@ -18,10 +18,7 @@ struct Dot {
   };
   static LOPHI_INLINE X load_x(const int8_t* x) {
     const __m256i values = load256(x);
-    return {values, _mm256_maddubs_epi16(_mm256_set1_epi8(Minus), values)};
-  }
-  static LOPHI_INLINE F8 sums(X x) {
-    return _mm256_cvtepi32_ps(add_pairs256(_mm256_maddubs_epi16(_mm256_set1_epi8(1), x.values)));
+    return {values, Minus ? _mm256_maddubs_epi16(_mm256_set1_epi8(Minus), values) : values};
   }
   static LOPHI_INLINE W load_w(__m256i values) { return values; }
   static LOPHI_INLINE F8 dot(W w, X x) {
@@ -41,7 +38,6 @@ struct Dot<Minus, true> {
             _mm256_cvtepi8_epi16(_mm256_extracti128_si256(values, 1))};
   }
   static LOPHI_INLINE X load_x(const int8_t* x) { return load_w(load256(x)); }
-  static LOPHI_INLINE F8 sums(X x) { return _mm256_cvtepi32_ps(add_pairs256(_mm256_add_epi16(x.low, x.high))); }
   static LOPHI_INLINE F8 dot(W w, X x) {
     return _mm256_cvtepi32_ps(_mm256_add_epi32(_mm256_madd_epi16(w.low, x.low), _mm256_madd_epi16(w.high, x.high)));
   }

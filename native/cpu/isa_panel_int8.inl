@@ -28,17 +28,18 @@ void pack_int8(const Source& w, int64_t row, int64_t rows, int64_t from, int64_t
   alignas(64) std::byte values[kLanes][kUnit];
   Scales scales[kLanes] = {};
   const std::byte *value_rows[kLanes], *scale_rows[kLanes], *chunk[kLanes];
-  for (int r = 0; r < kLanes; ++r) {
+  typename Source::Row w_rows[kLanes];
+  for (int64_t r = 0; r < kLanes; ++r) {
+    w_rows[r] = w.row(row + smaller(r, rows - 1));  // a row beyond the last repeats it
     value_rows[r] = values[r];
     scale_rows[r] = reinterpret_cast<const std::byte*>(&scales[r]);
   }
   for (int64_t first = 0; first < units; first += kChunk) {
     const int count = static_cast<int>(smaller<int64_t>(units - first, kChunk));
-    for (int64_t r = 0; r < kLanes; ++r) {
-      const int64_t at = row + smaller(r, rows - 1);  // a row beyond the last repeats it
-      chunk[r] = w.chunk(at, from + first);
+    for (int r = 0; r < kLanes; ++r) {
+      chunk[r] = Source::chunk(w_rows[r], from + first);
       for (int line = 0; line < Source::kChunkBytes; line += 64) prefetch(chunk[r] + Source::kChunkBytes + line);
-      w.scales(at, from + first, count, scales[r]);
+      w.scales(w_rows[r], from + first, count, scales[r]);
     }
     std::byte* record = to + first * kHalves * R::kBytes;
     for (int g = 0; g < count * kHalves; g += 4) {

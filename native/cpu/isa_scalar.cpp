@@ -60,7 +60,7 @@ void read_group_unit(const WeightRows& w, int64_t index, Unit& u) {
   for (int half = 0; half < 2; ++half) {
     const int64_t group = (index * kUnit + half * 16) / w.group;
     u.scale[half] = float_at(w.scale_type, w.scales, group);
-    u.offset[half] = (kZero - zero_at<Bits>(w, group)) * u.scale[half];
+    u.offset[half] = (kZero - zero_at<Bits>(w, w.zeros, group)) * u.scale[half];
   }
 }
 

@@ -173,10 +173,10 @@ LOPHI_INLINE float float_at(DType dtype, const std::byte* from, int64_t index) {
 }
 
 template <int Bits>
-LOPHI_INLINE float zero_at(const WeightRows& w, int64_t group) {
-  if (w.zero_type == ZeroType::kFloat) return float_at(w.scale_type, w.zeros, group);
+LOPHI_INLINE float zero_at(const WeightRows& w, const std::byte* row, int64_t group) {
+  if (w.zero_type == ZeroType::kFloat) return float_at(w.scale_type, row, group);
   if (w.zero_type == ZeroType::kNone) return Bits == 4 ? 8.0f : 128.0f;
-  const auto* zeros = reinterpret_cast<const uint8_t*>(w.zeros);
+  const auto* zeros = reinterpret_cast<const uint8_t*>(row);
   return static_cast<float>(Bits == 4 ? zeros[group / 2] >> (group % 2 * 4) & 15 : zeros[group]);
 }
 
@@ -184,7 +184,7 @@ template <int Bits>
 void dequantize_groups(const WeightRows& w, float* to, int64_t n) {
   const auto* q = reinterpret_cast<const uint8_t*>(w.data);
   for (int64_t b = 0, first = 0; first < n; ++b, first += w.group) {
-    const float scale = float_at(w.scale_type, w.scales, b), zero = zero_at<Bits>(w, b);
+    const float scale = float_at(w.scale_type, w.scales, b), zero = zero_at<Bits>(w, w.zeros, b);
     const int64_t count = smaller(w.group, n - first);
     float* y = to + first;
     if constexpr (Bits == 8) {
