@@ -12,6 +12,11 @@ LOPHI_INLINE F8 mul8(F8 a, F8 b) { return _mm256_mul_ps(a, b); }
 LOPHI_INLINE F8 fma8(F8 a, F8 b, F8 c) { return _mm256_fmadd_ps(a, b, c); }
 LOPHI_INLINE F8 load8(const float* p) { return _mm256_loadu_ps(p); }
 LOPHI_INLINE void store8(float* p, F8 x) { _mm256_storeu_ps(p, x); }
+// x in lanes `from` and up.
+LOPHI_INLINE F8 replace8(F8 a, int from, float x) {
+  const __m256i mask = _mm256_cmpgt_epi32(_mm256_setr_epi32(1, 2, 3, 4, 5, 6, 7, 8), _mm256_set1_epi32(from));
+  return _mm256_blendv_ps(a, set8(x), _mm256_castsi256_ps(mask));
+}
 LOPHI_INLINE float sum8(F8 a) {
   const __m128 four = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
   const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));

@@ -6,9 +6,9 @@ namespace {
 
 constexpr int kChunk = 8;  // units; a block of 256 values, or eight smaller ones
 
-// Of a chunk's units, or of their halves; there is room to store eight at any place.
+// Of a chunk's units, or of their halves.
 struct Scales {
-  alignas(64) float scale[3 * kChunk], offset[3 * kChunk];
+  alignas(64) float scale[2 * kChunk], offset[2 * kChunk];
 };
 
 struct UnitKind {
@@ -142,10 +142,10 @@ LOPHI_INLINE void load_scales(const std::byte* b, Scales& to) {
     scale_bytes(load128(b + 192), half1(b + 208), to.scale, 16);
   } else {
     static_assert(W == WeightFormat::kIq4Xs);
-    const __m256i low = _mm256_srlv_epi32(_mm256_set1_epi32(read<int32_t>(b + 4)),
-                                          _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28));
-    const __m256i high = _mm256_srlv_epi32(_mm256_set1_epi32(read<uint16_t>(b + 2)),
-                                           _mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14));
+    const __m256i low =
+        _mm256_srlv_epi32(_mm256_set1_epi32(read<int32_t>(b + 4)), _mm256_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28));
+    const __m256i high =
+        _mm256_srlv_epi32(_mm256_set1_epi32(read<uint16_t>(b + 2)), _mm256_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14));
     const __m256i both = _mm256_or_si256(_mm256_and_si256(low, _mm256_set1_epi32(15)),
                                          _mm256_slli_epi32(_mm256_and_si256(high, _mm256_set1_epi32(3)), 4));
     const F8 scales = _mm256_cvtepi32_ps(_mm256_sub_epi32(both, _mm256_set1_epi32(32)));
@@ -220,23 +220,25 @@ struct GroupRows {
   // A function of its own: inlined, its many paths cost the loops around it their registers.
   LOPHI_NO_INLINE void scales(Row row, int64_t unit, int count, Scales& to) const {
     constexpr float kMinus = kBits == 4 ? 8.0f : 128.0f;
-    const int64_t first = unit * Halves;
-    const int all = count * Halves;
-    if (shift == 0 && count == kChunk) {
-      for (int i = 0; i < all; i += 8) {
-        const F8 scale = floats8(row.scales, first + i);
-        store8(to.scale + i, scale);
-        if constexpr (Zeros) store8(to.offset + i, mul8(sub8(set8(kMinus), zeros8(row.zeros, first + i)), scale));
+    const int64_t end = (unit + count) * Halves;
+    for (int64_t first = unit * Halves, i = 0; first < end; first += 8, i += 8) {
+      F8 scale, zero = set8(0);
+      if (shift == 0 && end - first >= 8) {
+        scale = floats8(row.scales, first);
+        if constexpr (Zeros) zero = zeros8(row.zeros, first);
+      } else {
+        int64_t group = first >> shift;
+        const int64_t last = (smaller(end, first + 8) - 1) >> shift;
+        scale = set8(float_at(w.scale_type, row.scales, group));
+        if constexpr (Zeros) zero = set8(zero_at<kBits>(w, row.zeros, group));
+        for (++group; group <= last; ++group) {
+          const int from = static_cast<int>((group << shift) - first);
+          scale = replace8(scale, from, float_at(w.scale_type, row.scales, group));
+          if constexpr (Zeros) zero = replace8(zero, from, zero_at<kBits>(w, row.zeros, group));
+        }
       }
-      return;
-    }
-    const int64_t last = (first + all - 1) >> shift;
-    int64_t group = first >> shift;
-    for (int i = 0; group <= last; ++group, i = static_cast<int>((group << shift) - first)) {
-      // what is stored beyond the group is overwritten by the next
-      const float scale = float_at(w.scale_type, row.scales, group);
-      store8(to.scale + i, set8(scale));
-      if constexpr (Zeros) store8(to.offset + i, set8((kMinus - zero_at<kBits>(w, row.zeros, group)) * scale));
+      store8(to.scale + i, scale);
+      if constexpr (Zeros) store8(to.offset + i, mul8(sub8(set8(kMinus), zero), scale));
     }
   }
 

@@ -46,9 +46,9 @@ struct Dot<Minus, true> {
 // Records of weights in [0, Top]; each lane holds 4 bytes of a row.
 template <int Top, int Minus, int Halves>
 struct Panel {
-  static constexpr int kSteps = 8;      // vectors of a unit
-  static constexpr int kMinus = Minus;  // what the weights have too much
-  static constexpr bool kWide = false;  // activations stay int8
+  static constexpr int kSteps = 8;                                         // vectors of a unit
+  static constexpr int kMinus = Minus;                                     // what the weights have too much
+  static constexpr bool kWide = false;                                     // activations stay int8
   static constexpr bool kShort = kSteps / Halves * 2 * 127 * Top < 32768;  // a record's sums fit into 16 bits
   static LOPHI_INLINE I start(int32_t minus) { return set1_32(kShort ? 0 : minus); }
   static LOPHI_INLINE I step(I total, I w, I x) {

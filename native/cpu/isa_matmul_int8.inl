@@ -37,7 +37,8 @@ struct ChunkScales {
 
 // y[M, N] = x[M, k] · w[N, k]ᵀ, from row `row` of w on; x begins with the first of the M rows
 template <int M, int N, class Source>
-LOPHI_NO_INLINE void dot_int8(const Source& w, size_t stride, int64_t row, const Int8Rows& x, float* y, int64_t ldy, int64_t k) {
+LOPHI_NO_INLINE void dot_int8(const Source& w, size_t stride, int64_t row, const Int8Rows& x, float* y, int64_t ldy,
+                              int64_t k) {
   constexpr UnitKind kKind = Source::kKind;
   constexpr int kHalves = kKind.halves;
   using D = Dot<kKind.minus, kKind.is_signed()>;

@@ -45,7 +45,8 @@ void pack_int8(const Source& w, int64_t row, int64_t rows, int64_t from, int64_t
     for (int g = 0; g < count * kHalves; g += 4) {
       I columns[4], offsets[4];
       transpose(scale_rows, g * 4, columns);
-      if constexpr (R::kKind.offsets) transpose(scale_rows, static_cast<int64_t>(offsetof(Scales, offset)) + g * 4, offsets);
+      if constexpr (R::kKind.offsets)
+        transpose(scale_rows, static_cast<int64_t>(offsetof(Scales, offset)) + g * 4, offsets);
       for (int e = 0; e < 4 && g + e < count * kHalves; ++e) {
         store_bits(record + (g + e) * R::kBytes + R::kScale, columns[e]);
         if constexpr (R::kKind.offsets) store_bits(record + (g + e) * R::kBytes + R::kOffset, offsets[e]);
