@@ -12,11 +12,11 @@
 namespace lophi::cpu {
 
 // Activations rounded to int8 in groups of 32 along a row: x ≈ values * scales, scale = absmax / 127.
-// k is a multiple of 32; row m starts at values + m*k, scales + m*k/32, sums + m*k/32.
+// k is a multiple of 32; row m starts at values + m*k, scales + m*k/32, sums + m*k/16.
 struct Int8Rows {
   const int8_t* values;  // [m, k]
   const float* scales;   // [m, k/32]
-  const int32_t* sums;   // [m, k/32] sum of the 32 values of a group: weights are stored with an offset
+  const int32_t* sums;   // [m, k/16] sums of 16 values: weights have offsets, some for 16 of them
 };
 
 // Rows of a weight, `stride` bytes apart. int4 and int8 keep scales and zero points in rows of their own beside the data.
@@ -46,7 +46,7 @@ struct Isa {
   // ---- y[i*ldy + j] = sum over k of x[i*ldx + k] * w[j][k], i < m, j < n
   void (*matmul)(const WeightRows& w, const float* x, int64_t ldx, float* y, int64_t ldy, int64_t m, int64_t n,
                  int64_t k);
-  // The same on int8 activations, for q8_0 and q4_0.
+  // The same on int8 activations, where takes_int8.
   void (*matmul_int8)(const WeightRows& w, const Int8Rows& x, float* y, int64_t ldy, int64_t m, int64_t n, int64_t k);
   // y[i*ldy + d] += sum over j of p[i*ldp + j] * v[j*d_count + d], i < m, j < l, d < d_count; v is float32 or float16
   void (*accumulate)(DType dtype, const void* v, const float* p, int64_t ldp, float* y, int64_t ldy, int64_t m,
@@ -61,6 +61,10 @@ struct Isa {
   float (*exp_sum)(float* x, float max, int64_t n);  // x = e^(x - max) where x <= max, returns their sum
   void (*scale)(float* x, float factor, int64_t n);
 };
+
+// Whether matmul_int8 multiplies such rows of k values: quantised, and whole units of 32 values with a scale for all of
+// them or for each half.
+bool takes_int8(const WeightRows& w, int64_t k);
 
 // The best table that this processor runs, or the one named (else LOPHI_CPU_ISA); throws ERR_ARGUMENT when it cannot
 // run here.

@@ -7,9 +7,11 @@
 #if defined(_MSC_VER) && !defined(__clang__)
 #define LOPHI_INLINE __forceinline
 #define LOPHI_INLINE_LAMBDA
+#define LOPHI_NO_INLINE __declspec(noinline)
 #else
 #define LOPHI_INLINE inline __attribute__((always_inline))
 #define LOPHI_INLINE_LAMBDA __attribute__((always_inline))
+#define LOPHI_NO_INLINE __attribute__((noinline))
 #endif
 
 namespace lophi::cpu {

@@ -27,16 +27,6 @@ LOPHI_INLINE void rows_of(const std::byte* w, size_t stride, int64_t count, cons
   for (int64_t r = 0; r < kLanes; ++r) rows[r] = w + static_cast<size_t>(smaller(r, count - 1)) * stride;
 }
 
-// 16 bytes of nibbles of every row as 8 vectors, each lane four unsigned bytes of its row: low nibbles first.
-LOPHI_INLINE void pack_nibbles(const std::byte* const (&rows)[kLanes], int64_t offset, I (&out)[8]) {
-  I bytes[4];
-  transpose(rows, offset, bytes);
-  for (int g = 0; g < 4; ++g) {
-    out[g] = and_bits(bytes[g], set1_8(15));
-    out[g + 4] = and_bits(shift_right16<4>(bytes[g]), set1_8(15));
-  }
-}
-
 // Values [from, from + depth) of kLanes rows as depth vectors, kFloatVectors vectors apart.
 template <WeightFormat W>
 void pack_floats(const std::byte* const (&rows)[kLanes], int64_t from, int64_t depth, float* to) {

@@ -7,20 +7,11 @@
 #include "cpu/isa_weights.inl"
 #include "cpu/isa_accumulate.inl"
 #include "cpu/isa_matmul.inl"
+#include "cpu/isa_units.inl"
 // clang-format on
 
 namespace lophi::cpu {
 namespace {
-
-// ---- a block of 32 int8 weights times 32 int8 activations: one lane is enough
-
-using F8 = float;
-LOPHI_INLINE F8 zero8() { return 0.0f; }
-LOPHI_INLINE F8 set8(float x) { return x; }
-LOPHI_INLINE F8 mul8(F8 a, F8 b) { return a * b; }
-LOPHI_INLINE F8 fma8(F8 a, F8 b, F8 c) { return a * b + c; }
-LOPHI_INLINE F8 half8(const void* p) { return half_to_float(read<uint16_t>(p)); }
-LOPHI_INLINE float sum8(F8 a) { return a; }
 
 // max |x| of 32 floats, as bits: NaN is larger than every number.
 LOPHI_INLINE int32_t largest_bits(const float* x) {
@@ -32,48 +23,22 @@ LOPHI_INLINE int32_t largest_bits(const float* x) {
   return top;
 }
 
-// values = x * factor to the nearest even; returns their sum.
-LOPHI_INLINE int32_t round_int8(const float* x, float factor, int8_t* values) {
-  int32_t total = 0;
-  for (int i = 0; i < kUnit; ++i) {
-    values[i] = static_cast<int8_t>(round1(read<float>(x + i) * factor));
-    total += values[i];
-  }
-  return total;
-}
-
-template <WeightFormat Format>
-struct Block {
-  static constexpr WeightFormat kFormat = Format;
-  using X = const int8_t*;
-  struct W {
-    int8_t values[kUnit];
-  };
-  static LOPHI_INLINE X load_x(const int8_t* x) { return x; }
-  static LOPHI_INLINE W load_w(const std::byte* block) {
-    W w;
-    if constexpr (Format == WeightFormat::kQ4_0) {
-      const auto* bytes = reinterpret_cast<const uint8_t*>(block + 2);
-      for (int i = 0; i < 16; ++i) {
-        w.values[i] = static_cast<int8_t>((bytes[i] & 15) - 8);
-        w.values[i + 16] = static_cast<int8_t>((bytes[i] >> 4) - 8);
-      }
-    } else {
-      std::memcpy(w.values, block + 2, kUnit);
-    }
-    return w;
-  }
-  static LOPHI_INLINE F8 dot(const W& w, X x) {
+// values = x * factor to the nearest even, and the sums of their halves.
+LOPHI_INLINE void round_int8(const float* x, float factor, int8_t* values, int32_t* sums) {
+  for (int half = 0; half < 2; ++half) {
     int32_t total = 0;
-    for (int i = 0; i < kUnit; ++i) total += w.values[i] * x[i];
-    return static_cast<float>(total);
+    for (int i = 16 * half; i < 16 * half + 16; ++i) {
+      values[i] = static_cast<int8_t>(round1(read<float>(x + i) * factor));
+      total += values[i];
+    }
+    write(sums + half, total);
   }
-};
+}
 
 }  // namespace
 }  // namespace lophi::cpu
 
-#include "cpu/isa_matmul_int8.inl"
+#include "cpu/isa_quantize.inl"
 
 namespace lophi::cpu {
 namespace {
@@ -83,17 +48,59 @@ void matmul_direct(const WeightRows& w, const float* x, int64_t ldx, float* y, i
   with_format(w.format, [&](auto f) { matmul_rows<f.value>(w.data, w.stride, x, ldx, y, ldy, m, n, k); });
 }
 
+// ---- int8
+
+// Unit `index` of a row of int4 or int8: zero points as an offset, so that q fits into a byte.
+template <int Bits>
+void read_group_unit(const WeightRows& w, int64_t index, Unit& u) {
+  constexpr int kZero = Bits == 4 ? 8 : 128;
+  const auto* q = reinterpret_cast<const uint8_t*>(w.data) + index * (kUnit * Bits / 8);
+  for (int i = 0; i < kUnit; ++i)
+    u.q[i] = static_cast<int8_t>((Bits == 4 ? q[i / 2] >> (i % 2 * 4) & 15 : q[i]) - kZero);
+  for (int half = 0; half < 2; ++half) {
+    const int64_t group = (index * kUnit + half * 16) / w.group;
+    u.scale[half] = float_at(w.scale_type, w.scales, group);
+    u.offset[half] = (kZero - zero_at<Bits>(w, w.zeros, group)) * u.scale[half];
+  }
+}
+
+LOPHI_INLINE void read_row_unit(const WeightRows& w, int64_t index, Unit& u) {
+  if (w.format == WeightFormat::kInt4) return read_group_unit<4>(w, index, u);
+  if (w.format == WeightFormat::kInt8) return read_group_unit<8>(w, index, u);
+  with_blocks(w.format, [&](auto f) {
+    constexpr int kUnits = block_values(f.value) / kUnit;
+    read_unit<f.value>(w.data + index / kUnits * info_of(f.value).bytes, static_cast<int>(index % kUnits), u);
+  });
+}
+
 void matmul_int8(const WeightRows& w, const Int8Rows& x, float* y, int64_t ldy, int64_t m, int64_t n, int64_t k) {
-  const bool q4 = w.format == WeightFormat::kQ4_0;
-  (q4 ? matmul_int8_rows<Block<WeightFormat::kQ4_0>>
-      : matmul_int8_rows<Block<WeightFormat::kQ8_0>>)(w.data, w.stride, x, y, ldy, m, n, k);
+  for (int64_t j = 0; j < n; ++j) {
+    const WeightRows row = from_row(w, j);
+    for (int64_t i = 0; i < m; ++i) write(y + i * ldy + j, 0.0f);
+    for (int64_t b = 0; b < k / kUnit; ++b) {
+      Unit u;
+      read_row_unit(row, b, u);
+      for (int64_t i = 0; i < m; ++i) {
+        const Int8Rows xi = from_row(x, i, k);
+        const int8_t* values = xi.values + b * kUnit;
+        float total = 0;
+        for (int half = 0; half < 2; ++half) {
+          int32_t product = 0;
+          for (int c = 16 * half; c < 16 * half + 16; ++c) product += u.q[c] * values[c];
+          total += u.scale[half] * static_cast<float>(product) +
+                   u.offset[half] * static_cast<float>(read<int32_t>(xi.sums + 2 * b + half));
+        }
+        float* to = y + i * ldy + j;
+        write(to, read<float>(to) + total * read<float>(xi.scales + b));
+      }
+    }
+  }
 }
 
 }  // namespace
 }  // namespace lophi::cpu
 
 // clang-format off
-#include "cpu/isa_units.inl"
 #include "cpu/isa_widen.inl"
 #include "cpu/isa_table.inl"
 // clang-format on

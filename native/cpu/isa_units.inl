@@ -53,7 +53,13 @@ constexpr int block_values(WeightFormat format) {
 template <WeightFormat W>
 LOPHI_INLINE void read_unit(const std::byte* block, int g, Unit& u) {
   const auto* b = reinterpret_cast<const uint8_t*>(block);
-  if constexpr (W == WeightFormat::kQ4_1) {
+  if constexpr (W == WeightFormat::kQ8_0) {
+    set_halves(u, half1(b));
+    std::memcpy(u.q, b + 2, kUnit);
+  } else if constexpr (W == WeightFormat::kQ4_0) {
+    set_halves(u, half1(b));
+    read_nibbles(b + 2, u.q, 8);
+  } else if constexpr (W == WeightFormat::kQ4_1) {
     set_halves(u, half1(b), half1(b + 2));
     read_nibbles(b + 4, u.q);
   } else if constexpr (W == WeightFormat::kQ5_0) {
@@ -108,19 +114,52 @@ LOPHI_INLINE void read_unit(const std::byte* block, int g, Unit& u) {
   }
 }
 
-template <WeightFormat W, int Bytes>
+template <WeightFormat W>
 void dequantize_units(const std::byte* row, float* to, int64_t n) {
   constexpr int kUnits = block_values(W) / kUnit;
   Unit unit;
   alignas(64) float values[kUnit];
   for (int64_t i = 0; i < n; i += kUnit) {
     const int64_t index = i / kUnit;
-    read_unit<W>(row + index / kUnits * Bytes, static_cast<int>(index % kUnits), unit);
+    read_unit<W>(row + index / kUnits * info_of(W).bytes, static_cast<int>(index % kUnits), unit);
     for (int v = 0; v < kUnit; v += kLanes) {
       const int half = v / 16;
       store(values + v, fma(load_int8(unit.q + v), set1(unit.scale[half]), set1(unit.offset[half])));
     }
     std::memcpy(to + i, values, static_cast<size_t>(smaller<int64_t>(n - i, kUnit)) * sizeof(float));
+  }
+}
+
+// Calls body with the Format of a block format.
+template <class Body>
+LOPHI_INLINE void with_blocks(WeightFormat format, Body body) {
+  switch (format) {
+    case WeightFormat::kQ8_0:
+      return body(Format<WeightFormat::kQ8_0>{});
+    case WeightFormat::kQ4_0:
+      return body(Format<WeightFormat::kQ4_0>{});
+    case WeightFormat::kQ4_1:
+      return body(Format<WeightFormat::kQ4_1>{});
+    case WeightFormat::kQ5_0:
+      return body(Format<WeightFormat::kQ5_0>{});
+    case WeightFormat::kQ5_1:
+      return body(Format<WeightFormat::kQ5_1>{});
+    case WeightFormat::kQ2K:
+      return body(Format<WeightFormat::kQ2K>{});
+    case WeightFormat::kQ3K:
+      return body(Format<WeightFormat::kQ3K>{});
+    case WeightFormat::kQ4K:
+      return body(Format<WeightFormat::kQ4K>{});
+    case WeightFormat::kQ5K:
+      return body(Format<WeightFormat::kQ5K>{});
+    case WeightFormat::kQ6K:
+      return body(Format<WeightFormat::kQ6K>{});
+    case WeightFormat::kIq4Nl:
+      return body(Format<WeightFormat::kIq4Nl>{});
+    case WeightFormat::kIq4Xs:
+      return body(Format<WeightFormat::kIq4Xs>{});
+    default:
+      return;
   }
 }
 
@@ -134,10 +173,10 @@ LOPHI_INLINE float float_at(DType dtype, const std::byte* from, int64_t index) {
 }
 
 template <int Bits>
-LOPHI_INLINE float zero_at(const WeightRows& w, int64_t group) {
-  if (w.zero_type == ZeroType::kFloat) return float_at(w.scale_type, w.zeros, group);
+LOPHI_INLINE float zero_at(const WeightRows& w, const std::byte* row, int64_t group) {
+  if (w.zero_type == ZeroType::kFloat) return float_at(w.scale_type, row, group);
   if (w.zero_type == ZeroType::kNone) return Bits == 4 ? 8.0f : 128.0f;
-  const auto* zeros = reinterpret_cast<const uint8_t*>(w.zeros);
+  const auto* zeros = reinterpret_cast<const uint8_t*>(row);
   return static_cast<float>(Bits == 4 ? zeros[group / 2] >> (group % 2 * 4) & 15 : zeros[group]);
 }
 
@@ -145,7 +184,7 @@ template <int Bits>
 void dequantize_groups(const WeightRows& w, float* to, int64_t n) {
   const auto* q = reinterpret_cast<const uint8_t*>(w.data);
   for (int64_t b = 0, first = 0; first < n; ++b, first += w.group) {
-    const float scale = float_at(w.scale_type, w.scales, b), zero = zero_at<Bits>(w, b);
+    const float scale = float_at(w.scale_type, w.scales, b), zero = zero_at<Bits>(w, w.zeros, b);
     const int64_t count = smaller(w.group, n - first);
     float* y = to + first;
     if constexpr (Bits == 8) {
@@ -162,34 +201,18 @@ void dequantize_groups(const WeightRows& w, float* to, int64_t n) {
 }
 
 void dequantize(const WeightRows& w, float* to, int64_t n) {
-  switch (w.format) {
-    case WeightFormat::kQ4_1:
-      return dequantize_units<WeightFormat::kQ4_1, 20>(w.data, to, n);
-    case WeightFormat::kQ5_0:
-      return dequantize_units<WeightFormat::kQ5_0, 22>(w.data, to, n);
-    case WeightFormat::kQ5_1:
-      return dequantize_units<WeightFormat::kQ5_1, 24>(w.data, to, n);
-    case WeightFormat::kQ2K:
-      return dequantize_units<WeightFormat::kQ2K, 84>(w.data, to, n);
-    case WeightFormat::kQ3K:
-      return dequantize_units<WeightFormat::kQ3K, 110>(w.data, to, n);
-    case WeightFormat::kQ4K:
-      return dequantize_units<WeightFormat::kQ4K, 144>(w.data, to, n);
-    case WeightFormat::kQ5K:
-      return dequantize_units<WeightFormat::kQ5K, 176>(w.data, to, n);
-    case WeightFormat::kQ6K:
-      return dequantize_units<WeightFormat::kQ6K, 210>(w.data, to, n);
-    case WeightFormat::kIq4Nl:
-      return dequantize_units<WeightFormat::kIq4Nl, 18>(w.data, to, n);
-    case WeightFormat::kIq4Xs:
-      return dequantize_units<WeightFormat::kIq4Xs, 136>(w.data, to, n);
-    case WeightFormat::kInt4:
-      return dequantize_groups<4>(w, to, n);
-    case WeightFormat::kInt8:
-      return dequantize_groups<8>(w, to, n);
-    default:
-      return with_format(w.format, [&](auto f) { dequantize_format<f.value>(w.data, to, n); });
-  }
+  if (w.format == WeightFormat::kInt4) return dequantize_groups<4>(w, to, n);
+  if (w.format == WeightFormat::kInt8) return dequantize_groups<8>(w, to, n);
+  if (is_direct(w.format)) return with_format(w.format, [&](auto f) { dequantize_format<f.value>(w.data, to, n); });
+  with_blocks(w.format, [&](auto f) { dequantize_units<f.value>(w.data, to, n); });
+}
+
+LOPHI_INLINE WeightRows from_row(WeightRows w, int64_t row) {
+  const auto r = static_cast<size_t>(row);
+  w.data += r * w.stride;
+  if (w.scales) w.scales += r * w.scale_stride;
+  if (w.zeros) w.zeros += r * w.zero_stride;
+  return w;
 }
 
 }  // namespace

@@ -5,14 +5,6 @@ namespace {
 
 constexpr int64_t kWidened = 16;  // rows
 
-LOPHI_INLINE WeightRows from_row(WeightRows w, int64_t row) {
-  const auto r = static_cast<size_t>(row);
-  w.data += r * w.stride;
-  if (w.scales) w.scales += r * w.scale_stride;
-  if (w.zeros) w.zeros += r * w.zero_stride;
-  return w;
-}
-
 void matmul(const WeightRows& w, const float* x, int64_t ldx, float* y, int64_t ldy, int64_t m, int64_t n, int64_t k) {
   if (is_direct(w.format) || k == 0) return matmul_direct(w, x, ldx, y, ldy, m, n, k);
   const size_t stride = static_cast<size_t>(k) * sizeof(float);

@@ -77,7 +77,8 @@ class Guarded {
   std::byte *map_, *data_;
 };
 
-// Prints GB/s and GFLOP/s of every instruction set; `only` limits it to one of them.
-void bench(const char* only);
+// Prints GB/s and GFLOP/s of every instruction set; `only` limits it to one of them, `weights` to kernels with that in
+// their name.
+void bench(const char* only, const char* weights);
 
 }  // namespace harness

@@ -46,19 +46,53 @@ double best_time(int threads, int passes, const std::function<void(int)>& work) 
   return best;
 }
 
-// Rows of one format fill the whole buffer; scales and numbers are ordinary ones.
-void fill(std::byte* buffer, WeightFormat format, int64_t k) {
+// A matrix of one format, of which the buffer holds as many as fit: data, then the scales of int4 and int8.
+struct Matrix {
+  WeightFormat format;
+  int64_t group;  // of int4 and int8, with float32 scales
+  bool zeros;
+
+  size_t row(int64_t k) const {
+    return format == WeightFormat::kInt4 ? static_cast<size_t>(k / 2) : row_bytes(format, k);
+  }
+  size_t scale_row(int64_t k) const { return group ? static_cast<size_t>(k / group) * 4 : 0; }
+  size_t zero_row(int64_t k) const { return zeros ? static_cast<size_t>(k / group + 1) / 2 : 0; }
+  size_t bytes(int64_t n, int64_t k) const {
+    return static_cast<size_t>(n) * (row(k) + scale_row(k) + zero_row(k)) / 64 * 64;
+  }
+  // Rows from `from` on of the matrix at `data`.
+  WeightRows rows(const std::byte* data, int64_t n, int64_t k, int64_t from) const {
+    const auto all = static_cast<size_t>(n), first = static_cast<size_t>(from);
+    const std::byte *scales = data + all * row(k), *zero = scales + all * scale_row(k);
+    return {format,
+            data + first * row(k),
+            row(k),
+            group,
+            DType::kFloat32,
+            zeros ? ZeroType::kPacked : ZeroType::kNone,
+            scales + first * scale_row(k),
+            zero + first * zero_row(k),
+            scale_row(k),
+            zero_row(k)};
+  }
+};
+
+// Matrices of one format fill the whole buffer; scales and numbers are ordinary ones.
+void fill(std::byte* buffer, const Matrix& matrix, int64_t n, int64_t k) {
   Random random(1);
-  const size_t row = row_bytes(format, k);
-  for (size_t i = 0; i < row; i += 2) {
+  const WeightFormat format = matrix.format;
+  const size_t data = static_cast<size_t>(n) * matrix.row(k), size = matrix.bytes(n, k);
+  for (size_t i = 0; i + 2 <= size; i += 2) {
     uint16_t bits = static_cast<uint16_t>(random.bits());
-    if (format == WeightFormat::kFloat32) bits = i % 4 == 0 ? bits : static_cast<uint16_t>(0x3f00 | (bits & 0x807f));
+    const bool high_half = i % 4 == 2, is_float = format == WeightFormat::kFloat32 || (matrix.group && i >= data);
+    if (is_float && high_half) bits = static_cast<uint16_t>(0x3f00 | (bits & 0x807f));
     if (format == WeightFormat::kFloat16) bits = static_cast<uint16_t>(0x3000 | (bits & 0x8fff));
     if (format == WeightFormat::kBfloat16) bits = static_cast<uint16_t>(0x3f00 | (bits & 0x807f));
-    if (info_of(format).block == 32 && i % static_cast<size_t>(info_of(format).bytes) == 0) bits = 0x2c00;
+    // wherever a block has its scales: no exponent of ones
+    if (info_of(format).block > 1) bits &= 0xbbff;
     std::memcpy(buffer + i, &bits, 2);
   }
-  for (size_t at = row; at + row <= kBufferBytes; at += row) std::memcpy(buffer + at, buffer, row);
+  for (size_t at = size; at + size <= kBufferBytes; at += size) std::memcpy(buffer + at, buffer, size);
 }
 
 uint64_t sink = 0;
@@ -131,29 +165,29 @@ struct Shape {
 };
 
 // Seconds per matrix and its bytes; the threads take halves of n.
-double time_matmul(const Isa& isa, std::byte* buffer, WeightFormat format, bool int8, Shape s, int threads) {
+double time_matmul(const Isa& isa, std::byte* buffer, const Matrix& matrix, bool int8, Shape s, int threads) {
   const auto [m, n, k] = s;
-  const size_t stride = row_bytes(format, k), matrix = stride * static_cast<size_t>(n);
-  const auto copies = static_cast<int64_t>(kBufferBytes / matrix);
+  const auto copies = static_cast<int64_t>(kBufferBytes / matrix.bytes(n, k));
   const int64_t turns = m == 1 ? copies : 1;
   std::vector<float> x(static_cast<size_t>(m * k), 0.5f), y(static_cast<size_t>(m * n));
   std::vector<int8_t> values(static_cast<size_t>(m * k));
   std::vector<float> scales(static_cast<size_t>(m * k / 32));
-  std::vector<int32_t> sums(static_cast<size_t>(m * k / 32));
+  std::vector<int32_t> sums(static_cast<size_t>(m * k / 16));
   for (int64_t i = 0; i < m; ++i) {
-    isa.quantize_int8(x.data() + i * k, k, values.data() + i * k, scales.data() + i * k / 32, sums.data() + i * k / 32);
+    isa.quantize_int8(x.data() + i * k, k, values.data() + i * k, scales.data() + i * k / 32, sums.data() + i * k / 16);
   }
   const int64_t share = n / threads;
   std::atomic<int64_t> next{0};
   const double time = best_time(threads, m == 1 ? 8 : 5, [&](int t) {
     for (int64_t c = 0; c < turns; ++c) {
       const int64_t copy = turns == 1 ? next.load() % copies : c;
-      const std::byte* w = buffer + static_cast<size_t>(copy) * matrix + static_cast<size_t>(t * share) * stride;
+      const WeightRows w =
+          matrix.rows(buffer + static_cast<size_t>(copy) * matrix.bytes(n, k), n, k, t * share);
       float* to = y.data() + t * share;
       if (int8) {
-        isa.matmul_int8({format, w, stride}, {values.data(), scales.data(), sums.data()}, to, n, m, share, k);
+        isa.matmul_int8(w, {values.data(), scales.data(), sums.data()}, to, n, m, share, k);
       } else {
-        isa.matmul({format, w, stride}, x.data(), k, to, n, m, share, k);
+        isa.matmul(w, x.data(), k, to, n, m, share, k);
       }
     }
     if (t == 0) next.fetch_add(1);
@@ -163,7 +197,7 @@ double time_matmul(const Isa& isa, std::byte* buffer, WeightFormat format, bool 
 
 }  // namespace
 
-void bench(const char* only) {
+void bench(const char* only, const char* weights) {
   void* map = mmap(nullptr, kBufferBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (map == MAP_FAILED) {
     std::perror("mmap");
@@ -177,36 +211,40 @@ void bench(const char* only) {
   for (int threads = 1; threads <= kMaxThreads; ++threads) {
     std::printf("read, %d threads: %.1f GB/s\n", threads, read_bandwidth(buffer, threads));
   }
-  struct Kernel {
-    WeightFormat format;
-    bool int8;
-  };
-  const Kernel kernels[] = {{WeightFormat::kFloat32, false},  {WeightFormat::kFloat16, false},
-                            {WeightFormat::kBfloat16, false}, {WeightFormat::kQ8_0, false},
-                            {WeightFormat::kQ4_0, false},     {WeightFormat::kQ8_0, true},
-                            {WeightFormat::kQ4_0, true}};
+  std::vector<Matrix> matrices;
+  for (int format = 0; format < static_cast<int>(WeightFormat::kInt4); ++format)
+    matrices.push_back({static_cast<WeightFormat>(format), 0, false});
+  matrices.push_back({WeightFormat::kInt4, 32, false});
+  matrices.push_back({WeightFormat::kInt4, 128, true});
+  matrices.push_back({WeightFormat::kInt8, 32, false});
   for (const Isa* isa : available_isas()) {
     if (only != nullptr && std::string(only) != isa->name) continue;
     for (int threads = 1; threads <= kMaxThreads; ++threads) {
       const Peaks peaks = peaks_of(isa->name, threads);
       std::printf("%s, %d threads: peak %.0f GFLOP/s, %.0f int8 GOP/s\n", isa->name, threads, peaks.floats, peaks.int8);
     }
-    std::printf("%-10s %-8s %5s %5s %5s | %-23s | %-23s\n", "isa", "weights", "m", "n", "k", "1 thread: GB/s, GOP/s",
+    std::printf("%-10s %-12s %5s %5s %5s | %-23s | %-23s\n", "isa", "weights", "m", "n", "k", "1 thread: GB/s, GOP/s",
                 "2 threads: GB/s, GOP/s");
-    for (const Kernel& kernel : kernels) {
+    for (const Matrix& matrix : matrices) {
       for (const Shape& s : {Shape{1, 8192, 3072}, Shape{1, 3072, 8192}, Shape{128, 8192, 3072}}) {
         if (s.m > 1 && std::string(isa->name) == "scalar") continue;  // seconds each
-        fill(buffer, kernel.format, s.k);
-        std::printf("%-10s %-8s %5d %5d %5d", isa->name,
-                    (std::string(info_of(kernel.format).name) + (kernel.int8 ? "*i8" : "")).c_str(),
-                    static_cast<int>(s.m), static_cast<int>(s.n), static_cast<int>(s.k));
-        for (int threads = 1; threads <= kMaxThreads; ++threads) {
-          const double time = time_matmul(*isa, buffer, kernel.format, kernel.int8, s, threads);
-          const double bytes = static_cast<double>(row_bytes(kernel.format, s.k)) * static_cast<double>(s.n);
-          std::printf(" | %8.1f  %8.1f     ", bytes / time / 1e9, 2e-9 * static_cast<double>(s.m * s.n * s.k) / time);
+        fill(buffer, matrix, s.n, s.k);
+        for (const bool int8 : {false, true}) {
+          char name[32];
+          std::snprintf(name, sizeof name, matrix.group ? "%s/%d%s%s" : "%s%.0d%s%s", info_of(matrix.format).name,
+                        static_cast<int>(matrix.group), matrix.zeros ? "z" : "", int8 ? "*i8" : "");
+          if (int8 && matrix.format <= WeightFormat::kBfloat16) continue;
+          if (weights != nullptr && std::strstr(name, weights) == nullptr) continue;
+          std::printf("%-10s %-12s %5d %5d %5d", isa->name, name, static_cast<int>(s.m),
+                      static_cast<int>(s.n), static_cast<int>(s.k));
+          for (int threads = 1; threads <= kMaxThreads; ++threads) {
+            const double time = time_matmul(*isa, buffer, matrix, int8, s, threads);
+            const auto bytes = static_cast<double>(matrix.bytes(s.n, s.k));
+            std::printf(" | %8.1f  %8.1f     ", bytes / time / 1e9, 2e-9 * static_cast<double>(s.m * s.n * s.k) / time);
+          }
+          std::printf("\n");
+          std::fflush(stdout);
         }
-        std::printf("\n");
-        std::fflush(stdout);
       }
     }
   }

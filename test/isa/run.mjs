@@ -1,7 +1,7 @@
 // Builds native/cpu/isa*.cpp with the flags of cmake/isa.cmake and checks every instruction set of this processor.
 //   node test/isa/run.mjs                 check
 //   node test/isa/run.mjs --sanitize      check under AddressSanitizer and UndefinedBehaviorSanitizer
-//   node test/isa/run.mjs --bench [isa]   GB/s and GFLOP/s
+//   node test/isa/run.mjs --bench [isa [weights]]   GB/s and GFLOP/s
 //   node test/isa/run.mjs --compiler      the compiler that would be used; exit status 77 when there is none
 import { spawn, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'

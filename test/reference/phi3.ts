@@ -77,10 +77,14 @@ function int8Activations(x: NdArray): NdArray {
   return { ...x, data }
 }
 
-const isQuantized = (w: WeightArray): boolean => w.format === 'q8_0' || w.format === 'q4_0'
+/** Whether int8 activations apply: whole units of 32 quantised values, with a scale for all of them or for each half. */
+function takesInt8({ format, shape, groups }: WeightArray): boolean {
+  if (format === 'float32' || format === 'float16' || format === 'bfloat16' || shape[1] % activationBlock) return false
+  return !groups || groups.size % activationBlock === 0 || (groups.size === 16 && format === 'int4')
+}
 
 export const linear: Reference<'linear'> = ({ x, w }, { activations }) => ({
-  y: timesTransposed(activations === 'int8' && isQuantized(w) ? int8Activations(x) : x, w.data, w.shape[0]),
+  y: timesTransposed(activations === 'int8' && takesInt8(w) ? int8Activations(x) : x, w.data, w.shape[0]),
 })
 
 export const rotaryEmbedding: Reference<'rotaryEmbedding'> = ({ x, cos, sin, position }, { headDim, heads }) => {

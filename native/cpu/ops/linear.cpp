@@ -4,19 +4,18 @@
 namespace lophi::cpu {
 namespace {
 
-bool takes_int8(const CpuWeight::Part& part) {
-  return part.rows.format == WeightFormat::kQ8_0 || part.rows.format == WeightFormat::kQ4_0;
-}
+// Columns in an order of their own are multiplied as floats: x is rounded once for all parts.
+bool takes_int8(const CpuWeight::Part& part, int64_t k) { return !part.order() && takes_int8(part.rows, k); }
 
 Int8Rows quantize_rows(Context& cpu, const float* x, int64_t m, int64_t k) {
   const int64_t groups = k / 32;
-  // values [m, k] | scales [m, groups] | sums [m, groups], in one block
-  auto* values = cpu.scratch.get<int8_t>(static_cast<size_t>(m * (k + groups * 8)), kScratchInt8);
+  // values [m, k] | scales [m, groups] | sums [m, 2 * groups], in one block
+  auto* values = cpu.scratch.get<int8_t>(static_cast<size_t>(m * (k + groups * 12)), kScratchInt8);
   auto* scales = reinterpret_cast<float*>(values + m * k);
   auto* sums = reinterpret_cast<int32_t*>(scales + m * groups);
   cpu.pool.run(m, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
-      cpu.isa.quantize_int8(x + i * k, k, values + i * k, scales + i * groups, sums + i * groups);
+      cpu.isa.quantize_int8(x + i * k, k, values + i * k, scales + i * groups, sums + i * groups * 2);
   });
   return {values, scales, sums};
 }
@@ -50,7 +49,8 @@ void linear(Context& cpu, const Call& call) {
   const float* rows = float_rows(cpu, x.x);
   float* y = float_place(cpu, x.y);
   const bool int8 = x.activations == args::Linear::Activations::kInt8;
-  const bool quantizes = int8 && std::any_of(w.parts.begin(), w.parts.end(), takes_int8);
+  const bool quantizes =
+      int8 && std::any_of(w.parts.begin(), w.parts.end(), [&](const auto& part) { return takes_int8(part, k); });
   const Int8Rows quantized = quantizes ? quantize_rows(cpu, rows, m, k) : Int8Rows{};
   const std::vector<const float*> ordered = ordered_rows(cpu, w, rows, m);
   constexpr int64_t kGrainRows = 16;
@@ -59,7 +59,7 @@ void linear(Context& cpu, const Call& call) {
       const CpuWeight::Part& part = w.parts[p];
       const int64_t from = std::max(begin, part.first_row), to = std::min(end, part.end_row());
       if (from >= to) continue;
-      if (int8 && takes_int8(part))
+      if (int8 && takes_int8(part, k))
         cpu.isa.matmul_int8(part.from(from), quantized, y + from, n, m, to - from, k);
       else
         cpu.isa.matmul(part.from(from), ordered[p], k, y + from, n, m, to - from, k);
