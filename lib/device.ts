@@ -123,12 +123,15 @@ export class Device {
     return new Tensor(this, handle, type, [...shape])
   }
 
-  /** A weight matrix in a file's own format, from memory (copied) or from ranges of files (mapped, shared in the process). */
+  /**
+   * A weight matrix in a file's own format, from memory (copied) or from ranges of files (mapped, shared in the process).
+   * What does not lie in rows of unsigned values is repacked before this returns, on all cores, into memory of its own.
+   */
   weight(options: WeightOptions): Weight {
     return makeWeight(this, options)
   }
 
-  /** Bytes in use, at the peak, kept for reuse, and in all. Mapped weights count nothing on the CPU. */
+  /** Bytes in use, at the peak, kept for reuse, and in all. Weights count on the CPU where they are not mapped. */
   memory(): MemoryInfo {
     return native.deviceMemory(this.native)
   }

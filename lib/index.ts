@@ -1,3 +1,4 @@
+export { type ConvertOptions, type ConvertResult, convert } from './convert/index.js'
 export {
   Device,
   type DeviceName,

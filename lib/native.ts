@@ -91,7 +91,9 @@ export interface NativeModule {
   readTensor(tensor: TensorHandle): Promise<ArrayBuffer>
   readTensorSync(tensor: TensorHandle): ArrayBuffer
   disposeTensor(tensor: TensorHandle): void
-  createWeight(device: DeviceHandle, rows: number, columns: number, parts: readonly NativePart[]): WeightHandle
+  /** Typed arrays are copied before this returns; repacking happens on a thread of its own. */
+  createWeight(device: DeviceHandle, rows: number, columns: number, parts: readonly NativePart[]): Promise<WeightHandle>
+  createWeightSync(device: DeviceHandle, rows: number, columns: number, parts: readonly NativePart[]): WeightHandle
   disposeWeight(weight: WeightHandle): void
   /** The outputs that `out` does not give, as [handle, dtype, shape]. */
   runOp(

@@ -40,7 +40,7 @@ export interface WeightOptions {
   readonly zeroType?: 'packed' | 'float'
   /** Values and packed zero points are two's complement. */
   readonly signed?: boolean
-  /** How the bytes are arranged, default 'rows'; the others are repacked into rows. */
+  /** How the bytes are arranged, default 'rows'; the others are repacked into rows, on the calling thread. */
   readonly packing?: WeightPacking
 }
 
@@ -54,12 +54,12 @@ export class Weight {
   readonly native: WeightHandle
   #disposed = false
 
-  constructor(device: Device, shape: readonly [number, number], parts: readonly NativePart[]) {
+  /** Made by `device.weight`. */
+  constructor(device: Device, shape: readonly [number, number], format: Weight['format'], handle: WeightHandle) {
     this.device = device
     this.shape = shape
-    const formats = new Set(parts.map(({ format }) => weightFormats[format]!))
-    this.format = formats.size > 1 ? 'mixed' : [...formats][0]!
-    this.native = native.createWeight(device.native, shape[0], shape[1], parts)
+    this.format = format
+    this.native = handle
   }
 
   get disposed(): boolean {
@@ -92,7 +92,7 @@ export function makeWeight(device: Device, options: WeightOptions): Weight {
   const data = isList(parts.data) ? parts.data : [parts.data]
   if (!grouped && packing === 'rows') {
     const stacked = data.map((each) => ({ ...nativePart({ format, rows: 0, data: payloadOf(each) }), rows: null }))
-    return new Weight(device, shape, stacked)
+    return create(device, shape, stacked)
   }
   const [first, ...more] = data
   if (!first || more.length > 0)
@@ -102,13 +102,33 @@ export function makeWeight(device: Device, options: WeightOptions): Weight {
     )
   const groups = grouped ? groupsOf(options) : undefined
   const part: WeightPart = { format, rows: shape[0], data: payloadOf(first), packing, ...(groups && { groups }) }
-  return new Weight(device, shape, [nativePart(part)])
+  return create(device, shape, [nativePart(part)])
 }
 
-/** A weight from a source's description. A vector counts as one row. */
-export function openWeight(device: Device, { shape, parts }: WeightDescription): Weight {
-  const [rows, columns] = shape.length === 2 ? shape : ([1, shape[0]] as const)
-  return new Weight(device, [rows, columns], parts.map(nativePart))
+/** A weight from a source's description; a vector counts as one row. Repacks off the JS thread. */
+export async function openWeight(device: Device, { shape, parts }: WeightDescription): Promise<Weight> {
+  const [rows, columns] = matrixShape(shape)
+  const described = parts.map(nativePart)
+  const handle = await native.createWeight(device.native, rows, columns, described)
+  return new Weight(device, [rows, columns], formatOf(described), handle)
+}
+
+/** The same on the calling thread: for what lies in rows, where nothing is repacked. */
+export function openWeightSync(device: Device, { shape, parts }: WeightDescription): Weight {
+  return create(device, matrixShape(shape), parts.map(nativePart))
+}
+
+function create(device: Device, shape: readonly [number, number], parts: readonly NativePart[]): Weight {
+  return new Weight(device, shape, formatOf(parts), native.createWeightSync(device.native, shape[0], shape[1], parts))
+}
+
+function matrixShape(shape: WeightDescription['shape']): readonly [number, number] {
+  return shape.length === 2 ? shape : [1, shape[0]]
+}
+
+function formatOf(parts: readonly NativePart[]): Weight['format'] {
+  const formats = new Set(parts.map(({ format }) => weightFormats[format]!))
+  return formats.size > 1 ? 'mixed' : [...formats][0]!
 }
 
 const isList = (data: WeightData | readonly WeightData[]): data is readonly WeightData[] => Array.isArray(data)

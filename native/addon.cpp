@@ -28,6 +28,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("readTensorSync", guarded<read_tensor_sync>);
   add("disposeTensor", guarded<dispose_tensor>);
   add("createWeight", guarded<create_weight>);
+  add("createWeightSync", guarded<create_weight_sync>);
   add("disposeWeight", guarded<dispose_weight>);
   add("runOp", guarded<run_op>);
   add("supportsOp", guarded<supports_op>);

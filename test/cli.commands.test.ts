@@ -388,6 +388,20 @@ describe('inspect', () => {
     expect(tied.memory).toMatchObject({ weightsBytes: tensorBytes(tied.tensors as { shape: number[] }[], 2) })
   })
 
+  test('sets the memory against a device that is named, and only then needs a binary', () => {
+    const { memory } = lophiJson(['inspect', tinyPhi3, '--device', 'cpu'])
+    expect(memory).toMatchObject({ device: { id: 'cpu', memoryBytes: expect.any(Number), fits: true } })
+    const { stderr, status } = lophi(['inspect', tinyPhi3, '--device', 'cuda:99'])
+    expect(status).toBe(1)
+    expect(stderr).toContain('ERR_DEVICE_ABSENT')
+  })
+
+  test.skipIf(golden === null)('of a model that does not run says why, with exit code 0', () => {
+    const model = join(golden as string, 'mha', 'expected.safetensors')
+    expect(lophiJson(['inspect', model])).toMatchObject({ supported: false, reason: expect.any(String), config: null })
+    expect(lophi(['inspect', model]).stdout).toMatch(/^not supported/m)
+  })
+
   test('for people: facts, groups, and the tensors when asked for', () => {
     const { stdout, stderr, status } = lophi(['inspect', tinyPhi3])
     expect({ stderr, status }).toEqual({ stderr: '', status: 0 })

@@ -59,11 +59,14 @@ describe('a wrong command line is one line on stderr and exit code 2', () => {
     ['a fraction of a token', ['run', tinyPhi3, '-p', 'x', '--max-tokens', '1.5'], '--max-tokens'],
     ['a seed beyond 2^53', ['run', tinyPhi3, '-p', 'x', '--seed', '99999999999999999'], '--seed'],
     ['another type of cache', ['run', tinyPhi3, '-p', 'x', '--kv', 'f8'], 'f8'],
-    ['another window', ['run', tinyPhi3, '-p', 'x', '--window', 'graph'], '--window'],
+    ['another window', ['run', tinyPhi3, '-p', 'x', '--window', 'half'], '--window'],
     ['text and ids to decode', ['tokenize', tinyPhi3, 'x', '--decode', '1'], '--decode'],
     ['nothing to tokenize', ['tokenize', tinyPhi3], '--decode'],
     ['no type to convert to', ['convert', tinyPhi3, 'out.gguf'], '--type'],
     ['an unknown type to convert to', ['convert', tinyPhi3, 'out.gguf', '--type', 'q9'], 'q9'],
+    ['a type that the container lacks', ['convert', tinyPhi3, 'out.onnx', '--type', 'q8_0'], 'f32, f16, int4'],
+    ['a folder for no container', ['convert', tinyPhi3, 'out', '--type', 'f16'], 'to must be given'],
+    ['a block without int4', ['convert', tinyPhi3, 'out.gguf', '--type', 'q4_0', '--block', '32'], 'int4'],
   ])('%s', (_, args, word) => {
     const { stdout, stderr, status } = lophi(args)
     expect({ stdout, status }).toEqual({ stdout: '', status: 2 })
@@ -161,7 +164,7 @@ describe('what goes wrong is one line on stderr and exit code 1', () => {
   test('an output in a folder that does not exist', () => {
     const nowhere = join(folder, 'nowhere', 'file')
     expectError(['logits', tinyPhi3, '--ids', '1', '--out', nowhere], 'ERR_FILE', 'ENOENT')
-    expectError(['convert', tinyPhi3, nowhere, '--type', 'f16'], 'ERR_FILE', 'ENOENT')
+    expectError(['convert', tinyPhi3, `${nowhere}.gguf`, '--type', 'f16'], 'ERR_FILE', 'ENOENT')
   })
 
   test('LOPHI_LOG=debug, and nothing else, adds the stack', () => {

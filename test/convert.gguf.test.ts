@@ -13,16 +13,21 @@ import { openFile } from '../lib/formats/file.js'
 import { readGguf } from '../lib/formats/gguf.js'
 import { openSource } from '../lib/formats/index.js'
 import type { FileTensor } from '../lib/formats/source.js'
-import { decode } from './decode.js'
+import { preTokenizers } from '../lib/tokenizer/gguf-byte-level.js'
+import { createTokenizer } from '../lib/tokenizer/index.js'
 import { type SmallConfig, smallConfig, writeCheckpoint } from './formats.files.js'
 import { random } from './random.js'
+import { decodeBlocks } from './reference/weights.js'
 import { sharedData, temporaryFolder } from './shared.js'
+import { byteLevel, token } from './tokenizer.files.js'
 
 const root = await temporaryFolder()
 const tiny = sharedData('tiny-phi3')
 const golden = sharedData('golden')
 const vocabulary = sharedData('ggml-vocab-phi-3/ggml-vocab-phi-3.gguf')
 const published = sharedData('phi3-mini-directml-int4/tokenizer.json')
+
+const decode = (encoding: Encoding, bytes: Uint8Array) => Float32Array.from(decodeBlocks(encoding, bytes))
 
 let count = 0
 const output = () => join(root, `${count++}.gguf`)
@@ -428,7 +433,8 @@ describe('a tokenizer of tokenizer.json', () => {
   const model = merged().model
   test.each([
     ['a byte-level pre-tokenizer', { pre_tokenizer: { type: 'ByteLevel' } }, 'a pre-tokenizer'],
-    ['another model', { model: { ...model, type: 'Unigram' } }, 'no BPE model with byte fallback'],
+    ['another model', { model: { ...model, type: 'Unigram' } }, 'no BPE model'],
+    ['neither bytes nor a fallback to them', { model: { ...model, byte_fallback: false }, normalizer: null }, 'cl100k'],
     ['another normalizer', { normalizer: { type: 'NFC' } }, 'a normalizer other than'],
     ['lstrip', { added_tokens: [{ id: 0, content: '<x>', lstrip: true }] }, 'lstrip on <x>'],
     [
@@ -451,5 +457,41 @@ describe('a tokenizer of tokenizer.json', () => {
   ])('with %s is refused', (_, change, message) => {
     expect(() => entriesOf(merged(change), {}, 8)).toThrow(FormatError)
     expect(() => entriesOf(merged(change), {}, 8)).toThrow(message)
+  })
+})
+
+describe('a byte-level tokenizer', () => {
+  const pattern = preTokenizers.get('dbrx')!.pattern
+  const tokenizerWith = (regex: string, change: object = {}) => {
+    const json = byteLevel() as Record<string, unknown>
+    const pretokenizers = [
+      { type: 'Split', pattern: { Regex: regex }, behavior: 'Removed', invert: true },
+      { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false },
+    ]
+    const added = [token(258, '<|end|>', { rstrip: true }), token(259, 'two words', { special: false })]
+    return { ...json, added_tokens: added, pre_tokenizer: { type: 'Sequence', pretokenizers }, ...change }
+  }
+  const entries = (tokenizer: unknown) =>
+    ggufTokenizer({ kind: 'huggingface', tokenizer, config: {}, chatTemplate: null }, 264, 'tokenizer.json')
+
+  test('gives the same ids out of GGUF', () => {
+    const tokenizer = tokenizerWith(pattern)
+    const metadata = new Map(entries(tokenizer).map(([key, , value]) => [key, value]))
+    expect(metadata.get('tokenizer.ggml.model')).toBe('gpt2')
+    expect(metadata.get('tokenizer.ggml.pre')).toBe('dbrx')
+    expect(metadata.get('tokenizer.ggml.merges')).toEqual(['Ġ a', 'b c'])
+    const before = createTokenizer({ kind: 'huggingface', tokenizer, config: {}, chatTemplate: null }, {})
+    const after = createTokenizer({ kind: 'gguf', metadata, chatTemplate: null }, {})
+    for (const text of ['abc bc a', ' a\n\n  bc', '<|end|>  a', 'two words é 🦙', "It's 12345"])
+      expect(after.encode(text), text).toEqual(before.encode(text))
+  })
+
+  test.each([
+    ['words cut otherwise', tokenizerWith('[^\\s]+|\\s'), 'a pre-tokenizer other than'],
+    ['a normalizer', tokenizerWith(pattern, { normalizer: { type: 'NFC' } }), 'a normalizer before bytes'],
+    ['lstrip', tokenizerWith(pattern, { added_tokens: [token(258, '<|x|>', { lstrip: true })] }), 'lstrip on <|x|>'],
+  ])('with %s is not supported', (_, tokenizer, message) => {
+    expect(() => entries(tokenizer)).toThrow(UnsupportedModelError)
+    expect(() => entries(tokenizer)).toThrow(message)
   })
 })

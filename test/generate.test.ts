@@ -338,6 +338,31 @@ describe('aborting', () => {
     expect(await failure(loadModel(tinyPhi3, { device, signal: AbortSignal.abort() }))).toBeInstanceOf(AbortedError)
     await expectIntact(used)
   })
+
+  test('loading, from a later turn of the event loop', async () => {
+    const used = await bytesUsed()
+    const controller = new AbortController()
+    const layers: number[] = []
+    const loading = loadModel(tinyPhi3, {
+      device,
+      signal: controller.signal,
+      onProgress: ({ done }) => {
+        layers.push(done)
+        setImmediate(() => controller.abort())
+      },
+    })
+    expect(await failure(loading)).toBeInstanceOf(AbortedError)
+    expect(layers.length).toBeLessThan(model.config.numHiddenLayers)
+    await expectIntact(used)
+  })
+
+  test('loading of a device that is disposed meanwhile', async () => {
+    const other = await openDevice('cpu')
+    const used = await bytesUsed()
+    const loading = loadModel(tinyPhi3, { device: other, onProgress: () => void other.dispose() })
+    expect(await failure(loading)).toMatchObject({ code: 'ERR_DISPOSED' })
+    await expectIntact(used)
+  })
 })
 
 describe('limits', () => {

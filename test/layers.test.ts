@@ -122,6 +122,8 @@ describe('layers', () => {
     ['formats/gguf.ts', "const t = await import('../tokenizer/gguf.js')", 'formats must not import tokenizer'],
     ['tokenizer/gguf.ts', "import { native } from '../native.js'", 'tokenizer must not import native'],
     ['hub/pull.ts', "import { openSource } from '../formats/index.js'", 'hub must not import formats'],
+    ['formats/gguf.ts', "import { encode } from '../convert/encode.js'", 'formats must not import convert'],
+    ['models/phi3.ts', "import { convert } from '../convert/index.js'", 'models must not import convert'],
     ['native.ts', "import { open } from './formats/open.js'", 'native must not import formats'],
     ['errors.ts', "import './device.js'", 'errors must not import device'],
     ['tensor.ts', "import x from '../scripts/x.js'", '../scripts/x.js leaves lib/'],

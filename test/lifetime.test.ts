@@ -56,6 +56,7 @@ describe('a process ends cleanly', () => {
     'plan in flight',
     'device closing',
     'device opening',
+    'model loading',
     'model live',
     'model with a device of its own live',
     'generation in flight',
@@ -69,6 +70,7 @@ describe('a process ends cleanly', () => {
   test.each([
     'exit with a read in flight',
     'exit in a generation',
+    'exit while a model loads',
     'exit in a recording',
     'exit with everything live',
     'exit from an exit handler with a read in flight',
@@ -151,6 +153,69 @@ describe('memory', () => {
       end: 0,
       mappings,
     })
+  })
+})
+
+describe('weights that are being made', () => {
+  // int4 [256, 1024] in groups of 64 columns
+  const [data, scales, zeros, order] = [256 * 512, 256 * 16 * 2, 256 * 8, 1024 * 4]
+
+  test('count in the memory of the device, repacked or copied', async () => {
+    const counts = await report('weights.mjs', 'counted')
+    expect(counts).toEqual({
+      rows: data + scales + zeros,
+      'rows, disposed': 0,
+      awq: data + scales + zeros,
+      'awq, disposed': 0,
+      gptq: data + scales + zeros + order,
+      'gptq, disposed': 0,
+    })
+  })
+
+  test('are collected where nobody disposes them', async () => {
+    const { start, littered, end } = await report('weights.mjs', 'collected', { gc: true })
+    expect(littered).toBeGreaterThan(start + data)
+    expect(end).toBe(start)
+  })
+
+  test('leave the JS thread free', async () => {
+    expect((await report('weights.mjs', 'turns')).turns).toBeGreaterThan(0)
+  })
+
+  test('outlive a device that is disposed meanwhile, whose later weights are refused', async () => {
+    expect(await report('weights.mjs', 'device disposed', { gc: true })).toEqual({
+      outcomes: ['made', 'ERR_DISPOSED'],
+      end: 0,
+    })
+  })
+
+  test('fail alone where an allocation fails, and leak nothing', { timeout: 240_000 }, async () => {
+    let [n, failed] = [1, true]
+    for (; failed; n += 3) {
+      const { failures, end } = await report('weights.mjs', 'failure', { gc: true, env: { LOPHI_FAIL: `alloc:${n}` } })
+      expect(end).toBe(0)
+      failed = failures.length > 0
+      if (!failed) continue
+      expect(failures, `alloc:${n}`).toEqual([
+        {
+          name: 'OutOfMemoryError',
+          code: 'ERR_OUT_OF_MEMORY',
+          message: expect.stringMatching(/^cpu: \d+ bytes must be free, but/),
+          used: 0,
+        },
+      ])
+    }
+    expect(n).toBeGreaterThan(36)
+  })
+
+  test('are finished at the end of the script, not at process.exit', async () => {
+    expect(await run('weights.mjs', 'left to itself')).toEqual({ stdout: '', stderr: '', status: 0, signal: null })
+    expect(await run('weights.mjs', 'exit')).toEqual({ stdout: '', stderr: '', status: 3, signal: null })
+  })
+
+  test('end with the worker that makes them', async () => {
+    for (let i = 0; i < 3; i++)
+      expect(await report('weights.mjs', 'worker terminated', { gc: true })).toEqual({ end: 0 })
   })
 })
 

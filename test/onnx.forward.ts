@@ -31,12 +31,14 @@ export class Payloads {
   /** All rows of a weight. */
   async values({ shape, parts }: WeightDescription): Promise<NdArray> {
     const columns = shape.at(-1)!
-    const rows = await Promise.all(
-      parts.map((part) => (part.groups ? this.#grouped(part, columns) : this.#dense(part))),
-    )
-    const data = Float64Array.from(rows.flatMap((values) => [...values]))
-    if (data.length !== shape.reduce((product, extent) => product * extent, 1))
-      throw new Error(`${shape}: ${data.length}`)
+    const data = new Float64Array(shape.reduce((product, extent) => product * extent, 1))
+    let filled = 0
+    for (const part of parts) {
+      const values = await (part.groups ? this.#grouped(part, columns) : this.#dense(part))
+      data.set(values, filled)
+      filled += values.length
+    }
+    if (filled !== data.length) throw new Error(`[${shape}] must have ${data.length} values, but has ${filled}`)
     return exactly('float32', [...shape], data)
   }
 

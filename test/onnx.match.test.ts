@@ -3,6 +3,7 @@ import { copyFile, open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { FormatError, UnsupportedModelError } from '../lib/errors.js'
+import { Dataflow } from '../lib/formats/onnx/dataflow.js'
 import { integersInMemory } from '../lib/formats/onnx/in-memory.js'
 import { type Match, matchPhi3 } from '../lib/formats/onnx/match.js'
 import { readOnnx } from '../lib/formats/onnx/read.js'
@@ -641,6 +642,16 @@ const refusals: [
     /one Gather must look input ids up in a table of embeddings, but none do/,
   ],
   [
+    'hundreds of embeddings, of which the error names a few',
+    'cpu-fp32',
+    (graph) => {
+      const old = graph.maker('/model/embed_tokens/Gather/output_0')
+      for (let i = 0; i < 500; i++) graph.nodes.push({ ...old, name: `copy ${i}`, outputs: [`copy ${i}`] })
+    },
+    'unsupported',
+    /one Gather must look input ids up in a table of embeddings, but (node [^,]*, ){2}node [^,]* do$/,
+  ],
+  [
     'a norm of another width',
     'cpu-fp32',
     (graph) => graph.constant(floats('model.layers.1.input_layernorm.weight', [64])),
@@ -767,4 +778,16 @@ test('a product of many factors ends in an error, not in a search', async () => 
     graph.setInput(down, 0, 'm200')
   })
   expect(() => matchPhi3(model)).toThrow(/product of at most three activations/)
+})
+
+test('a long chain of Identity is walked once, however many nodes read its end', () => {
+  const count = 100_000
+  const nodes = Array.from({ length: count }, (_, i) => [
+    node({ opType: 'Identity', inputs: [i === 0 ? 'x' : `x${i - 1}`], outputs: [`x${i}`] }),
+    node({ opType: 'Neg', inputs: [`x${count - 1}`], outputs: [`y${i}`] }),
+  ]).flat()
+  const graph = { nodes, constants: new Map(), inputs: [{ name: 'x', dtype: null, shape: null }], outputs: [] }
+  const flow = new Dataflow({ path: 'model.onnx', graph })
+  expect(flow.nodes).toHaveLength(count)
+  expect(flow.consumers('x')).toHaveLength(count)
 })

@@ -55,6 +55,26 @@ describe('a system message', () => {
   })
 })
 
+describe.skipIf(!tiny)('range in a template', () => {
+  const rendered = (call: string) =>
+    withTemplate(`{% for i in range(${call}) %}{{ i }} {% endfor %}`).applyChatTemplate([user('Hi')])
+
+  test.each([
+    ['3', '0 1 2 '],
+    ['2, 5', '2 3 4 '],
+    ['7, 0, -3', '7 4 1 '],
+    ['5, 2', ''],
+  ])('(%s) gives %j', (call, text) => expect(rendered(call)).toBe(text))
+
+  test.each(['100001', '0, 1000000000', '0, 1, 0', '"x"'])('(%s) is refused before it fills the memory', (call) => {
+    expect(() => rendered(call)).toThrow(/^chat template: range\(\) must give at most 100000 numbers/)
+  })
+
+  test('counts as far as that of Jinja in its sandbox', () => {
+    expect(withTemplate('{{ range(100000) | length }}').applyChatTemplate([user('Hi')])).toBe('100000')
+  })
+})
+
 test.skipIf(!early || !late || !gguf)('BOS comes once, whether the template or the flag asks for it', () => {
   expect(early?.encodeChat([user('Hello')])).toEqual([32010, 15043, 32007, 32001])
   expect(late?.encodeChat([user('Hello')])).toEqual([1, 32010, 29871, 13, 10994, 32007, 29871, 13, 32001])

@@ -7,10 +7,11 @@ import {
   containerNames,
   containers,
   convertTypes,
+  targetOf,
 } from '../convert/types.js'
 import { addCommonOptions, type CommonFlags, noDevice } from './model-options.js'
 import { addHubOptions, type HubFlags, modelArgument, modelPath } from './model-path.js'
-import { formatBytes, print, printJson } from './output.js'
+import { exitCodes, formatBytes, print, printJson } from './output.js'
 import { progressBar } from './progress.js'
 import { abortOnInterrupt } from './signal.js'
 
@@ -36,7 +37,9 @@ export function addConvert(program: Command): void {
     .option('--asymmetric', 'int4: with zero points')
     .option('--force', 'replace files that exist')
     .addHelpText('after', `\nTypes:\n${typeLines()}`)
-  addCommonOptions(addHubOptions(command), noDevice).action(run)
+  addCommonOptions(addHubOptions(command), noDevice).action((input: string, output: string, flags: ConvertFlags) =>
+    run(command, input, output, flags),
+  )
 }
 
 function typeLines(): string {
@@ -45,25 +48,28 @@ function typeLines(): string {
     .join('\n')
 }
 
-async function run(input: string, output: string, flags: ConvertFlags): Promise<void> {
-  const { type, to, asymmetric, json } = flags
+async function run(command: Command, input: string, output: string, flags: ConvertFlags): Promise<void> {
+  const options = {
+    type: flags.type,
+    to: flags.to,
+    block: flags.block === undefined ? undefined : (Number(flags.block) as BlockSize),
+    asymmetric: flags.asymmetric,
+    overwrite: flags.force ?? false,
+  }
+  try {
+    targetOf(output, options)
+  } catch (error) {
+    command.error((error as Error).message, { exitCode: exitCodes.usage })
+  }
   // here and not above: help must work where no binary loads
   const { convert } = await import('../convert/index.js')
   const signal = abortOnInterrupt()
   const path = await modelPath(input, flags, { signal })
   const bar = progressBar('writing', 'bytes')
   try {
-    const result = await convert(path, output, {
-      type,
-      to,
-      block: flags.block === undefined ? undefined : (Number(flags.block) as BlockSize),
-      asymmetric,
-      overwrite: flags.force ?? false,
-      signal,
-      onProgress: bar.update,
-    })
+    const result = await convert(path, output, { ...options, signal, onProgress: bar.update })
     bar.stop()
-    if (json) return printJson(result)
+    if (flags.json) return printJson(result)
     print(`${result.output}: ${result.format} ${result.type}, ${result.tensors} tensors, ${formatBytes(result.bytes)}`)
     for (const { name, dtype, reason } of result.kept) print(`kept as ${dtype}: ${name}: ${reason}`)
   } finally {

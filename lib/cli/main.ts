@@ -27,6 +27,7 @@ Examples:
   lophi chat MODEL --system "You are a pirate."
   lophi pull microsoft/Phi-3-mini-4k-instruct-onnx --list
   lophi convert FOLDER model.gguf --type q8_0
+  lophi convert model.gguf FOLDER --to onnx --type int4
 
 Exit codes: 0, 1 where something failed, 2 for a wrong command line, 130 after Ctrl+C.
 Environment: LOPHI_CPU_ISA (instruction set of the cpu), LOPHI_LOG=debug (stack traces),

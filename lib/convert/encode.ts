@@ -121,16 +121,15 @@ function encodeQ8(values: Float32Array, out: Uint8Array): void {
   const { bytes } = storage.q8_0
   for (let from = 0, at = 0; from < values.length; from += block, at += bytes) {
     let largest = 0
-    for (let i = from; i < from + block; i++) {
-      const magnitude = Math.abs(values[i]!)
-      if (magnitude > largest) largest = magnitude
-    }
+    for (let i = from; i < from + block; i++) largest = Math.max(largest, Math.abs(values[i]!))
     const d = Math.fround(largest / 127)
     const id = inverse(d)
     storeHalf(out, at, d)
     for (let i = 0; i < block; i++) {
       const x = Math.fround(values[from + i]! * id)
-      signed[at + 2 + i] = (x + (x < 0 ? -0.5 : 0.5)) | 0 // halves go away from zero
+      // signs change too often for a branch on them; halves go away from zero, which the shifted floor does not do below it
+      const q = ((x + 128.5) | 0) - 128
+      signed[at + 2 + i] = q - x === 0.5 && x < 0 ? q - 1 : q
     }
   }
 }

@@ -89,6 +89,8 @@ function rewrittenTokenizer(
   { metadata, chatTemplate }: Extract<TokenizerSource, { kind: 'gguf' }>,
 ): OutputFile[] {
   const { tokenizer, config } = rewriteGguf(metadata)
+  const isByteLevel = metadata.get('tokenizer.ggml.model') === 'gpt2'
+  const tokenizerClass = isByteLevel ? 'GPT2TokenizerFast' : 'LlamaTokenizerFast'
   const files = [
     jsonFile(join(folder, 'tokenizer.json'), {
       version: '1.0',
@@ -96,7 +98,7 @@ function rewrittenTokenizer(
       padding: null,
       ...(tokenizer as object),
     }),
-    jsonFile(join(folder, 'tokenizer_config.json'), { tokenizer_class: 'LlamaTokenizerFast', ...config }),
+    jsonFile(join(folder, 'tokenizer_config.json'), { tokenizer_class: tokenizerClass, ...config }),
   ]
   if (chatTemplate !== null) files.push(textFile(join(folder, 'chat_template.jinja'), chatTemplate))
   return files

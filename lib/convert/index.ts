@@ -4,11 +4,8 @@ import { type Device, openDevice } from '../device.js'
 import { fileError } from '../formats/file.js'
 import { openSource } from '../formats/index.js'
 import type { WeightSource } from '../formats/source.js'
-import { ggufFile } from './gguf.js'
-import { onnxFiles } from './onnx.js'
 import { checkTargets, type OutputFile, writeFiles } from './output.js'
 import { checkRotary } from './rotary.js'
-import { safetensorsFiles } from './safetensors.js'
 import { type ConvertOptions, type ConvertResult, type Kept, type Target, targetOf } from './types.js'
 
 export type { ConvertOptions, ConvertResult } from './types.js'
@@ -43,7 +40,7 @@ export async function convert(input: string, output: string, options: ConvertOpt
 /** The file with the weights: `output` itself, or one in the folder of that name. */
 async function weightsPath(output: string, { to }: Target): Promise<string> {
   const isFolder = (await stat(output).catch(() => null))?.isDirectory() ?? false
-  if (to === 'gguf' || (extname(output) === `.${to}` && !isFolder)) return output
+  if (to === 'gguf' || (extname(output).toLowerCase() === `.${to}` && !isFolder)) return output
   return join(output, `model.${to}`)
 }
 
@@ -54,14 +51,15 @@ async function planOf(
   target: Target,
   shardBytes = 5e9,
 ): Promise<Plan> {
+  // writers are loaded as they are needed: that of ONNX is large
   switch (target.to) {
     case 'gguf':
       await checkRotary(device, source, 'GGUF')
-      return ggufFile(device, source, path, target)
+      return (await import('./gguf.js')).ggufFile(device, source, path, target)
     case 'safetensors':
       await checkRotary(device, source, 'safetensors')
-      return safetensorsFiles(device, source, path, target, shardBytes)
+      return (await import('./safetensors.js')).safetensorsFiles(device, source, path, target, shardBytes)
     case 'onnx':
-      return onnxFiles(device, source, path, target)
+      return (await import('./onnx.js')).onnxFiles(device, source, path, target)
   }
 }

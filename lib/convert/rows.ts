@@ -28,7 +28,7 @@ export const pieceValues = 2 ** 20
 /** A matrix as float32, whole rows, a few MiB at a time; the device reads the next piece while one is worked on. */
 export async function* floatRows(device: Device, matrix: Matrix): AsyncGenerator<Float32Array> {
   const { weight, first, rows, columns, multiplier } = matrix
-  using table = openWeight(device, weight)
+  using table = await openWeight(device, weight)
   const scale = multiplier && (await readVector(device, multiplier))
   const step = Math.max(1, Math.floor(pieceValues / columns))
   const end = first + rows

@@ -5,15 +5,6 @@ import { findModel, formatOf } from './locate.js'
 import { isShardIndex } from './safetensors-shards.js'
 import type { WeightSource } from './source.js'
 
-/** Files beside model.safetensors that make up the model. */
-export const companions = [
-  'config.json',
-  'generation_config.json',
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'chat_template.jinja',
-] as const
-
 /**
  * Opens a model: a GGUF file, a safetensors file or an ONNX graph with its companions beside it, one of the parts of
  * any, or the folder of one.

@@ -1,5 +1,5 @@
 import { Device, type DeviceName, type DeviceReference, openDevice } from '../device.js'
-import { AbortedError, ArgumentError, TokenizerError } from '../errors.js'
+import { ArgumentError, TokenizerError } from '../errors.js'
 import { openSource } from '../formats/index.js'
 import { isQuantized, type Phi3Config, type WeightSource } from '../formats/source.js'
 import type { PullProgress } from '../hub/index.js'
@@ -75,29 +75,35 @@ export class Model {
   readonly #ownsDevice: boolean
   readonly #sequence: SequenceOptions
 
-  /** Made by `loadModel`. */
-  constructor(device: Device, ownsDevice: boolean, source: WeightSource, options: LoadModelOptions) {
-    const { config } = source
-    this.device = device
+  private constructor(source: WeightSource, phi3: Phi3, ownsDevice: boolean, settings: Settings) {
     this.source = source
+    this.device = phi3.device
+    this.#phi3 = phi3
     this.#ownsDevice = ownsDevice
-    this.context = chooseContext(config, options.context)
-    this.window = chooseWindow(source, options.window)
-    this.kvType = chooseKvType(source, options.kvType)
-    this.activations = chooseActivations(options.activations ?? 'auto', source)
-    this.#sequence = {
-      context: this.context,
-      kvType: this.kvType,
-      window: this.window,
-      longrope: chooseLongRope(options.longrope),
-    }
-    this.tokenizer = source.tokenizer && createTokenizer(source.tokenizer, { vocabSize: config.vocabSize })
-    this.eosIds = [...new Set([...config.eosTokenIds, ...(this.tokenizer?.eosIds ?? [])])]
-    const total = config.numHiddenLayers
-    this.#phi3 = new Phi3(device, source, this.activations, (done) => {
-      if (options.signal?.aborted) throw new AbortedError('loadModel: aborted', { cause: options.signal.reason })
-      options.onProgress?.({ stage: 'load', done, total })
+    this.tokenizer = settings.tokenizer
+    this.eosIds = [...new Set([...source.config.eosTokenIds, ...(settings.tokenizer?.eosIds ?? [])])]
+    this.activations = phi3.activations
+    this.context = settings.sequence.context
+    this.window = settings.sequence.window
+    this.kvType = settings.sequence.kvType
+    this.#sequence = settings.sequence
+  }
+
+  /** For `loadModel`: options are checked before weights are opened. */
+  static async load(
+    device: Device,
+    ownsDevice: boolean,
+    source: WeightSource,
+    options: LoadModelOptions,
+  ): Promise<Model> {
+    const settings = chooseSettings(source, options)
+    const total = source.config.numHiddenLayers
+    const phi3 = await Phi3.load(device, source, {
+      activations: chooseActivations(options.activations ?? 'auto', source),
+      signal: options.signal,
+      onLayer: (done) => options.onProgress?.({ stage: 'load', done, total }),
     })
+    return new Model(source, phi3, ownsDevice, settings)
   }
 
   get config(): Phi3Config {
@@ -204,6 +210,25 @@ export class Model {
   }
 }
 
+/** What a model needs beside its weights. */
+interface Settings {
+  readonly sequence: SequenceOptions
+  readonly tokenizer: Tokenizer | null
+}
+
+function chooseSettings(source: WeightSource, options: LoadModelOptions): Settings {
+  const { config, tokenizer } = source
+  return {
+    sequence: {
+      context: chooseContext(config, options.context),
+      kvType: chooseKvType(source, options.kvType),
+      window: chooseWindow(source, options.window),
+      longrope: chooseLongRope(options.longrope),
+    },
+    tokenizer: tokenizer && createTokenizer(tokenizer, { vocabSize: config.vocabSize }),
+  }
+}
+
 function chooseContext(config: Phi3Config, wanted = config.maxPositionEmbeddings): number {
   if (!Number.isInteger(wanted) || wanted < 1 || wanted > config.maxPositionEmbeddings)
     throw new ArgumentError(
@@ -246,7 +271,7 @@ export async function loadModel(model: string | ModelReference, options: LoadMod
   const owns = !(device instanceof Device)
   const opened = owns ? await openDevice(device) : device
   try {
-    return new Model(opened, owns, source, options)
+    return await Model.load(opened, owns, source, options)
   } catch (error) {
     if (owns) await opened.dispose()
     throw error

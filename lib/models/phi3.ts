@@ -1,5 +1,6 @@
+import { setImmediate as eventLoop } from 'node:timers/promises'
 import type { Device } from '../device.js'
-import { ArgumentError } from '../errors.js'
+import { AbortedError, ArgumentError } from '../errors.js'
 import type { Phi3Config, WeightDescription, WeightSource } from '../formats/source.js'
 import { type AttentionState, attention } from '../nn/attention.js'
 import { type Activations, linear } from '../nn/linear.js'
@@ -23,14 +24,28 @@ interface Block {
   readonly down: Weight
 }
 
+interface Parts {
+  readonly embed: Weight
+  readonly blocks: readonly Block[]
+  readonly norm: Tensor<'float32'>
+  readonly head: Weight
+}
+
+export interface Phi3Options {
+  readonly activations: Activations
+  /** Told how many are there, after each. */
+  readonly onLayer?: (layers: number) => void
+  readonly signal?: AbortSignal | undefined
+}
+
 /** The dense Phi-3 family on one device: weights and the forward pass. Immutable; sequences bring their caches. */
 export class Phi3 {
   readonly device: Device
   readonly config: Phi3Config
   readonly activations: Activations
-  readonly #owned: { dispose(): void }[] = []
+  readonly #owned: readonly Disposable[]
   readonly #embed: Weight
-  readonly #blocks: Block[] = []
+  readonly #blocks: readonly Block[]
   readonly #norm: Tensor<'float32'>
   readonly #head: Weight
   /** The tables that the file has, for short and long contexts. */
@@ -38,31 +53,32 @@ export class Phi3 {
   /** One set of tables per factor list, as long as anybody needed so far. */
   readonly #rotary = new Map<boolean, RotaryTables>()
 
-  constructor(device: Device, source: WeightSource, activations: Activations, onLayer: (layer: number) => void) {
+  private constructor(
+    device: Device,
+    source: WeightSource,
+    activations: Activations,
+    parts: Parts,
+    owned: readonly Disposable[],
+  ) {
     this.device = device
     this.config = source.config
     this.activations = activations
     this.#stored = source.rotary
-    const { embed, layers, norm, head } = source.weights
+    this.#embed = parts.embed
+    this.#blocks = parts.blocks
+    this.#norm = parts.norm
+    this.#head = parts.head
+    this.#owned = owned
+  }
+
+  /** Opens weight after weight; an abort takes effect between two of them. */
+  static async load(device: Device, source: WeightSource, options: Phi3Options): Promise<Phi3> {
+    const owned: Disposable[] = []
     try {
-      this.#embed = this.#weight(embed)
-      this.#head = head === embed ? this.#embed : this.#weight(head)
-      this.#norm = this.#vector(norm)
-      layers.forEach((layer, i) => {
-        this.#blocks.push({
-          inputNorm: this.#vector(layer.inputNorm),
-          qkv: this.#weight(layer.qkv),
-          oMultiplier: layer.oMultiplier && this.#vector(layer.oMultiplier),
-          o: this.#weight(layer.o),
-          postNorm: this.#vector(layer.postNorm),
-          gateUp: this.#weight(layer.gateUp),
-          downMultiplier: layer.downMultiplier && this.#vector(layer.downMultiplier),
-          down: this.#weight(layer.down),
-        })
-        onLayer(i + 1)
-      })
+      const parts = await open(device, source.weights, options, owned)
+      return new Phi3(device, source, options.activations, parts, owned)
     } catch (error) {
-      this.dispose()
+      disposeAll(owned)
       throw error
     }
   }
@@ -122,21 +138,56 @@ export class Phi3 {
   }
 
   dispose(): void {
-    const tables = [...this.#rotary.values()].flatMap(({ cos, sin }) => [cos, sin])
-    for (const owned of [...this.#owned, ...tables]) owned.dispose()
+    disposeAll([...this.#owned, ...[...this.#rotary.values()].flatMap(({ cos, sin }) => [cos, sin])])
   }
+}
 
-  #weight(description: WeightDescription): Weight {
-    const weight = openWeight(this.device, description)
-    this.#owned.push(weight)
-    return weight
+function disposeAll(owned: readonly Disposable[]): void {
+  for (const each of owned) each[Symbol.dispose]()
+}
+
+/** Every part of a model; what was made is in `owned`, after a failure too. */
+async function open(
+  device: Device,
+  { embed, layers, norm, head }: WeightSource['weights'],
+  { onLayer, signal }: Phi3Options,
+  owned: Disposable[],
+): Promise<Parts> {
+  const own = <T extends Disposable>(made: T): T => {
+    owned.push(made)
+    return made
   }
-
+  const weight = async (description: WeightDescription): Promise<Weight> => {
+    const made = own(await openWeight(device, description))
+    if (signal?.aborted) throw new AbortedError('loadModel: aborted', { cause: signal.reason })
+    return made
+  }
   /** A vector [C] as float32. */
-  #vector(description: WeightDescription): Tensor<'float32'> {
-    const vector = scope(() => readRows(this.device, description).view([description.shape.at(-1)!]))
-    this.#owned.push(vector)
-    return vector
+  const vector = (description: WeightDescription): Tensor<'float32'> =>
+    own(scope(() => readRows(device, description).view([description.shape.at(-1)!])))
+
+  const embedding = await weight(embed)
+  const blocks: Block[] = []
+  for (const layer of layers) {
+    blocks.push({
+      inputNorm: vector(layer.inputNorm),
+      qkv: await weight(layer.qkv),
+      oMultiplier: layer.oMultiplier && vector(layer.oMultiplier),
+      o: await weight(layer.o),
+      postNorm: vector(layer.postNorm),
+      gateUp: await weight(layer.gateUp),
+      downMultiplier: layer.downMultiplier && vector(layer.downMultiplier),
+      down: await weight(layer.down),
+    })
+    onLayer?.(blocks.length)
+    // mapped weights are there at once: whoever wants to abort gets a turn all the same
+    await eventLoop()
+  }
+  return {
+    embed: embedding,
+    blocks,
+    norm: vector(norm),
+    head: head === embed ? embedding : await weight(head),
   }
 }
 

@@ -39,17 +39,36 @@ const plainForm: Render = (messages, addGenerationPrompt) =>
   messages.map(({ role, content }) => `<|${role}|>\n${content}<|end|>\n`).join('') +
   (addGenerationPrompt ? '<|assistant|>\n' : '')
 
+// that of Jinja's sandbox, in which Hugging Face renders templates
+const maxRange = 100_000
+
+/** Jinja's range, which gives no more than the memory holds. */
+function range(first: number, second?: number, step = 1): number[] {
+  const [start, stop] = second === undefined ? [0, first] : [first, second]
+  const count = Math.max(Math.ceil((stop - start) / step), 0)
+  if (count <= maxRange) return Array.from({ length: count }, (_, i) => start + i * step)
+  throw new Error(`range() must give at most ${maxRange} numbers, but gives ${count}`)
+}
+
+/** The library keeps `range` from being a variable of render, but not from being assigned in the template. */
+function parseTemplate(source: string): Template {
+  const template = new Template(source)
+  template.parsed.body.unshift(...new Template('{% set range = bounded_range %}').parsed.body)
+  return template
+}
+
 function templateForm(source: string, variables: Readonly<Record<string, string>>): Render {
   let template: Template | undefined
   return (messages, addGenerationPrompt) => {
     try {
-      template ??= new Template(source)
+      template ??= parseTemplate(source)
     } catch (error) {
       throw new FormatError('chat template', error instanceof Error ? error.message : String(error))
     }
     try {
       const plain = messages.map(({ role, content }) => ({ role, content }))
-      return template.render({ ...variables, messages: plain, add_generation_prompt: addGenerationPrompt })
+      const given = { ...variables, messages: plain, add_generation_prompt: addGenerationPrompt }
+      return template.render({ ...given, bounded_range: range })
     } catch (error) {
       throw new ArgumentError(
         'ERR_ARGUMENT',

@@ -30,7 +30,7 @@ interface PreTokenizer {
 }
 
 /** By tokenizer.ggml.pre: Phi-4 is converted as "dbrx", Phi-4-mini as "gpt-4o". */
-const preTokenizers: ReadonlyMap<string, PreTokenizer> = new Map([
+export const preTokenizers: ReadonlyMap<string, PreTokenizer> = new Map([
   ['gpt-2', { pattern: gpt2 }],
   ['dbrx', { pattern: cl100k }],
   ['smaug-bpe', { pattern: cl100k }],
@@ -77,10 +77,12 @@ export function byteLevel(metadata: Metadata, { tokens, types }: GgufTokens): Re
 }
 
 function mergesOf(metadata: Metadata, vocab: Readonly<Record<string, number>>): [string, string][] {
+  // asked three times for each merge, for which an object would intern every string
+  const known = new Set(Object.keys(vocab))
   return strings(metadata, 'merges').map((merge, rank) => {
-    const [left, right, ...rest] = merge.split(' ')
-    const known = left !== undefined && right !== undefined && left in vocab && right in vocab
-    if (known && rest.length === 0 && left + right in vocab) return [left, right]
+    const space = merge.indexOf(' ')
+    const pair: [string, string] = [merge.slice(0, Math.max(space, 0)), merge.slice(space + 1)]
+    if (known.has(pair[0]) && known.has(pair[1]) && known.has(pair[0] + pair[1])) return pair
     throw new FormatError(
       `${prefix}.merges`,
       `[${rank}] must be two tokens that make a third, but is ${JSON.stringify(merge.slice(0, 80))}`,

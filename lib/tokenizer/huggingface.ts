@@ -110,6 +110,19 @@ function checkPattern(field: string, value: unknown): void {
   else stringField(`${field}.Regex`, pattern.Regex)
 }
 
+/** How many times longer a text becomes at most; steps multiply, and Phi-3's make it 4. */
+const maxGrowth = 1024
+
+function checkNormalizers(steps: readonly { field: string; step: Fields }[]): void {
+  let growth = 1
+  for (const { field, step } of steps) {
+    checkNormalizer({ field, step })
+    growth *= 1 + String(step.content ?? step.prepend ?? '').length
+  }
+  if (growth > maxGrowth)
+    throw unsupportedField('normalizer', `steps that make a text at most ${maxGrowth} times longer`, growth)
+}
+
 function checkNormalizer({ field, step }: { field: string; step: Fields }): void {
   switch (step.type) {
     case 'Prepend':
@@ -156,6 +169,7 @@ type Prepare = (segment: string, first: boolean) => string
  */
 function readMetaspace(field: string, step: Fields): Prepare {
   const mark = stringField(`${field}.replacement`, step.replacement)
+  if ([...mark].length !== 1) throw badField(`${field}.replacement`, 'one character', mark)
   const scheme = stringField(`${field}.prepend_scheme`, step.prepend_scheme ?? 'always')
   if (!['always', 'first', 'never'].includes(scheme)) {
     throw badField(`${field}.prepend_scheme`, 'always, first or never', scheme)
@@ -273,7 +287,7 @@ export function readPipeline(tokenizer: unknown, config: Fields): Pipeline {
   const tokens = readAddedTokens(json.added_tokens, model.vocab as Fields)
   const decoding = readDecoder(json.decoder)
   const normalizer = json.normalizer ?? null
-  for (const step of stepsOf('normalizer', normalizer, 'normalizers')) checkNormalizer(step)
+  checkNormalizers(stepsOf('normalizer', normalizer, 'normalizers'))
   const { preTokenizer, prepare } = readPreTokenizer(json.pre_tokenizer ?? null, normalizer)
 
   const library = newLibrary({

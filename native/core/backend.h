@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "core/host.h"
 #include "core/ops.gen.h"
-#include "core/weight.h"
 
 namespace lophi {
 
@@ -67,7 +67,8 @@ struct Device {
   virtual MemoryInfo memory() const = 0;
   virtual bool supports(Op op) const = 0;                             // a row in the backend's op table
   virtual std::shared_ptr<Buffer> alloc(size_t bytes) = 0;            // throws ERR_OUT_OF_MEMORY; contents undefined
-  virtual std::shared_ptr<const Weight> weight(WeightSpec spec) = 0;  // already checked, and in rows
+  virtual HostBytes host(size_t bytes) { return host_bytes(bytes); }  // (optional) for a spec; throws ERR_OUT_OF_MEMORY
+  virtual std::shared_ptr<const Weight> weight(WeightSpec spec) = 0;  // already checked, and in rows; from any thread
   virtual std::shared_ptr<Executable> compile(Plan plan) = 0;
   virtual std::unique_ptr<Stream> stream() = 0;
 };

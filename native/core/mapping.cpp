@@ -127,7 +127,7 @@ Bytes map_range(const std::string& path, uint64_t offset, uint64_t size) {
     throw Error("ERR_FORMAT", path + ": a range of " + std::to_string(size) + " bytes at " + std::to_string(offset) +
                                   " must lie inside the file, but it has " + std::to_string(mapping->size) + " bytes");
   const std::byte* data = mapping->data + offset;
-  return {std::move(mapping), data, static_cast<size_t>(size)};
+  return {std::move(mapping), data, static_cast<size_t>(size), true};
 }
 
 }  // namespace lophi

@@ -57,6 +57,7 @@ struct Bytes {
   std::shared_ptr<const void> owner;
   const std::byte* data = nullptr;
   size_t size = 0;
+  bool mapped = false;  // pages of a file, which take no memory of their own
 };
 
 // The order is that of `weightPackings` in lib/formats/source.ts, which says what each looks like.

@@ -49,6 +49,13 @@ WeightRows rows_of(const WeightPart& part, int64_t columns) {
           groups.zero_type, groups.scales.data, groups.zeros.data,        scales,      zero_bytes(part, columns)};
 }
 
+size_t own_bytes(const WeightPart& part) {
+  size_t sum = 0;
+  for (const Bytes* bytes : {&part.data, &part.groups.scales, &part.groups.zeros, &part.order})
+    if (!bytes->mapped) sum += bytes->size;
+  return sum;
+}
+
 class CpuDevice : public Device {
  public:
   CpuDevice(const Isa& isa, int threads)
@@ -61,6 +68,13 @@ class CpuDevice : public Device {
   bool supports(Op op) const override { return function_of(op) != nullptr; }
   std::shared_ptr<Buffer> alloc(size_t bytes) override { return memory_->alloc(bytes); }
 
+  // The weight keeps what it is made from: counted like any buffer.
+  HostBytes host(size_t bytes) override {
+    auto buffer = memory_->alloc(bytes);
+    void* data = static_cast<CpuBuffer&>(*buffer).data;
+    return {{std::move(buffer), static_cast<const std::byte*>(data), bytes, false}, static_cast<uint8_t*>(data)};
+  }
+
   std::shared_ptr<const Weight> weight(WeightSpec spec) override {
     auto weight = std::make_shared<CpuWeight>();
     weight->rows = spec.rows;
@@ -69,6 +83,7 @@ class CpuDevice : public Device {
     for (WeightPart& part : spec.parts) {
       const WeightRows rows = rows_of(part, spec.columns);
       const int64_t first = std::exchange(row, row + part.rows);
+      weight->device_bytes += own_bytes(part);
       if (part.rows) weight->parts.push_back({std::move(part), rows, first});
     }
     return weight;

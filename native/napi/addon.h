@@ -16,7 +16,7 @@ struct DeviceState;
 
 struct Addon {
   Napi::FunctionReference error_factory;                  // (code, message) => Error
-  std::shared_ptr<Waiter> opener;                         // opens devices off the JS thread
+  std::shared_ptr<Waiter> loader;                         // opens devices and makes weights off the JS thread
   std::map<Device*, std::weak_ptr<DeviceState>> devices;  // a device opened twice here shares stream and waiter
 };
 

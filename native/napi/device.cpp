@@ -26,6 +26,12 @@ std::shared_ptr<DeviceState> shared_device_of(const Napi::Value& value) {
   return state;
 }
 
+Waiter& loader_of(Napi::Env env) {
+  auto& loader = addon_of(env).loader;
+  if (!loader) loader = std::make_shared<Waiter>(env, "lophi.load");
+  return *loader;
+}
+
 DeviceState& device_of(const Napi::Value& value) { return *shared_device_of(value); }
 
 int64_t integer_of(const Napi::Value& value, const char* what) {
@@ -134,10 +140,8 @@ Napi::Value open_device(const Napi::CallbackInfo& info) {
   const std::string id = info[0].As<Napi::String>().Utf8Value();
   OpenOptions options{static_cast<int>(integer_of(info[1], "threads")), {}};
   if (!info[2].IsNull()) options.image = copy_bytes(bytes_of(info[2]));
-  Addon& addon = addon_of(env);
-  if (!addon.opener) addon.opener = std::make_shared<Waiter>(env, "lophi.open");
   auto opened = std::make_shared<std::shared_ptr<Device>>();
-  return addon.opener->promise(
+  return loader_of(env).promise(
       env, [=] { *opened = lophi::open_device(id, options); },
       [=](Napi::Env js) {
         auto handle = std::make_unique<DeviceHandle>();

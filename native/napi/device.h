@@ -40,6 +40,9 @@ struct DeviceHandle {
 DeviceState& device_of(const Napi::Value& value);
 std::shared_ptr<DeviceState> shared_device_of(const Napi::Value& value);
 
+// This environment's thread for what takes long and belongs to no stream: opening devices, making weights.
+Waiter& loader_of(Napi::Env env);
+
 // Integers from JavaScript: whole, and exact.
 int64_t integer_of(const Napi::Value& value, const char* what);
 Shape shape_of(const Napi::Value& value);

@@ -24,6 +24,7 @@ Napi::Value read_tensor_sync(Info);
 Napi::Value dispose_tensor(Info);
 // weight.cpp
 Napi::Value create_weight(Info);
+Napi::Value create_weight_sync(Info);
 Napi::Value dispose_weight(Info);
 // run.cpp
 Napi::Value run_op(Info);

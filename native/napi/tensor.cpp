@@ -7,15 +7,12 @@
 namespace lophi::js {
 
 TensorHandle::TensorHandle(Napi::Env env, std::shared_ptr<DeviceState> s, View v, bool owner)
-    : state(std::move(s)), view(std::move(v)), env_(env), told_(owner ? static_cast<int64_t>(view.buffer->bytes) : 0) {
-  if (told_) Napi::MemoryManagement::AdjustExternalMemory(Napi::BasicEnv(env_), told_);
-}
+    : state(std::move(s)), view(std::move(v)), memory_(env, owner ? view.buffer->bytes : 0) {}
 
 void TensorHandle::drop() {
   view.buffer = nullptr;
   state = nullptr;
-  if (told_) Napi::MemoryManagement::AdjustExternalMemory(Napi::BasicEnv(env_), -told_);
-  told_ = 0;
+  memory_.drop();
 }
 
 TensorHandle& tensor_of(const Napi::Value& value) {

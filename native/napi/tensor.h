@@ -14,8 +14,7 @@ struct TensorHandle {
   View view;  // no buffer once disposed
 
  private:
-  napi_env env_;
-  int64_t told_ = 0;  // bytes that V8 was told of: only the tensor that made the buffer counts it
+  ExternalMemory memory_;  // only the tensor that made the buffer counts it
 };
 
 // The live tensor behind a value; throws ERR_DISPOSED.
@@ -24,8 +23,14 @@ TensorHandle& tensor_of(const Napi::Value& value);
 struct WeightHandle {
   static constexpr const char* kName = "weight";
   static constexpr napi_type_tag kTag = {0x6c6f706869000003, 0x3d3a5b7c9e2f4063};
+  WeightHandle(Napi::Env env, std::shared_ptr<DeviceState> state, std::shared_ptr<const Weight> weight);
+  void drop();  // idempotent
+
   std::shared_ptr<DeviceState> state;
   std::shared_ptr<const Weight> weight;  // null once disposed
+
+ private:
+  ExternalMemory memory_;
 };
 WeightHandle& weight_of(const Napi::Value& value);
 

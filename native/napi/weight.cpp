@@ -1,9 +1,20 @@
+#include <cstring>
+
 #include "core/mapping.h"
 #include "core/repack.h"
 #include "napi/exports.h"
 #include "napi/tensor.h"
 
 namespace lophi::js {
+
+WeightHandle::WeightHandle(Napi::Env env, std::shared_ptr<DeviceState> s, std::shared_ptr<const Weight> w)
+    : state(std::move(s)), weight(std::move(w)), memory_(env, weight->device_bytes) {}
+
+void WeightHandle::drop() {
+  weight = nullptr;
+  state = nullptr;
+  memory_.drop();
+}
 
 WeightHandle& weight_of(const Napi::Value& value) {
   auto& handle = unwrap<WeightHandle>(value);
@@ -13,11 +24,17 @@ WeightHandle& weight_of(const Napi::Value& value) {
 
 namespace {
 
+Bytes copy_to(Device& device, std::span<const std::byte> from) {
+  const HostBytes copy = device.host(from.size());
+  if (!from.empty()) std::memcpy(copy.data, from.data(), from.size());
+  return copy.bytes;
+}
+
 // A Uint8Array, which is copied, { file, offset, bytes }, which is mapped, or nothing.
-Bytes payload_of(const Napi::Object& from, const char* name) {
+Bytes payload_of(Device& device, const Napi::Object& from, const char* name) {
   const Napi::Value value = from.Get(name);
   if (value.IsUndefined() || value.IsNull()) return {};
-  if (value.IsTypedArray()) return copy_bytes(bytes_of(value));
+  if (value.IsTypedArray()) return copy_to(device, bytes_of(value));
   if (!value.IsObject()) throw argument_error(std::string("weight: ") + name + " must be typed arrays or file ranges");
   const auto range = value.As<Napi::Object>();
   const int64_t offset = integer_of(range.Get("offset"), "offset"), bytes = integer_of(range.Get("bytes"), "bytes");
@@ -35,7 +52,7 @@ Enum enum_of(const Napi::Object& from, const char* name, int64_t count) {
   return static_cast<Enum>(index);
 }
 
-WeightGroups groups_of(const Napi::Value& value) {
+WeightGroups groups_of(Device& device, const Napi::Value& value) {
   if (!value.IsObject()) return {};
   const auto from = value.As<Napi::Object>();
   WeightGroups groups;
@@ -43,44 +60,62 @@ WeightGroups groups_of(const Napi::Value& value) {
   if (groups.size < 1)
     throw argument_error("weight: a group must not be empty, but it is " + std::to_string(groups.size));
   groups.scale_type = enum_of<DType>(from, "scaleType", kDTypeCount);
-  groups.scales = payload_of(from, "scales");
-  groups.zeros = payload_of(from, "zeros");
+  groups.scales = payload_of(device, from, "scales");
+  groups.zeros = payload_of(device, from, "zeros");
   groups.zero_type = enum_of<ZeroType>(from, "zeroType", 3);
   groups.is_signed = from.Get("signed").ToBoolean();
-  groups.g_idx = payload_of(from, "gIdx");
+  groups.g_idx = payload_of(device, from, "gIdx");
   return groups;
 }
 
-WeightPart part_of(const Napi::Value& value) {
+WeightPart part_of(Device& device, const Napi::Value& value) {
   if (!value.IsObject()) throw argument_error("weight: a part must be an object");
   const auto from = value.As<Napi::Object>();
   WeightPart part;
   part.format = enum_of<WeightFormat>(from, "format", kFormatCount);
   part.packing = enum_of<WeightPacking>(from, "packing", static_cast<int64_t>(std::size(kPackings)));
   part.rows = from.Get("rows").IsNull() ? -1 : integer_of(from.Get("rows"), "rows");
-  part.data = payload_of(from, "data");
-  part.groups = groups_of(from.Get("groups"));
+  part.data = payload_of(device, from, "data");
+  part.groups = groups_of(device, from.Get("groups"));
   return part;
+}
+
+// What (rows, columns, parts) describe, as it is now: typed arrays may change later.
+WeightSpec spec_of(Device& device, const Napi::CallbackInfo& info) {
+  WeightSpec spec{integer_of(info[1], "rows"), integer_of(info[2], "columns"), {}};
+  const auto parts = info[3].As<Napi::Array>();
+  for (uint32_t i = 0; i < parts.Length(); ++i) spec.parts.push_back(part_of(device, parts.Get(i)));
+  return spec;
+}
+
+// Takes long where parts must be repacked or brought to the memory of another device.
+std::shared_ptr<const Weight> make_weight(Device& device, WeightSpec spec) {
+  check_weight(spec);
+  return device.weight(repack(std::move(spec), [&](size_t bytes) { return device.host(bytes); }));
 }
 
 }  // namespace
 
-// (device, rows, columns, parts) -> handle
+// (device, rows, columns, parts) -> Promise of a handle
 Napi::Value create_weight(const Napi::CallbackInfo& info) {
-  auto handle = std::make_unique<WeightHandle>();
-  handle->state = shared_device_of(info[0]);
-  WeightSpec spec{integer_of(info[1], "rows"), integer_of(info[2], "columns"), {}};
-  const auto parts = info[3].As<Napi::Array>();
-  for (uint32_t i = 0; i < parts.Length(); ++i) spec.parts.push_back(part_of(parts.Get(i)));
-  check_weight(spec);
-  handle->weight = handle->state->device->weight(repack(std::move(spec)));
-  return wrap(info.Env(), std::move(handle));
+  const auto state = shared_device_of(info[0]);
+  auto spec = std::make_shared<WeightSpec>(spec_of(*state->device, info));
+  auto made = std::make_shared<std::shared_ptr<const Weight>>();
+  return loader_of(info.Env())
+      .promise(
+          info.Env(), [=] { *made = make_weight(*state->device, std::move(*spec)); },
+          [=](Napi::Env env) { return wrap(env, std::make_unique<WeightHandle>(env, state, std::move(*made))); });
+}
+
+// (device, rows, columns, parts) -> handle
+Napi::Value create_weight_sync(const Napi::CallbackInfo& info) {
+  const auto state = shared_device_of(info[0]);
+  auto weight = make_weight(*state->device, spec_of(*state->device, info));
+  return wrap(info.Env(), std::make_unique<WeightHandle>(info.Env(), state, std::move(weight)));
 }
 
 Napi::Value dispose_weight(const Napi::CallbackInfo& info) {
-  auto& handle = unwrap<WeightHandle>(info[0]);
-  handle.weight = nullptr;
-  handle.state = nullptr;
+  unwrap<WeightHandle>(info[0]).drop();
   return info.Env().Undefined();
 }
 

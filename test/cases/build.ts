@@ -2,7 +2,6 @@ import { type Encoding, encode, encodings } from '../../lib/convert/encode.js'
 import { type DType, dtypes } from '../../lib/dtype.js'
 import type { WeightFormat } from '../../lib/formats/source.js'
 import type { OpName } from '../../lib/ops/schema.js'
-import { decode } from '../decode.js'
 import { type FloatDType, roundHalfEven, toBits } from '../floats.js'
 import { type Shape, sizeOf } from '../indexing.js'
 import { isFloat, type NdArray, ndarray, rangeOf, type WeightArray } from '../ndarray.js'
@@ -57,7 +56,7 @@ export function weight(random: Random, format: WeightFormat, shape: readonly [nu
   if (format === 'int4' || format === 'int8') return groupedWeight(random, format, shape, 32, true)
   if (isWritable(format)) {
     const bytes = encode(format, Float32Array.from({ length: sizeOf(shape) }, random.normal))
-    return { format, shape, bytes, data: Float64Array.from(decode(format, bytes)) }
+    return { format, shape, bytes, data: decodeBlocks(format, bytes) }
   }
   const block = blocks[format]
   const bytes = Uint8Array.from({ length: (sizeOf(shape) / block.values) * block.bytes }, () => random.integer(0, 255))

@@ -84,14 +84,11 @@ describe.skipIf(!folder)("Microsoft's DirectML graph of Phi-3-mini with syntheti
     const real = await openSource(folder!)
     const layers = real.weights.layers.map((layer) => ({ ...layer, oMultiplier: null, downMultiplier: null }))
     const device = await openDevice('cpu')
-    const without = new ModelOfSource(
+    const without = await ModelOfSource.load(
       device,
       true,
       { ...real, weights: { ...real.weights, layers } },
-      {
-        activations: 'f32',
-        kvType: 'float32',
-      },
+      { activations: 'f32', kvType: 'float32' },
     )
     try {
       const logits = await without.logits(prompt)

@@ -1,4 +1,6 @@
 import type { Random } from '../random.js'
+import { mutateJson } from './json.js'
+import { mutateMessage } from './protobuf.js'
 
 /** Numbers that counts, offsets and lengths go wrong at. */
 const edges = [
@@ -29,7 +31,7 @@ function overwrite(bytes: Uint8Array, at: number, values: Uint8Array): Uint8Arra
 
 /** A word of 1, 2, 4 or 8 bytes, little endian. */
 function word(value: bigint, random: Random): Uint8Array {
-  const bytes = new Uint8Array(BigUint64Array.of(value & (2n ** 64n - 1n)).buffer)
+  const bytes = new Uint8Array(BigUint64Array.of(BigInt.asUintN(64, value)).buffer)
   return bytes.subarray(0, 2 ** random.integer(0, 3))
 }
 
@@ -57,12 +59,30 @@ const mutations: readonly Mutation[] = [
   (bytes, at) => bytes.slice(0, at),
 ]
 
-/** One to four changes, three quarters of them within the first `head` bytes. */
-export function mutate(bytes: Uint8Array, head: number, random: Random): Uint8Array {
+/** Three quarters of all changes of bytes lie within the first `head`. */
+function mutateBytes(bytes: Uint8Array, head: number, random: Random): Uint8Array {
+  const reach = random.uniform() < 0.75 ? Math.min(head, bytes.length) : bytes.length
+  return mutations[random.integer(0, mutations.length - 1)]!(bytes, random.integer(0, reach - 1), random)
+}
+
+const json = (bytes: Uint8Array, random: Random): Uint8Array =>
+  new TextEncoder().encode(JSON.stringify(mutateJson(JSON.parse(new TextDecoder().decode(bytes)), random)))
+
+/** Changes what a file says, and leaves the form in which it says it. */
+function mutateMeaning(name: string, bytes: Uint8Array, head: number, random: Random): Uint8Array {
+  if (name.endsWith('.json')) return json(bytes, random)
+  if (name.endsWith('.onnx')) return mutateMessage(bytes, random)
+  if (!name.endsWith('.safetensors')) return mutateBytes(bytes, head, random)
+  const header = json(bytes.subarray(8, head), random)
+  const length = new Uint8Array(BigUint64Array.of(BigInt(header.length)).buffer)
+  return splice(bytes, 0, head, new Uint8Array(Buffer.concat([length, header])))
+}
+
+/** A change or several, half of the time of what the file says and else of its bytes. `head` bytes describe the rest. */
+export function mutate(name: string, bytes: Uint8Array, head: number, random: Random): Uint8Array {
+  if (random.uniform() < 0.5) return mutateMeaning(name, bytes, head, random)
   let result = bytes
-  for (let left = random.integer(1, 4); left > 0 && result.length > 0; left--) {
-    const reach = random.uniform() < 0.75 ? Math.min(head, result.length) : result.length
-    result = mutations[random.integer(0, mutations.length - 1)]!(result, random.integer(0, reach - 1), random)
-  }
+  for (let left = random.integer(1, 3); left > 0 && result.length > 0; left--)
+    result = mutateBytes(result, head, random)
   return result
 }

@@ -10,16 +10,19 @@ import type { ConvertType } from '../../lib/convert/types.js'
 const generator = fileURLToPath(new URL('../../../shared/tools/mkphi3.py', import.meta.url))
 const cache = process.env.LOPHI_BENCH_MODELS ?? join(tmpdir(), 'lophi-models')
 
-/** Whether the script that writes synthetic models is on this machine. */
-export function canGenerate(): boolean {
-  if (existsSync(generator)) return true
-  console.warn('skipped: shared/tools/mkphi3.py is not on this machine')
+const pathOf = (preset: string, type: string) => join(cache, `${preset}-${type}.gguf`)
+
+/** Whether this synthetic model is there, or the script that writes it. */
+export function canGenerate(preset: string, type: string): boolean {
+  const path = pathOf(preset, type)
+  if (existsSync(path) || existsSync(generator)) return true
+  console.warn(`skipped: neither ${path} nor shared/tools/mkphi3.py is on this machine`)
   return false
 }
 
 /** A GGUF file with seeded random weights, kept between runs: the benchmarks use the same files. */
 export async function synthetic(preset: string, type: string): Promise<string> {
-  const path = join(cache, `${preset}-${type}.gguf`)
+  const path = pathOf(preset, type)
   if (!existsSync(path)) {
     const python = process.env.PYTHON ?? 'python3'
     await promisify(execFile)(python, [generator, '--preset', preset, '--quant', type, '--dir', cache])

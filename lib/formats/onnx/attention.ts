@@ -202,8 +202,8 @@ function rotationOf(flow: Dataflow, q: Rotation, k: Rotation, heads: number, key
 
 function count(flow: Dataflow, node: OnnxNode, name: string): number {
   const value = flow.integer(node, name)
-  if (value >= 1 && value <= 4096) return value
-  throw flow.malformed(node, `attribute ${name} must be from 1 to 4096, but is ${value}`)
+  if (value >= 1 && value <= limits.heads) return value
+  throw flow.malformed(node, `attribute ${name} must be from 1 to ${limits.heads}, but is ${value}`)
 }
 
 function headDimOf(
@@ -217,7 +217,7 @@ function headDimOf(
   const headDim = widths.length === 1 ? widths[0] / (heads + 2 * keyValueHeads) : widths[0] / heads
   const keys = keyValueHeads * headDim
   const fits = widths.length === 1 || (widths[1] === keys && widths[2] === keys)
-  if (Number.isInteger(headDim) && headDim <= 4096 && fits) return headDim
+  if (Number.isInteger(headDim) && headDim <= limits.headDim && fits) return headDim
   const must = `${heads} heads of queries and ${keyValueHeads} of keys and values of one size`
   throw flow.malformed(node, `its inputs must be ${must}, but are ${widths.join(', ')} wide`)
 }

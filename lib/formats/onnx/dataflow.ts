@@ -14,7 +14,8 @@ export class Dataflow {
   readonly path: string
   readonly graph: OnnxGraph
   readonly nodes: readonly OnnxNode[]
-  readonly #source = new Map<string, string>()
+  /** The value that a name is another name of. */
+  readonly resolve: (name: string) => string
   readonly #producers = new Map<string, OnnxNode>()
   readonly #consumers = new Map<string, OnnxNode[]>()
   readonly #inputs: ReadonlySet<string>
@@ -24,10 +25,12 @@ export class Dataflow {
     this.graph = graph
     this.#inputs = new Set(graph.inputs.map(({ name }) => name))
     const aliases = graph.nodes.filter(isAlias)
-    for (const { outputs, inputs } of aliases) this.#source.set(outputs[0], inputs[0])
+    const sources = new Map(aliases.map(({ outputs, inputs }) => [outputs[0], inputs[0]]))
+    const root = resolver(sources)
     for (const { opType, outputs } of aliases)
-      if (opType === 'Cast' && this.#isInteger(outputs[0])) this.#source.delete(outputs[0])
-    const rest = graph.nodes.filter(({ outputs }) => !this.#source.has(outputs[0]))
+      if (opType === 'Cast' && this.#isInteger(root(outputs[0]))) sources.delete(outputs[0])
+    this.resolve = resolver(sources)
+    const rest = graph.nodes.filter(({ outputs }) => !sources.has(outputs[0]))
     this.nodes = rest.map((node) => this.#canonical(node))
     for (const node of this.nodes) {
       for (const output of node.outputs) this.#producers.set(output, node)
@@ -39,12 +42,6 @@ export class Dataflow {
     }
   }
 
-  /** The value that `name` is another name of. */
-  resolve(name: string): string {
-    let first = name
-    for (let above = this.#source.get(first); above !== undefined; above = this.#source.get(first)) first = above
-    return first
-  }
   producer(value: string): OnnxNode | undefined {
     return this.#producers.get(value)
   }
@@ -122,15 +119,30 @@ export class Dataflow {
     return `${this.constant(value) ? 'the constant' : 'the graph input'} ${value}`
   }
 
-  /** Whether an alias is of an integer constant, whose Cast to a float stays. */
-  #isInteger(name: string): boolean {
-    const dtype = this.constant(this.resolve(name))?.dtype
+  /** Whether a value is an integer constant, whose Cast to a float stays. */
+  #isInteger(value: string): boolean {
+    const dtype = this.constant(value)?.dtype
     return dtype !== undefined && !dtype.includes('float')
   }
 
   #canonical(node: OnnxNode): OnnxNode {
     const opType = node.domain === '' || node.domain === 'com.microsoft' ? node.opType : `${node.domain}.${node.opType}`
     return { ...node, opType, inputs: node.inputs.map((input) => this.resolve(input)) }
+  }
+}
+
+/** Follows names to the first that has no source. Remembers where chains end, so that a long one is walked once. */
+function resolver(sources: ReadonlyMap<string, string>): (name: string) => string {
+  const known = new Map(sources)
+  return (name) => {
+    let first = name
+    for (let above = known.get(first); above !== undefined; above = known.get(first)) first = above
+    for (let at = name; at !== first; ) {
+      const next = known.get(at)!
+      known.set(at, first)
+      at = next
+    }
+    return first
   }
 }
 

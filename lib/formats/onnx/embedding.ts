@@ -1,6 +1,7 @@
 /** The table of embeddings: Gather of a float matrix, or GatherBlockQuantized of a 4- or 8-bit one. */
 import { UnsupportedModelError } from '../../errors.js'
 import type { Dataflow } from './dataflow.js'
+import { labelOf } from './flow.js'
 import type { OnnxNode } from './graph.js'
 import { zerosOf } from './matmul-nbits.js'
 import { axisOf, constantView, groupsOf, type Matrix, matrixOf, quantizedType, scalesOf } from './matrix.js'
@@ -18,9 +19,9 @@ export function embedding(flow: Dataflow): Embedding {
       flow.isInput(flow.above(node.inputs[1] ?? '', 'Cast')),
   )
   if (found.length !== 1) {
-    const all = found.map(({ name }) => name).join(', ')
+    const some = found.slice(0, 3).map(labelOf).join(', ')
     throw new UnsupportedModelError(
-      `${flow.path}: one Gather must look input ids up in a table of embeddings, but ${found.length ? all : 'none'} do`,
+      `${flow.path}: one Gather must look input ids up in a table of embeddings, but ${some || 'none'} do`,
     )
   }
   const node = found[0]

@@ -1,6 +1,6 @@
 /** Finds a dense Phi-3 in a graph, along its residual stream. Nothing is taken from a name. */
 import { UnsupportedModelError } from '../../errors.js'
-import type { LayerWeights, ModelWeights, WeightDescription } from '../source.js'
+import type { LayerWeights, ModelWeights, Phi3Config, WeightDescription } from '../source.js'
 import { type Attention, attentionAt, attentions } from './attention.js'
 import { Dataflow } from './dataflow.js'
 import { embedding } from './embedding.js'
@@ -14,19 +14,20 @@ import { product } from './product.js'
 import { type Addition, additionTo, type Norm, normOf, type Point } from './residual.js'
 import { type Rotary, rotary } from './rotary.js'
 
-/** What a graph says about the model, in Hugging Face's words. */
-export interface GraphFacts {
-  readonly hiddenSize: number
-  readonly intermediateSize: number
-  readonly numHiddenLayers: number
-  readonly numAttentionHeads: number
-  readonly numKeyValueHeads: number
-  readonly headDim: number
-  readonly rotaryDim: number
-  readonly vocabSize: number
-  readonly rmsNormEps: number
-  readonly tieWordEmbeddings: boolean
-}
+/** What a graph says about the model. */
+export type GraphFacts = Pick<
+  Phi3Config,
+  | 'hiddenSize'
+  | 'intermediateSize'
+  | 'numHiddenLayers'
+  | 'numAttentionHeads'
+  | 'numKeyValueHeads'
+  | 'headDim'
+  | 'rotaryDim'
+  | 'vocabSize'
+  | 'rmsNormEps'
+  | 'tieWordEmbeddings'
+>
 
 export interface Match {
   readonly facts: GraphFacts

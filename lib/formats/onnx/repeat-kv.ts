@@ -21,6 +21,7 @@ export function repeatedHeads(flow: Dataflow, reader: OnnxNode, value: string): 
       const axes = node.attributes.get('axes')?.value ?? integers(flow, node.inputs[1] ?? '')
       if (String(axes) !== '2') throw flow.unsupported(node, `must repeat heads along axis 2, but along ${axes}`)
     }
+    if (node.opType === 'Transpose') checkList(flow, node, 'perm', '0,2,1,3')
     if (node.opType === 'Expand') repeated = true
     at = node.opType === 'Concat' ? appended(flow, reader, node) : node.inputs[0]
   }
@@ -30,6 +31,12 @@ export function repeatedHeads(flow: Dataflow, reader: OnnxNode, value: string): 
 /** What a Concat appends to an input of the graph. */
 function appended(flow: Dataflow, reader: OnnxNode, node: OnnxNode): string {
   const [past, present] = node.inputs
+  if (flow.integer(node, 'axis') !== -2) checkList(flow, node, 'axis', '2')
   if (node.inputs.length === 2 && flow.isInput(past)) return present
   throw flow.unexpected(reader, 'its cache', 'a graph input with new keys or values appended', node.outputs[0])
+}
+
+function checkList(flow: Dataflow, node: OnnxNode, name: string, wanted: string): void {
+  const actual = String(node.attributes.get(name)?.value)
+  if (actual !== wanted) throw flow.unsupported(node, `attribute ${name} must be ${wanted}, but is ${actual}`)
 }
