@@ -168,6 +168,11 @@ struct BlockRows {
   explicit BlockRows(const WeightRows& w) : data(w.data), stride(w.stride) {}
   LOPHI_INLINE Row row(int64_t index) const { return data + static_cast<size_t>(index) * stride; }
   static LOPHI_INLINE const std::byte* chunk(Row row, int64_t unit) { return row + unit / kUnits * kBytes; }
+  // Asks for what is read `rows` rows later.
+  LOPHI_INLINE void prefetch_chunk(Row row, int64_t unit, int rows) const {
+    const std::byte* later = chunk(row, unit) + prefetch_distance(static_cast<size_t>(rows) * stride);
+    for (int line = 0; line < kChunkBytes; line += 64) prefetch(later + line);
+  }
   static LOPHI_INLINE __m256i values(const std::byte* chunk, int u) {
     return kUnits == 1 ? load_values<W>(chunk + u * kBytes, 0) : load_values<W>(chunk, u);
   }
@@ -213,6 +218,12 @@ struct GroupRows {
     return {one.data, one.scales, one.zeros};
   }
   static LOPHI_INLINE const std::byte* chunk(Row row, int64_t unit) { return row.data + unit * (kUnit * kBits / 8); }
+  LOPHI_INLINE void prefetch_chunk(Row row, int64_t unit, int rows) const {
+    const auto count = static_cast<size_t>(rows);
+    const std::byte* later = chunk(row, unit) + prefetch_distance(count * w.stride);
+    for (int line = 0; line < kChunkBytes; line += 64) prefetch(later + line);
+    prefetch(row.scales + count * w.scale_stride + (unit * Halves >> shift) * bits_of(w.scale_type) / 8);
+  }
   static LOPHI_INLINE __m256i values(const std::byte* chunk, int u) {
     if constexpr (kBits == 4) return pairs256(chunk + u * 16);
     return _mm256_xor_si256(load256(chunk + u * kUnit), _mm256_set1_epi8(-128));

@@ -37,13 +37,11 @@ struct ChunkScales {
 
 // y[M, N] = x[M, k] · w[N, k]ᵀ, from row `row` of w on; x begins with the first of the M rows
 template <int M, int N, class Source>
-LOPHI_NO_INLINE void dot_int8(const Source& w, size_t stride, int64_t row, const Int8Rows& x, float* y, int64_t ldy,
-                              int64_t k) {
+LOPHI_NO_INLINE void dot_int8(const Source& w, int64_t row, const Int8Rows& x, float* y, int64_t ldy, int64_t k) {
   constexpr UnitKind kKind = Source::kKind;
   constexpr int kHalves = kKind.halves;
   using D = Dot<kKind.minus, kKind.is_signed()>;
   const int64_t units = k / kUnit;
-  const size_t ahead = prefetch_distance(N * stride);
   F8 total[M][N];
   for (int i = 0; i < M; ++i) {
     for (int j = 0; j < N; ++j) total[i][j] = zero8();
@@ -57,7 +55,7 @@ LOPHI_NO_INLINE void dot_int8(const Source& w, size_t stride, int64_t row, const
     const std::byte* chunk[N];
     for (int j = 0; j < N; ++j) {
       chunk[j] = Source::chunk(rows[j], first);
-      for (int line = 0; line < Source::kChunkBytes; line += 64) prefetch(chunk[j] + ahead + line);
+      w.prefetch_chunk(rows[j], first, N);
       if (count < kChunk) scales[j] = {};
       w.scales(rows[j], first, count, scales[j]);
     }
@@ -86,17 +84,15 @@ LOPHI_NO_INLINE void dot_int8(const Source& w, size_t stride, int64_t row, const
 }
 
 template <class Source>
-void matmul_int8_rows(const Source& w, size_t stride, const Int8Rows& x, float* y, int64_t ldy, int64_t m, int64_t n,
-                      int64_t k) {
+void matmul_int8_rows(const Source& w, const Int8Rows& x, float* y, int64_t ldy, int64_t m, int64_t n, int64_t k) {
   constexpr int kColumns = 4;
   for (int64_t j = 0; j < n; j += kColumns) {
     for (int64_t i = 0; i < m; i += kInt8DotRows) {
       with_count<kInt8DotRows>(m - i, [&](auto rows) {
         if (n - j >= kColumns) {
-          dot_int8<rows.value, kColumns>(w, stride, j, from_row(x, i, k), y + i * ldy + j, ldy, k);
+          dot_int8<rows.value, kColumns>(w, j, from_row(x, i, k), y + i * ldy + j, ldy, k);
         } else {
-          for (int64_t c = j; c < n; ++c)
-            dot_int8<rows.value, 1>(w, stride, c, from_row(x, i, k), y + i * ldy + c, ldy, k);
+          for (int64_t c = j; c < n; ++c) dot_int8<rows.value, 1>(w, c, from_row(x, i, k), y + i * ldy + c, ldy, k);
         }
       });
     }

@@ -177,7 +177,7 @@ void matmul_int8(const WeightRows& w, const Int8Rows& x, float* y, int64_t ldy, 
     if (panels) {
       matmul_int8_panels(source, x, y, ldy, m, n, k);
     } else {
-      matmul_int8_rows(source, w.stride, x, y, ldy, m, n, k);
+      matmul_int8_rows(source, x, y, ldy, m, n, k);
     }
   });
 }

@@ -169,6 +169,17 @@ const int8LinearOf = (
   }),
 })
 
+/** Groups that int8 activations are for, and such that they are not. */
+const int8GroupsOf = (format: 'int4' | 'int8', size: number, columns: number): OpCase<'linear'> => ({
+  ...groupedOf(format, [4, columns], 37, size, true),
+  name: `${columns} columns of ${format}, groups of ${size}, zeros, int8`,
+  attributes: { activations: 'int8' },
+  operands: (random) => ({
+    x: clearOfBorders(random, 'float32', [4, columns], 32, int8Step),
+    w: groupedWeight(random, format, [37, columns], size, true),
+  }),
+})
+
 const plainFormats = weightFormats.filter(isPlain)
 const groupedFormats = weightFormats.filter(isGrouped)
 const quantizedFormats = weightFormats.filter((format) => !isPlain(format))
@@ -203,6 +214,10 @@ export const linear: OpCase<'linear'>[] = [
     groupedOf(format, [5, 80], 18, 32, false),
     groupedOf(format, [19, 80], 33, 16, true),
     groupedOf(format, [1, 384], 17, 128, true),
+    int8GroupsOf(format, 128, 384),
+    int8GroupsOf(format, 64, 416),
+    int8GroupsOf(format, 16, 160),
+    int8GroupsOf(format, 16, 80),
   ]),
   ...quantizedFormats.flatMap((format) => [
     ...floatDTypes.map((dtype) => int8LinearOf(dtype, format, [3, 96], 34)),
