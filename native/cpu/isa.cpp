@@ -89,7 +89,7 @@ std::byte* scratch(Slot slot, size_t bytes) {
 
 bool takes_int8(const WeightRows& w, int64_t k) {
   if (w.format <= WeightFormat::kBfloat16 || k % 32 != 0) return false;
-  return !is_grouped(w.format) || w.group % 32 == 0 || (w.group == 16 && w.format == WeightFormat::kInt4);
+  return !is_grouped(w.format) || w.group % 32 == 0;
 }
 
 std::span<const Isa* const> available_isas() {

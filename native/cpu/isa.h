@@ -62,8 +62,8 @@ struct Isa {
   void (*scale)(float* x, float factor, int64_t n);
 };
 
-// Whether matmul_int8 multiplies such rows of k values: quantised, and whole units of 32 values with a scale for all of
-// them or for each half.
+// Whether matmul_int8 multiplies such rows of k values: quantised, and in groups no finer than those of the activations,
+// whose rounding would else outweigh that of the weights.
 bool takes_int8(const WeightRows& w, int64_t k);
 
 // The best table that this processor runs, or the one named (else LOPHI_CPU_ISA); throws ERR_ARGUMENT when it cannot

@@ -198,20 +198,19 @@ struct BlockRows {
 };
 
 // int4 and int8. Zero points: offset = (minus - zero) * scale, with the minus that they have without.
-template <WeightFormat W, int Halves, bool Zeros>
+template <WeightFormat W, bool Zeros>
 struct GroupRows {
   static constexpr int kBits = W == WeightFormat::kInt4 ? 4 : 8;
-  static constexpr UnitKind kKind = {kBits == 4 ? 15 : 0, kBits == 4 ? 8 : 0, Halves, Zeros};
+  static constexpr UnitKind kKind = {kBits == 4 ? 15 : 0, kBits == 4 ? 8 : 0, 1, Zeros};
   static constexpr int kChunkBytes = kChunk * kUnit * kBits / 8;
-  static constexpr int kSize = kUnit / Halves;  // values that a scale is for here
   struct Row {
     const std::byte *data, *scales, *zeros;
   };
   WeightRows w;
-  int shift = 0;  // group = index of a scale >> shift; all columns are one group, or groups are powers of two
+  int shift = 0;  // group = unit >> shift; all columns are one group, or groups are powers of two
 
   explicit GroupRows(const WeightRows& rows) : w(rows) {
-    while (int64_t{kSize} << shift < w.group) ++shift;
+    while (int64_t{kUnit} << shift < w.group) ++shift;
   }
   LOPHI_INLINE Row row(int64_t index) const {
     const WeightRows one = from_row(w, index);
@@ -222,7 +221,7 @@ struct GroupRows {
     const auto count = static_cast<size_t>(rows);
     const std::byte* later = chunk(row, unit) + prefetch_distance(count * w.stride);
     for (int line = 0; line < kChunkBytes; line += 64) prefetch(later + line);
-    prefetch(row.scales + count * w.scale_stride + (unit * Halves >> shift) * bits_of(w.scale_type) / 8);
+    prefetch(row.scales + count * w.scale_stride + (unit >> shift) * bits_of(w.scale_type) / 8);
   }
   static LOPHI_INLINE __m256i values(const std::byte* chunk, int u) {
     if constexpr (kBits == 4) return pairs256(chunk + u * 16);
@@ -231,8 +230,8 @@ struct GroupRows {
   // A function of its own: inlined, its many paths cost the loops around it their registers.
   LOPHI_NO_INLINE void scales(Row row, int64_t unit, int count, Scales& to) const {
     constexpr float kMinus = kBits == 4 ? 8.0f : 128.0f;
-    const int64_t end = (unit + count) * Halves;
-    for (int64_t first = unit * Halves, i = 0; first < end; first += 8, i += 8) {
+    const int64_t end = unit + count;
+    for (int64_t first = unit, i = 0; first < end; first += 8, i += 8) {
       F8 scale, zero = set8(0);
       if (shift == 0 && end - first >= 8) {
         scale = floats8(row.scales, first);
@@ -278,10 +277,8 @@ template <class Body>
 LOPHI_INLINE void with_source(const WeightRows& w, Body body) {
   constexpr WeightFormat kInt4 = WeightFormat::kInt4, kInt8 = WeightFormat::kInt8;
   const bool zeros = w.zero_type != ZeroType::kNone;
-  if (w.format == kInt8) return zeros ? body(GroupRows<kInt8, 1, true>(w)) : body(GroupRows<kInt8, 1, false>(w));
-  if (w.format == kInt4 && w.group == 16)
-    return zeros ? body(GroupRows<kInt4, 2, true>(w)) : body(GroupRows<kInt4, 2, false>(w));
-  if (w.format == kInt4) return zeros ? body(GroupRows<kInt4, 1, true>(w)) : body(GroupRows<kInt4, 1, false>(w));
+  if (w.format == kInt8) return zeros ? body(GroupRows<kInt8, true>(w)) : body(GroupRows<kInt8, false>(w));
+  if (w.format == kInt4) return zeros ? body(GroupRows<kInt4, true>(w)) : body(GroupRows<kInt4, false>(w));
   with_blocks(w.format, [&](auto f) { body(BlockRows<f.value>(w)); });
 }
 

@@ -57,10 +57,11 @@ void read_group_unit(const WeightRows& w, int64_t index, Unit& u) {
   const auto* q = reinterpret_cast<const uint8_t*>(w.data) + index * (kUnit * Bits / 8);
   for (int i = 0; i < kUnit; ++i)
     u.q[i] = static_cast<int8_t>((Bits == 4 ? q[i / 2] >> (i % 2 * 4) & 15 : q[i]) - kZero);
+  const int64_t group = index * kUnit / w.group;
+  const float scale = float_at(w.scale_type, w.scales, group);
   for (int half = 0; half < 2; ++half) {
-    const int64_t group = (index * kUnit + half * 16) / w.group;
-    u.scale[half] = float_at(w.scale_type, w.scales, group);
-    u.offset[half] = (kZero - zero_at<Bits>(w, w.zeros, group)) * u.scale[half];
+    u.scale[half] = scale;
+    u.offset[half] = (kZero - zero_at<Bits>(w, w.zeros, group)) * scale;
   }
 }
 

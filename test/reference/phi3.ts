@@ -77,10 +77,10 @@ function int8Activations(x: NdArray): NdArray {
   return { ...x, data }
 }
 
-/** Whether int8 activations apply: whole units of 32 quantised values, with a scale for all of them or for each half. */
+/** Whether int8 activations apply: to quantised values in groups no finer than those of the activations. */
 function takesInt8({ format, shape, groups }: WeightArray): boolean {
   if (format === 'float32' || format === 'float16' || format === 'bfloat16' || shape[1] % activationBlock) return false
-  return !groups || groups.size % activationBlock === 0 || (groups.size === 16 && format === 'int4')
+  return !groups || groups.size % activationBlock === 0
 }
 
 export const linear: Reference<'linear'> = ({ x, w }, { activations }) => ({
