@@ -675,7 +675,7 @@ void test_takes_int8() {
   };
   CHECK(!takes(WeightFormat::kFloat16, 64, 0) && takes(WeightFormat::kQ4_0, 64, 0) && takes(WeightFormat::kQ6K, 256, 0),
         "files' formats");
-  CHECK(takes(WeightFormat::kInt4, 64, 32) && takes(WeightFormat::kInt4, 64, 16) && !takes(WeightFormat::kInt4, 80, 16),
+  CHECK(takes(WeightFormat::kInt4, 64, 32) && !takes(WeightFormat::kInt4, 64, 16) && !takes(WeightFormat::kInt4, 80, 32),
         "int4");
   CHECK(takes(WeightFormat::kInt8, 96, 96) && !takes(WeightFormat::kInt8, 64, 16) && !takes(WeightFormat::kInt8, 50, 50),
         "int8");
