@@ -3,6 +3,7 @@ import { openDevice } from '../../lib/device.js'
 import { openSource } from '../../lib/formats/index.js'
 import { Model as ModelOfSource } from '../../lib/generate/model.js'
 import { loadModel, type Model } from '../../lib/index.js'
+import { lophiJson } from '../cli.js'
 import { sharedData } from '../shared.js'
 import { directmlPackage } from './directml-package.js'
 
@@ -16,6 +17,10 @@ const question = [
 ]
 const tolerance = 0.02
 const vocab = 32064
+
+interface Inspected {
+  readonly memory: { readonly weightsBytes: number; readonly kvBytesPerToken: { readonly f16: number } }
+}
 
 const source = sharedData('phi3-mini-directml-int4')
 const folder = source && (await directmlPackage(source))
@@ -78,6 +83,14 @@ describe.skipIf(!folder)("Microsoft's DirectML graph of Phi-3-mini with syntheti
     ])
     const squares = logits.reduce((sum, value) => sum + value * value, 0)
     expect(Math.sqrt(squares / vocab)).toBeCloseTo(1.03, 2)
+  })
+
+  test('takes at most 300 MB beside its weights and its cache, to load and to run', () => {
+    const { memory } = lophiJson<Inspected>(['inspect', folder!, '--context', '64'])
+    const bench = ['bench', folder!, '--context', '64', '--prompt', '16', '--depth', '16', '--gen', '4', '--reps', '1']
+    const { load, peakRssBytes } = lophiJson<{ load: { extraBytes: number }; peakRssBytes: number }>(bench)
+    expect(load.extraBytes).toBeLessThan(3e8)
+    expect(peakRssBytes - memory.weightsBytes - 64 * memory.kvBytesPerToken.f16).toBeLessThan(3e8)
   })
 
   test('needs its activation multipliers: without them other tokens lead', async () => {
