@@ -186,16 +186,16 @@ void dequantize_groups(const WeightRows& w, float* to, int64_t n) {
   for (int64_t b = 0, first = 0; first < n; ++b, first += w.group) {
     const float scale = float_at(w.scale_type, w.scales, b), zero = zero_at<Bits>(w, w.zeros, b);
     const int64_t count = smaller(w.group, n - first);
-    float* y = to + first;
+    const auto put = [&](int64_t i, int level) { write(to + first + i, (static_cast<float>(level) - zero) * scale); };
     if constexpr (Bits == 8) {
-      for (int64_t i = 0; i < count; ++i) y[i] = (static_cast<float>(q[first + i]) - zero) * scale;
+      for (int64_t i = 0; i < count; ++i) put(i, q[first + i]);
     } else {  // a group begins at a whole byte
       const uint8_t* pairs = q + first / 2;
       for (int64_t i = 0; i < count / 2; ++i) {
-        y[2 * i] = (static_cast<float>(pairs[i] & 15) - zero) * scale;
-        y[2 * i + 1] = (static_cast<float>(pairs[i] >> 4) - zero) * scale;
+        put(2 * i, pairs[i] & 15);
+        put(2 * i + 1, pairs[i] >> 4);
       }
-      if (count % 2) y[count - 1] = (static_cast<float>(pairs[count / 2] & 15) - zero) * scale;
+      if (count % 2) put(count - 1, pairs[count / 2] & 15);
     }
   }
 }
