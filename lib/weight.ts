@@ -142,6 +142,8 @@ function groupsOf({ parts, group, scaleType, zeroType, signed }: WeightOptions):
       'ERR_ARGUMENT',
       'weight: int4 and int8 must have parts.scales and group, but one is missing',
     )
+  if (scaleType) requireOneOf('scaleType', scaleType, scaleTypes)
+  if (zeroType) requireOneOf('zeroType', zeroType, ['packed', 'float'])
   return {
     size: group,
     scales: payloadOf(scales),
@@ -163,6 +165,7 @@ function nativePart({ format, rows, data, packing = 'rows', groups }: WeightPart
   }
 }
 
+const scaleTypes = ['float32', 'float16', 'bfloat16']
 const zeroTypes = [undefined, 'packed', 'float']
 
 function nativeGroups({

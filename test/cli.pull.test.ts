@@ -86,6 +86,16 @@ describe('pull', () => {
     expect(stderr).toContain(words)
   })
 
+  test.each([
+    ['inspect', [], 1], // where the device is absent
+    ['tokenize', ['hello'], 0],
+    ['convert', [join(folder, 'variant.gguf'), '--type', 'f16'], 0],
+  ])('%s takes the variant that is best for --device', async (command, args, expected) => {
+    const { stderr, status } = await lophi([command, id, ...args, '--device', 'cuda:9'], newCache())
+    expect(stderr).toContain(`${id}: q8_0, the first choice for cuda of 2 variants`)
+    expect(status).toBe(expected)
+  })
+
   test('ends with 130 at Ctrl+C, and the next one resumes', async () => {
     const cache = newCache()
     server.faults.push({ match: 'cdn', stallAfter: 1_000_000 })

@@ -236,7 +236,7 @@ describe('a checkpoint', () => {
     const folder = join(root, `beside-${count++}`)
     await mkdir(folder)
     const path = join(folder, 'mine.safetensors')
-    const { files } = await convert(await checkpoint(), path, { type: 'f16' })
+    const { files } = await convert(await checkpoint(), path, { type: 'f16', shardBytes: 20_000 })
     expect(files.map((name) => basename(name))).toEqual(['mine.safetensors', 'config.json', 'generation_config.json'])
     expect((await openSource(path)).config.numHiddenLayers).toBe(2)
   })

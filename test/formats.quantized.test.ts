@@ -1,4 +1,4 @@
-import { mkdtemp, writeFile } from 'node:fs/promises'
+import { mkdtemp, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { FormatError, UnsupportedModelError } from '../lib/errors.js'
@@ -216,6 +216,20 @@ describe('a quantised checkpoint', () => {
     const change = (tensors: Tensors) => void tensors.set(name, { dtype: 'F16', shape: [128, 64] })
     const folder = await checkpoint({ config: { quantization_config: gptq }, change })
     await expect(openSource(folder)).rejects.toThrow(`tensor ${name} must be part of a dense Phi-3, but is not`)
+  })
+
+  test('with group indices that would fill the memory is refused', async () => {
+    const folder = await checkpoint({ config: { quantization_config: gptq } })
+    const bytes = 2 ** 22
+    const entries = Array.from({ length: 17 }, (_, i) => [
+      `x${i}.g_idx`,
+      { dtype: 'I32', shape: [bytes / 4], data_offsets: [i * bytes, (i + 1) * bytes] },
+    ])
+    const path = join(folder, 'model.safetensors')
+    const header = buildSafetensors(Object.fromEntries(entries), 0)
+    await writeFile(path, header)
+    await truncate(path, header.length + 17 * bytes)
+    await expect(openSource(folder)).rejects.toThrow(/group indices must have at most \d+ bytes/)
   })
 
   test('without settings is refused', async () => {

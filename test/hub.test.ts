@@ -429,6 +429,25 @@ describe('the shards of safetensors', () => {
         .filter((_, i) => i < 5)
         .sort(),
     )
+    await expect(locateModel('org/shards')).resolves.toMatchObject({ path, downloadedBytes: 0 })
+  })
+
+  test.each([[[]], [['part-a.safetensors']]])('of which the cache has %j are completed', async (there: string[]) => {
+    const shards = ['part-a.safetensors', 'part-b.safetensors']
+    const index = JSON.stringify({ weight_map: { a: shards[0], b: shards[1] } })
+    const files = new Map(shards.map((name) => [name, Buffer.from(name)]))
+    files.set('model.safetensors.index.json', Buffer.from(index))
+    server.repositories.set('org/shards', files)
+    // as a download by another library that broke off
+    const repository = join(cache, 'models--org--shards')
+    const snapshot = join(repository, 'snapshots', commit)
+    await mkdir(snapshot, { recursive: true })
+    await mkdir(join(repository, 'refs'))
+    await writeFile(join(repository, 'refs/main'), commit)
+    for (const name of ['model.safetensors.index.json', ...there])
+      await writeFile(join(snapshot, name), files.get(name)!)
+    const { path } = await locateModel('org/shards')
+    expect(readdirSync(path).sort()).toEqual([...files.keys()].sort())
   })
 })
 

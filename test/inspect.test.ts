@@ -1,7 +1,10 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { reportOf } from '../lib/cli/report.js'
+import { estimateMemory } from '../lib/cli/sizes.js'
+import { openSource } from '../lib/formats/index.js'
+import { partBytes, type WeightPart } from '../lib/formats/source.js'
 import {
   buildGguf,
   buildSafetensors,
@@ -55,6 +58,13 @@ describe('a model that runs', () => {
     expect(rope!.rule).toMatch(type === 'longrope' ? /up to 64 tokens/ : /one base/)
   })
 
+  test('GGUF is told by its first bytes, so its rope rule stands in its keys whatever the file is called', async () => {
+    const folder = await folderWith({})
+    const path = join(folder, 'model.bin')
+    await copyFile(join(tinyPhi3, 'tiny-phi3-q8_0.gguf'), path)
+    expect((await report(path)).rope).toMatchObject({ type: 'default', source: 'phi3.rope keys' })
+  })
+
   test('memory grows with the context by what a token keeps, and is set against the device', async () => {
     const gpu = { id: 'cuda:0', backend: 'cuda', memory: 2 ** 20 }
     const [short, long] = [
@@ -67,6 +77,25 @@ describe('a model that runs', () => {
     expect(a.weights.copiedBytes).toBe(0)
     expect(b.weights.copiedBytes).toBe(b.weightsBytes)
     expect([a.device, b.device]).toEqual([null, { id: 'cuda:0', memoryBytes: 2 ** 20, fits: false }])
+  })
+})
+
+describe('memory that is copied on loading', () => {
+  const range = (bytes: number) => ({ file: 'x', offset: 0, bytes })
+  const groups = { size: 32, scales: range(2 * 8 * 2), scaleType: 'float16' } as const
+  const part: WeightPart = { format: 'int4', rows: 8, data: range(8 * 32), groups }
+  test.each<[string, WeightPart, boolean]>([
+    ['rows of unsigned values', part, false],
+    ['columns', { ...part, packing: 'columns' }, true],
+    ['signed values', { ...part, groups: { ...groups, signed: true } }, true],
+    ['groups of scattered columns', { ...part, groups: { ...groups, gIdx: range(4 * 64) } }, true],
+    ['what lies within a graph', { ...part, data: new Uint8Array(8 * 32) }, true],
+  ])('%s', async (_, part, isCopied) => {
+    const source = await openSource(tinyPhi3)
+    const [layer] = source.weights.layers
+    const weights = { ...source.weights, layers: [{ ...layer!, o: { shape: [8, 64] as const, parts: [part] } }] }
+    const { copiedBytes } = estimateMemory({ ...source, weights }, { kv: 'f16', device: null }).weights
+    expect(copiedBytes).toBe(isCopied ? partBytes(part) : 0)
   })
 })
 

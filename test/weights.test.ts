@@ -384,6 +384,18 @@ describe('device.weight', () => {
     ['scales of a block format', { format: 'q4_0' }, 'ERR_ARGUMENT', /q4_0 takes no part scales, only data/],
     ['a group of a block format', { format: 'q4_0', parts: { data: none } }, 'ERR_ARGUMENT', /q4_0 takes no group/],
     ['an unknown packing', { packing: 'tiles' as 'rows' }, 'ERR_ARGUMENT', /packing must be one of rows columns awq/],
+    [
+      'an unknown type of scales',
+      { scaleType: 'f16' as 'float16' },
+      'ERR_ARGUMENT',
+      /scaleType must be one of float32/,
+    ],
+    [
+      'an unknown type of zeros',
+      { zeroType: 'int4' as 'packed' },
+      'ERR_ARGUMENT',
+      /zeroType must be one of packed float/,
+    ],
     ['a group of 24', { group: 24 }, 'ERR_ARGUMENT', /group must be a power of two from 16 on or all 64/],
     ['a group of 8', { group: 8 }, 'ERR_ARGUMENT', /power of two from 16 on/],
     ['a group beyond reason', { group: 2 ** 40 }, 'ERR_ARGUMENT', /power of two from 16 on/],

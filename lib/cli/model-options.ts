@@ -20,7 +20,7 @@ export interface ModelFlags extends CommonFlags, HubFlags {
 }
 
 const kvTypes = { auto: 'auto', f16: 'float16', f32: 'float32' } as const
-export const kvChoices = Object.keys(kvTypes)
+const kvChoices = Object.keys(kvTypes)
 
 /** `device`: what --device means for this command. */
 export function addCommonOptions(command: Command, device: string): Command {
@@ -30,7 +30,7 @@ export function addCommonOptions(command: Command, device: string): Command {
 }
 
 /** For commands that compute nothing: --device may stand there, so that one set of flags serves all commands. */
-export const noDevice = 'accepted like everywhere; this command opens no device'
+export const noDevice = 'decides among the variants of org/name; this command opens no device'
 
 export function addModelOptions(command: Command): Command {
   return addHubOptions(addCommonOptions(command, 'auto, cpu, cuda:N or dml:N; a name never falls back'))
@@ -59,7 +59,7 @@ export function addModelOptions(command: Command): Command {
         .default('switch'),
     )
     .addOption(
-      new Option('--activations <type>', 'of matrix products; auto: int8 for 4- and 8-bit weights, else f32')
+      new Option('--activations <type>', 'of matrix products; auto: int8 where the file allows it, else f32')
         .choices(['auto', 'f32', 'int8'])
         .default('auto'),
     )

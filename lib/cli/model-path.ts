@@ -1,7 +1,9 @@
 /** Models by name: the options that go with one, and what is said about it before it is used. */
 import type { Command } from 'commander'
+import type { DeviceName } from '../device.js'
 import { type LocateOptions, locate } from '../generate/locate.js'
 import type { PullPlan } from '../hub/index.js'
+import type { CommonFlags } from './model-options.js'
 import { formatBytes, note } from './output.js'
 import { downloadBar } from './progress.js'
 
@@ -18,11 +20,11 @@ export function addHubOptions(command: Command): Command {
     .option('--revision <name>', 'of org/name: a branch, tag or commit (default: main)')
 }
 
-/** The path of what a command was given: a name is looked up in the cache, then downloaded. */
+/** The path of what a command was given: a name is looked up in the cache, then downloaded. --device decides among variants. */
 export async function modelPath(
   model: string,
-  { variant, revision }: HubFlags,
-  { device, signal }: Pick<LocateOptions, 'device' | 'signal'> = {},
+  { variant, revision, ...flags }: HubFlags & Pick<CommonFlags, 'device'>,
+  { device = flags.device as DeviceName, signal }: Pick<LocateOptions, 'device' | 'signal'> = {},
 ): Promise<string> {
   const bar = downloadBar()
   try {

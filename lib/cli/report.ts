@@ -3,8 +3,10 @@ import { dirname, join } from 'node:path'
 import { LophiError } from '../errors.js'
 import { openSource } from '../formats/index.js'
 import {
+  hasLongRotary,
   type Phi3Config,
   partBytes,
+  payloadBytes,
   type SourceTensor,
   type WeightDescription,
   type WeightPart,
@@ -53,15 +55,9 @@ function modelReport(source: WeightSource, options: MemoryOptions) {
 function containerReport({ format, architecture, tensors, tokenizer }: Container, reason: string) {
   const none = { variant: null, config: null, window: null, rope: null, memory: null }
   const groups = new Groups()
-  for (const tensor of tensors) {
-    const { name, shape, dtype, data } = tensor
-    const bytes = data instanceof Uint8Array ? data.length : data.bytes
-    groups.add(
-      groupOf(name),
-      { dtype },
-      shape.reduce((product, extent) => product * extent, 1),
-      bytes,
-    )
+  for (const { name, shape, dtype, data } of tensors) {
+    const parameters = shape.reduce((product, extent) => product * extent, 1)
+    groups.add(groupOf(name), { dtype }, parameters, payloadBytes(data))
   }
   return {
     supported: false,
@@ -162,9 +158,10 @@ function windowOf({ window }: WeightSource) {
 }
 
 /** How positions become angles, and where that is written. */
-function ropeOf({ config, rotary, path }: WeightSource) {
+function ropeOf(source: WeightSource) {
+  const { format, config, rotary, path } = source
   const { ropeScaling, ropeTheta, rotaryDim, originalMaxPositionEmbeddings: original } = config
-  const isLong = rotary ? rotary.long !== null : ropeScaling !== null
+  const isLong = hasLongRotary(source)
   return {
     type: isLong ? 'longrope' : 'default',
     // tables with factors do not tell the base
@@ -174,10 +171,6 @@ function ropeOf({ config, rotary, path }: WeightSource) {
     rule: isLong
       ? `short factors for contexts of up to ${original} tokens, long ones beyond; crossing recomputes the cache`
       : 'one base for all positions',
-    source: rotary ? `tables in ${path}` : ropeSource(path),
+    source: rotary ? `tables in ${path}` : format === 'gguf' ? 'phi3.rope keys' : join(dirname(path), 'config.json'),
   }
-}
-
-function ropeSource(path: string): string {
-  return path.endsWith('.gguf') ? 'phi3.rope keys' : join(dirname(path), 'config.json')
 }

@@ -21,7 +21,7 @@ function blockBytes({ weights: { layers, norm } }: WeightSource): number {
 }
 
 /** All weights; a tied head once. */
-export function weightBytes(source: WeightSource): number {
+function weightBytes(source: WeightSource): number {
   const { embed, head } = source.weights
   return blockBytes(source) + storedBytes(embed) + (head === embed ? 0 : storedBytes(head))
 }
@@ -73,10 +73,11 @@ export function estimateMemory(source: WeightSource, { context, kv, device }: Me
   }
 }
 
-/** Parts that are brought into rows on loading. */
+/** Parts that are brought into rows of unsigned values in order on loading, and those that no file holds by themselves. */
 function repackedBytes({ weights: { embed, layers, head } }: WeightSource): number {
   const matrices = new Set([embed, head, ...layers.flatMap(({ qkv, o, gateUp, down }) => [qkv, o, gateUp, down])])
-  const isRepacked = ({ packing, data }: WeightPart) => (packing ?? 'rows') !== 'rows' || data instanceof Uint8Array
+  const isRepacked = ({ packing = 'rows', data, groups }: WeightPart) =>
+    packing !== 'rows' || data instanceof Uint8Array || groups?.signed === true || groups?.gIdx !== undefined
   const parts = [...matrices].flatMap(({ parts }) => parts.filter(isRepacked))
   return parts.reduce((sum, part) => sum + partBytes(part), 0)
 }

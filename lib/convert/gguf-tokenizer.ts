@@ -2,13 +2,13 @@ import { FormatError, UnsupportedModelError } from '../errors.js'
 import { isObject } from '../formats/json.js'
 import type { TokenizerSource } from '../formats/source.js'
 import { preTokenizers } from '../tokenizer/gguf-byte-level.js'
+import { tokenType } from '../tokenizer/gguf-metadata.js'
 import type { GgufEntry } from './gguf-header.js'
 
 // tokenizer.json as a vocabulary of GGUF. Byte-level BPE (Phi-4's) becomes "gpt2", which has the merges in their order.
 // Byte-fallback BPE (Llama's, Phi-3's) becomes "llama". That one merges by the score of the result where tokenizer.json
 // merges by the rank of the pair: with scores in the order of the ranks both give the same.
 
-const tokenType = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const
 const scoreOf = { unmerged: -1e9, unused: -10000, added: -1000, byte: 0 } as const
 
 interface AddedToken {

@@ -30,10 +30,12 @@ export async function convert(input: string, output: string, options: ConvertOpt
   await stat(above).catch((error) => {
     throw fileError(above, error)
   })
-  const { files, tensors, kept = [] } = await planOf(device, source, path, target, options.shardBytes)
+  const isFile = path === output
+  const plan = await planOf(device, source, path, target, isFile ? Infinity : options.shardBytes)
+  const { files, tensors, kept = [] } = plan
   const paths = files.map((file) => file.path)
   await checkTargets(source, paths, overwrite)
-  const bytes = await writeFiles(path === output ? null : output, files, { signal, onProgress })
+  const bytes = await writeFiles(isFile ? null : output, files, { signal, onProgress })
   return { input, output, format: target.to, type: target.type, bytes, tensors, files: paths, kept }
 }
 

@@ -2,7 +2,7 @@
 import { Writer } from 'protobufjs/minimal.js'
 
 /** TensorProto.DataType */
-export const onnxTypes = { float32: 1, uint8: 2, int32: 6, int64: 7, float16: 10 } as const
+const onnxTypes = { float32: 1, uint8: 2, int32: 6, int64: 7, float16: 10 } as const
 export type OnnxType = keyof typeof onnxTypes
 
 export type Attribute =

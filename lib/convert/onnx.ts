@@ -1,6 +1,6 @@
 import { basename, dirname, join } from 'node:path'
 import type { Device } from '../device.js'
-import type { Phi3Config, WeightSource } from '../formats/source.js'
+import { hasLongRotary, type Phi3Config, type WeightSource } from '../formats/source.js'
 import { encode } from './encode.js'
 import { genaiConfig } from './genai-config.js'
 import { configFiles, tokenizerFiles } from './huggingface.js'
@@ -173,9 +173,9 @@ class PackageBuilder {
 
   /** cos_cache and sin_cache; with LongRoPE an If on the length chooses them. */
   async #rotary(): Promise<void> {
-    const { config, rotary } = this.#source
+    const { config } = this.#source
     const { maxPositionEmbeddings: most, originalMaxPositionEmbeddings: original } = config
-    const isLong = rotary ? rotary.long !== null : config.ropeScaling !== null
+    const isLong = hasLongRotary(this.#source)
     const table = async (long: boolean, suffix: string) => {
       const { cos, sin, positions } = await rotaryValues(
         this.#device,

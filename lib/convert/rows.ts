@@ -23,7 +23,7 @@ export function matrixOf(weight: WeightDescription, multiplier: WeightDescriptio
 }
 
 /** Values per piece: 4 MiB as float32. */
-export const pieceValues = 2 ** 20
+const pieceValues = 2 ** 20
 
 /** A matrix as float32, whole rows, a few MiB at a time; the device reads the next piece while one is worked on. */
 export async function* floatRows(device: Device, matrix: Matrix): AsyncGenerator<Float32Array> {

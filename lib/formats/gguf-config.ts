@@ -12,8 +12,7 @@ import {
 import { type Fields, fieldsOf } from './fields.js'
 import { openFile } from './file.js'
 import { limits } from './limits.js'
-import type { FileTensor, GgufValue, LongRope, Phi3Config } from './source.js'
-import { turnEnds } from './stop-ids.js'
+import { type FileTensor, type GgufValue, type LongRope, type Phi3Config, turnEnds } from './source.js'
 
 /** Reads the metadata of a GGUF file with `general.architecture` phi3, and its small tensors of rope factors. */
 export async function phi3ConfigFromGguf(

@@ -2,7 +2,7 @@ import { UnsupportedModelError } from '../errors.js'
 import { phi3ConfigFromGguf } from './gguf-config.js'
 import { readWholeGguf } from './gguf-split.js'
 import { phi3Weights } from './phi3.js'
-import { isFloat, type WeightSource } from './source.js'
+import { isQuantized, type WeightSource } from './source.js'
 import { ggufTokenizerSource } from './tokenizer-source.js'
 
 /** Opens a GGUF file, or all parts of a split one by any of them. */
@@ -24,7 +24,7 @@ export async function openGguf(file: string): Promise<WeightSource> {
     weights,
     rotary: null,
     window: { model: { size: config.slidingWindow, origin }, graph: null },
-    allowsInt8: weights.layers.some(({ qkv }) => qkv.parts.some(({ format }) => !isFloat(format))),
+    allowsInt8: isQuantized({ weights }),
     tensors,
     metadata,
     tokenizer: ggufTokenizerSource(metadata),

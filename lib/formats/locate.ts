@@ -15,7 +15,7 @@ export function namesIn(folder: string): Promise<string[]> {
 }
 
 /** The files that open a model, among those of a folder: one for each model, however many files it has. */
-export function modelsAmong(names: readonly string[]): string[] {
+function modelsAmong(names: readonly string[]): string[] {
   const gguf = names.filter((name) => name.endsWith('.gguf')).map((name) => firstPart(name) ?? name)
   const onnx = names.filter((name) => name.endsWith('.onnx'))
   const safetensors = names.includes('model.safetensors') ? ['model.safetensors'] : names.filter(isShardIndex)

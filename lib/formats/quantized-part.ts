@@ -1,6 +1,5 @@
 import { FormatError } from '../errors.js'
-import { openFile } from './file.js'
-import { limits } from './limits.js'
+import { inMemory } from './in-memory.js'
 import type { Quantization } from './quantization-config.js'
 import type { FileTensor, Payload, SourceTensor, WeightGroups, WeightPart } from './source.js'
 
@@ -71,16 +70,8 @@ export function quantizedPart(
 }
 
 /** `tensors` with the contents of every g_idx read, since it decides how its weight is computed with. */
-export function groupIndicesInMemory(tensors: readonly FileTensor[]): Promise<SourceTensor[]> {
-  return Promise.all(
-    tensors.map(async (tensor) => {
-      const { file, offset, bytes } = tensor.data
-      // a longer one has more columns than any matrix, and is refused by its shape
-      if (!tensor.name.endsWith('.g_idx') || bytes > 4 * limits.width) return tensor
-      await using reader = await openFile(file)
-      return { ...tensor, data: await reader.read(offset, bytes) }
-    }),
-  )
+export function groupIndicesInMemory(model: string, tensors: readonly FileTensor[]): Promise<SourceTensor[]> {
+  return inMemory<SourceTensor>(model, tensors, ({ name }) => name.endsWith('.g_idx'))
 }
 
 /** Whether the groups are not simply runs of `size` columns. Quantisers write g_idx in either case. */

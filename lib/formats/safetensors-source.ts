@@ -32,7 +32,7 @@ export async function openSafetensors(file: string): Promise<WeightSource> {
 
   const quantization = await readQuantization(folder, names, json)
   const { metadata, tensors } = await (isShardIndex(path) ? readShards(path) : readSafetensors(path))
-  const found = quantization ? await groupIndicesInMemory(tensors) : tensors
+  const found = quantization ? await groupIndicesInMemory(path, tensors) : tensors
   return {
     format: 'safetensors',
     path,

@@ -171,6 +171,9 @@ export type TokenizerSource =
     }
   | { readonly kind: 'gguf'; readonly metadata: ReadonlyMap<string, GgufValue>; readonly chatTemplate: string | null }
 
+/** Texts of the Phi family's tokens that end a turn; files often name only one of them. */
+export const turnEnds: readonly string[] = ['<|end|>', '<|endoftext|>', '<|im_end|>']
+
 export type GgufValue =
   | number
   | bigint
@@ -211,8 +214,13 @@ export interface WeightSource {
 }
 
 /** Whether the blocks' matrices are stored in at most 8 bits. */
-export function isQuantized(source: WeightSource): boolean {
-  return source.weights.layers.some(({ qkv }) => qkv.parts.some(({ format }) => !isFloat(format)))
+export function isQuantized({ weights }: Pick<WeightSource, 'weights'>): boolean {
+  return weights.layers.some(({ qkv }) => qkv.parts.some(({ format }) => !isFloat(format)))
+}
+
+/** Whether contexts of more than `originalMaxPositionEmbeddings` tokens rotate by other tables than shorter ones. */
+export function hasLongRotary({ config, rotary }: Pick<WeightSource, 'config' | 'rotary'>): boolean {
+  return rotary ? rotary.long !== null : config.ropeScaling !== null
 }
 
 export function isFloat(format: WeightFormat): format is 'float32' | 'float16' | 'bfloat16' {

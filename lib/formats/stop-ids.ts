@@ -3,9 +3,6 @@ import type { ConfigCompanions } from './config.js'
 import type { Fields } from './fields.js'
 import { isObject } from './json.js'
 
-/** Texts of the Phi family's tokens that end a turn; files often name only one of them. */
-export const turnEnds: readonly string[] = ['<|end|>', '<|endoftext|>', '<|im_end|>']
-
 /**
  * The ids that end a text, of all files that name some: generation_config.json lists more of them than config.json,
  * which often knows one.

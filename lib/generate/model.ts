@@ -30,7 +30,7 @@ export interface LoadModelOptions {
   readonly window?: WindowOption
   /** What happens when a LongRoPE model passes its original context: see Sequence. */
   readonly longrope?: 'switch' | 'planned'
-  /** 'auto': int8 for 4- and 8-bit weights, else f32. */
+  /** 'auto': int8 where the file allows it, as quantised GGUF does, and MatMulNBits of accuracy level 4; else f32. */
   readonly activations?: 'auto' | Activations
   /** Of a model that is given by name, org/name: which of its variants, and a branch, tag or commit (main). */
   readonly variant?: string

@@ -98,8 +98,19 @@ function connectionOf(id: string, settings: HubSettings, { signal, retryMs, stal
 async function cachedVariants(id: string, { cache }: HubSettings, revision = 'main') {
   const repository = repositoryCache(cache, id)
   const commit = await repository.commitOf(revision)
-  const variants = commit === null ? [] : variantsOf(await repository.files(commit))
-  return { repository, commit, variants: variants.filter(({ missing }) => missing === 0) }
+  if (commit === null) return { repository, commit, variants: [] }
+  const files = await repository.files(commit)
+  const variants = variantsOf(files)
+  const isHere = await Promise.all(variants.map((variant) => isWhole(repository.snapshot(commit), variant, files)))
+  return { repository, commit, variants: variants.filter((_, i) => isHere[i]) }
+}
+
+/** Whether a snapshot with these files has all of a variant. Others fill it file by file, and may stop after any. */
+async function isWhole(snapshot: string, variant: Variant, files: readonly HubFile[]): Promise<boolean> {
+  const index = indexOf(variant)
+  if (!index || index.size > maxIndexBytes) return variant.missing === 0
+  const shards = shardPaths(index, await readFile(join(snapshot, index.path), 'utf8'))
+  return shards.every((shard) => files.some(({ path }) => path === shard))
 }
 
 async function findCached(id: string, settings: HubSettings, options: PullOptions): Promise<PullResult | null> {
@@ -179,17 +190,16 @@ async function withShards(
   repository: RepositoryCache,
   fetchFile: (file: RemoteFile) => Promise<void>,
 ): Promise<Variant<RemoteFile>> {
-  const index = variant.files.find(({ path }) => path.endsWith(shardIndex))
+  const index = indexOf(variant)
   if (!index) return variant
   if (index.size > maxIndexBytes)
     throw new DownloadError(`${id}: ${index.path} must have at most ${maxIndexBytes} bytes, but has ${index.size}`)
   await fetchFile(index)
-  const folder = index.path.slice(0, -shardIndex.length)
-  const shards = shardNames(await readFile(repository.blob(index.hash), 'utf8')).map((name) => {
-    const shard = files.find(({ path }) => path === folder + name)
-    if (!shard)
-      throw new DownloadError(`${id}: ${index.path} names ${JSON.stringify(name)}, which the repository lacks`)
-    return shard
+  const shards = shardPaths(index, await readFile(repository.blob(index.hash), 'utf8')).map((shard) => {
+    const file = files.find(({ path }) => path === shard)
+    if (!file)
+      throw new DownloadError(`${id}: ${index.path} names ${JSON.stringify(shard)}, which the repository lacks`)
+    return file
   })
   const others = variant.files.filter(({ path }) => !path.endsWith('.safetensors'))
   const all = [...others, ...shards]
@@ -198,11 +208,16 @@ async function withShards(
 
 const maxIndexBytes = 64 * 2 ** 20
 
-/** The files of an index; none where it is not one, which is for the reader to say. */
-function shardNames(text: string): string[] {
+function indexOf<F extends HubFile>({ files }: Variant<F>): F | undefined {
+  return files.find(({ path }) => path.endsWith(shardIndex))
+}
+
+/** The files that an index names; none where it is not one, which is for the reader to say. */
+function shardPaths(index: HubFile, text: string): string[] {
+  const folder = index.path.slice(0, -shardIndex.length)
   try {
     const { weight_map: map } = JSON.parse(text) as { weight_map: Record<string, string> }
-    return [...new Set(Object.values(map))]
+    return [...new Set(Object.values(map))].map((name) => folder + name)
   } catch {
     return []
   }

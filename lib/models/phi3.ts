@@ -1,7 +1,7 @@
 import { setImmediate as eventLoop } from 'node:timers/promises'
 import type { Device } from '../device.js'
 import { AbortedError, ArgumentError } from '../errors.js'
-import type { Phi3Config, WeightDescription, WeightSource } from '../formats/source.js'
+import { hasLongRotary, type Phi3Config, type WeightDescription, type WeightSource } from '../formats/source.js'
 import { type AttentionState, attention } from '../nn/attention.js'
 import { type Activations, linear } from '../nn/linear.js'
 import { mlp } from '../nn/mlp.js'
@@ -113,9 +113,8 @@ export class Phi3 {
     return segment('head', () => linear(hidden, this.#head, this.activations) as Tensor<'float32'>)
   }
 
-  /** Whether contexts of more than `originalMaxPositionEmbeddings` tokens need other tables than shorter ones. */
   get hasLongRotary(): boolean {
-    return this.#stored ? this.#stored.long !== null : this.config.ropeScaling !== null
+    return hasLongRotary({ config: this.config, rotary: this.#stored })
   }
 
   /** Tables for at least `positions` positions, with LongRoPE's long or short factors. */

@@ -7,7 +7,7 @@ import { openWeightSync } from '../weight.js'
 /** The first rows of a weight [N, K] of any format as a float32 tensor [rows, K]; a vector counts as one row. */
 export function readRows(device: Device, description: WeightDescription, rows = 1): Tensor<'float32'> {
   using table = openWeightSync(device, description)
-  const ids = device.tensor(
+  using ids = device.tensor(
     Int32Array.from({ length: rows }, (_, row) => row),
     [rows],
   )

@@ -4,7 +4,7 @@ import type { GgufValue } from '../formats/source.js'
 export type Metadata = ReadonlyMap<string, GgufValue>
 
 /** Values of tokenizer.ggml.token_type. */
-export const tokenType = { normal: 1, unknown: 2, control: 3, userDefined: 4, byte: 6 } as const
+export const tokenType = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const
 
 /** The tokens of a vocabulary; each has a type. */
 export interface GgufTokens {

@@ -1,4 +1,5 @@
 import { FormatError, UnsupportedModelError } from '../errors.js'
+import { turnEnds } from '../formats/source.js'
 import { byteLevel } from './gguf-byte-level.js'
 import {
   bad,
@@ -12,7 +13,6 @@ import {
   tokenType,
 } from './gguf-metadata.js'
 import { sentencePiece } from './gguf-sentencepiece.js'
-import { turnEnds } from './turn-ends.js'
 
 /** A GGUF vocabulary in the form of tokenizer.json and tokenizer_config.json. */
 export interface RewrittenTokenizer {

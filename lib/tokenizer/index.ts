@@ -1,10 +1,9 @@
 import { ArgumentError } from '../errors.js'
-import type { TokenizerSource } from '../formats/source.js'
+import { type TokenizerSource, turnEnds } from '../formats/source.js'
 import { type ChatMessage, chatFormat } from './chat.js'
 import { pieceDecoder } from './detokenizer.js'
 import { rewriteGguf } from './gguf.js'
 import { readPipeline } from './huggingface.js'
-import { turnEnds } from './turn-ends.js'
 
 export type { ChatMessage } from './chat.js'
 

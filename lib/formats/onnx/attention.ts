@@ -6,7 +6,7 @@ import { linearOps, type Share, share } from './linear.js'
 import { repeatedHeads } from './repeat-kv.js'
 import type { RotaryInputs } from './rotary.js'
 
-export const attentionOps = ['GroupQueryAttention', 'MultiHeadAttention']
+const attentionOps = ['GroupQueryAttention', 'MultiHeadAttention']
 /** Known, and not computed by this package. */
 const otherAttentionOps = ['Attention', 'SparseAttention', 'PagedAttention', 'DecoderMaskedMultiHeadAttention']
 
