@@ -7,7 +7,7 @@ import { Dataflow } from '../lib/formats/onnx/dataflow.js'
 import { integersInMemory } from '../lib/formats/onnx/integers.js'
 import { type Match, matchPhi3 } from '../lib/formats/onnx/match.js'
 import { readOnnx } from '../lib/formats/onnx/read.js'
-import type { WeightDescription } from '../lib/formats/source.js'
+import type { FileRange, WeightDescription } from '../lib/formats/source.js'
 import { withMultiHeadAttention } from './onnx.early.js'
 import { type Editor, edited, floats, ints, type Model, type NodeInit, node, scrambled } from './onnx.graph.js'
 import { seedOf } from './random.js'
@@ -350,6 +350,20 @@ hasPackages('the same model', () => {
     expect(weights.head).toBe(weights.embed)
     expect(facts.tieWordEmbeddings).toBe(true)
     expect(forms(weights.embed)).toBe('float32 columns')
+  })
+
+  test('has one matrix where head and embedding name the same bytes of a file', async () => {
+    const name = 'cpu-int4-shared-embeddings'
+    const model = edited(await load(name), (graph) => {
+      const head = () => graph.nodes.find(({ outputs }) => outputs.includes('logits'))!
+      for (const [i, input] of head().inputs.entries()) {
+        const tensor = graph.constants.get(input)
+        if (!tensor) continue
+        const data = { ...(tensor.data as FileRange) }
+        graph.setInput(head(), i, graph.constant({ ...tensor, name: `twin ${i}`, data }))
+      }
+    })
+    expect(matchPhi3(model).facts.tieWordEmbeddings).toBe(true)
   })
 })
 

@@ -31,8 +31,8 @@ function endpointOf(text: string): string {
 }
 
 async function findToken(): Promise<string | null> {
-  const home = env.HF_HOME ?? join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface')
-  const file = env.HF_TOKEN_PATH ?? join(home, 'token')
+  const home = env.HF_HOME || join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'huggingface')
+  const file = env.HF_TOKEN_PATH || join(home, 'token')
   const found = env.HF_TOKEN || env.HUGGING_FACE_HUB_TOKEN || (await readFile(expand(file), 'utf8').catch(() => ''))
   const token = found.trim()
   // the value is a secret: an error must not show it

@@ -1,5 +1,5 @@
 /** Constant matrices: dense, or quantised by DequantizeLinear, as they are or transposed. */
-import type { WeightGroups, WeightPart } from '../source.js'
+import type { Payload, WeightGroups, WeightPart } from '../source.js'
 import { elements, floatFormat, integers } from './constants.js'
 import type { Dataflow } from './dataflow.js'
 import type { OnnxNode, OnnxTensor } from './graph.js'
@@ -158,12 +158,19 @@ export function sameMatrix(a: WeightPart, b: WeightPart): boolean {
   return (
     a.format === b.format &&
     a.rows === b.rows &&
-    a.data === b.data &&
+    samePayload(a.data, b.data) &&
     a.packing === b.packing &&
     x?.size === y?.size &&
     (x?.signed ?? false) === (y?.signed ?? false) &&
-    x?.scales === y?.scales &&
-    x?.zeros === y?.zeros &&
-    x?.gIdx === y?.gIdx
+    samePayload(x?.scales, y?.scales) &&
+    samePayload(x?.zeros, y?.zeros) &&
+    samePayload(x?.gIdx, y?.gIdx)
   )
+}
+
+/** The same bytes of a file, or one array: two initializers may name one range. */
+function samePayload(a: Payload | undefined, b: Payload | undefined): boolean {
+  if (a === b) return true
+  if (!a || !b || a instanceof Uint8Array || b instanceof Uint8Array) return false
+  return a.file === b.file && a.offset === b.offset && a.bytes === b.bytes
 }
