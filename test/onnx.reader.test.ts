@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { copyFile, mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { AbortedError, FormatError, LophiError, UnsupportedModelError } from '../lib/errors.js'
+import { FormatError, LophiError, UnsupportedModelError } from '../lib/errors.js'
 import type { OnnxDtype, OnnxModel, OnnxTensor } from '../lib/formats/onnx/graph.js'
 import { readOnnx } from '../lib/formats/onnx/read.js'
 import type { FileRange } from '../lib/formats/source.js'
@@ -483,12 +483,6 @@ describe('a graph', () => {
       ...[0, 7, 14, 21, 28].map((s, i) => ((nodes.length >> s) & 127) | (i < 4 ? 128 : 0)),
     )
     await expect(read(Buffer.concat([length, nodes]))).rejects.toThrow(/at most 1048576 values/)
-  })
-
-  test('is not read once the signal has fired', async () => {
-    const path = join(folder, 'aborted.onnx')
-    await writeFile(path, buildOnnx({ nodes: [] }))
-    await expect(readOnnx(path, { signal: AbortSignal.abort() })).rejects.toThrow(AbortedError)
   })
 })
 

@@ -1,4 +1,4 @@
-import { AbortedError, FormatError, OutOfMemoryError, UnsupportedModelError } from '../../errors.js'
+import { FormatError, OutOfMemoryError, UnsupportedModelError } from '../../errors.js'
 import { openFile } from '../file.js'
 import { type AttributeContext, readAttribute, readConstant } from './attribute.js'
 import { externalData } from './external.js'
@@ -32,17 +32,11 @@ const maxFile = 2 ** 31 - 1
 const maxDepth = 8
 
 /** Reads the graph of an ONNX file. Tensors that lie in files of external data are only measured. */
-export async function readOnnx(path: string, { signal }: { signal?: AbortSignal } = {}): Promise<OnnxModel> {
-  const checkAbort = () => {
-    if (signal?.aborted) throw new AbortedError('aborted while the model was read', { cause: signal.reason })
-  }
-  checkAbort()
+export async function readOnnx(path: string): Promise<OnnxModel> {
   const bytes = await readWhole(path)
-  checkAbort()
   const external = externalData(path)
   const model = readModel(path, bytes, external)
   await external.check()
-  checkAbort()
   return model
 }
 
