@@ -24,7 +24,7 @@ execFileSync(process.execPath, ['scripts/build.mjs', '--asan'], { cwd: root, std
 const library = (name) => execFileSync('c++', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim()
 const known = new Set(list())
 console.log(`fuzzing for ${seconds} s from seed ${seed}`)
-const { status } = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', 'test/fuzz.test.ts'], {
+const { status } = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', 'test/fuzz/fuzz.test.ts'], {
   cwd: root,
   stdio: 'inherit',
   env: {

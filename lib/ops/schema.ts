@@ -1,6 +1,6 @@
 /**
  * Every op, declared once. From this table come the types of `ops.*` (inferred), native/core/ops.gen.h and docs/ops.md
- * (`npm run gen`), the checker's rules and the loop of test/ops.test.ts.
+ * (`npm run gen`), the checker's rules and the loop of test/ops/ops.test.ts.
  *
  * An operand is `dtype[dims]`:
  *   dtype  a dtype, a class (`float`: float32 float16 bfloat16, `number`: float or int32, `any`), `weight`, another

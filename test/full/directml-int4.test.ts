@@ -4,8 +4,8 @@ import { openDevice } from '../../lib/device.js'
 import { openSource } from '../../lib/formats/index.js'
 import { Model as ModelOfSource } from '../../lib/generate/model.js'
 import { loadModel, type Model } from '../../lib/index.js'
-import { startLophi } from '../cli.js'
-import { sharedData } from '../shared.js'
+import { startLophi } from '../cli/run.js'
+import { sharedData } from '../support/shared.js'
 import { directmlPackage } from './directml-package.js'
 
 // Golden values: ONNX Runtime 1.30 on the CPU (float16) and an independent float32 forward pass agree on these.

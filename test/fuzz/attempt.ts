@@ -8,7 +8,7 @@ import { openSource } from '../../lib/formats/index.js'
 import { openTokenizer } from '../../lib/formats/tokenizer-source.js'
 import { loadModel } from '../../lib/generate/model.js'
 import { createTokenizer, type Tokenizer } from '../../lib/tokenizer/index.js'
-import { type Random, random } from '../random.js'
+import { type Random, random } from '../support/random.js'
 import type { Specimen } from './corpus.js'
 import { mutate } from './mutate.js'
 

@@ -5,9 +5,9 @@ import { ggufTokenizer } from '../../lib/convert/gguf-tokenizer.js'
 import { convert } from '../../lib/convert/index.js'
 import type { ConvertOptions } from '../../lib/convert/types.js'
 import { readGguf } from '../../lib/formats/gguf.js'
-import { smallConfig, writeCheckpoint } from '../formats.files.js'
-import { sharedData } from '../shared.js'
-import { byteLevel, sentencePiece } from '../tokenizer.files.js'
+import { smallConfig, writeCheckpoint } from '../formats/files.js'
+import { sharedData } from '../support/shared.js'
+import { byteLevel, sentencePiece } from '../tokenizer/files.js'
 import { blockModel } from './gguf.js'
 
 /** A small valid model, or a tokenizer. */

@@ -6,8 +6,8 @@ import {
   ggufUint32,
   smallConfig,
   type TensorFields,
-} from '../formats.files.js'
-import { random } from '../random.js'
+} from '../formats/files.js'
+import { random } from '../support/random.js'
 
 // A GGUF model of the block formats that nothing here writes: 2 layers, each matrix of another type.
 

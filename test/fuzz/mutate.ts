@@ -1,4 +1,4 @@
-import type { Random } from '../random.js'
+import type { Random } from '../support/random.js'
 import { mutateJson } from './json.js'
 import { mutateMessage } from './protobuf.js'
 

@@ -1,4 +1,4 @@
-import type { Random } from '../random.js'
+import type { Random } from '../support/random.js'
 
 /** A field as it is encoded: its key, and what follows but for the length. */
 interface Field {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { getLlama, type Llama, LlamaLogLevel, type Token } from 'node-llama-cpp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type LoadModelOptions, loadModel } from '../../lib/index.js'
-import { sharedData, temporaryFolder } from '../shared.js'
+import { sharedData, temporaryFolder } from '../support/shared.js'
 import { canGenerate, converted, synthetic } from './models.js'
 
 // Largest differences allowed between log-probabilities: about twice what README.md reports as measured.

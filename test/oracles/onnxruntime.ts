@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { InferenceSession, Tensor } from 'onnxruntime-node'
-import { fromBits } from '../floats.js'
+import { fromBits } from '../support/floats.js'
 
 /** An input of a graph, as ONNX Runtime describes it. */
 type Input = Extract<InferenceSession['inputMetadata'][number], { isTensor: true }>

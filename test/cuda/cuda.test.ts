@@ -1,0 +1,244 @@
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { brotliCompressSync } from 'node:zlib'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { type Device, listDevices, openDevice, ops, record, segment, supports, type Tensor } from '../../lib/index.js'
+import { bounds } from '../ops/cases.js'
+import { opNames } from '../ops/signature.js'
+import { differences } from '../support/compare.js'
+import { callOp, readBack, Uploads } from '../support/on-device.js'
+import { temporaryFolder } from '../support/shared.js'
+import { casesOf, expectedOf, operandsOf } from '../support/table.js'
+import { isFake, withEnvironment } from './fake.js'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const { devices, absent } = await listDevices()
+const reason = absent.find(({ backend }) => backend === 'cuda')?.reason
+const fake = devices.some(({ id, name }) => id === 'cuda:0' && name === 'SIMT emulator')
+if (!fake) console.warn(`the CUDA driver's failures are not tested: ${reason ?? 'cuda:0 is a real device'}`)
+
+/** `listDevices` of the built package in a process of its own, and what opening cuda:0 there gives. */
+function elsewhere(variables: Record<string, string>) {
+  const script = `
+    const { listDevices, openDevice, ops } = await import('./dist/index.js')
+    const list = await listDevices()
+    let sum
+    if (list.devices.some(({ id }) => id === 'cuda:0')) {
+      try {
+        await using device = { value: await openDevice('cuda:0'), [Symbol.asyncDispose]() { return this.value.dispose() } }
+        const a = device.value.tensor(Float32Array.of(1, 2), [2])
+        sum = [...await ops.add({ a, b: a }).read()]
+      } catch (error) { sum = error.code + ' ' + error.message }
+    }
+    console.log(JSON.stringify({ ...list, sum }))`.replace(/await using device = (.*)\n/, 'const device = $1\n')
+  const env: Record<string, string | undefined> = { ...process.env, ...variables }
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
+    cwd: root,
+    encoding: 'utf8',
+    env,
+  })
+  expect(stderr.replace(/^.*ExperimentalWarning.*$/gm, '')).toBe('')
+  const { sum, ...list } = JSON.parse(stdout) as Awaited<ReturnType<typeof listDevices>> & { sum?: number[] | string }
+  return { sum, device: list.devices.find(({ id }) => id === 'cuda:0'), absent: list.absent }
+}
+const reasonOf = ({ absent }: ReturnType<typeof elsewhere>) => absent.find((a) => a.backend === 'cuda')?.reason
+
+describe('a missing driver is a reason, not an error', () => {
+  test('where there is no library of that name', () => {
+    expect(reasonOf(elsewhere({ LOPHI_CUDA_DRIVER: '/nowhere/libcuda.so' }))).toContain('/nowhere/libcuda.so')
+  })
+
+  test.runIf(process.platform === 'linux')('where the library is something else', () => {
+    expect(reasonOf(elsewhere({ LOPHI_CUDA_DRIVER: 'libm.so.6' }))).toMatch(/must export cu\w+/)
+  })
+
+  test.runIf(fake)('where the driver finds no device', () => {
+    expect(reasonOf(elsewhere({ LOPHI_FAKE_CUDA_FAIL: 'cuInit:1:100' }))).toContain('cuInit: CUDA_ERROR_NO_DEVICE')
+  })
+})
+
+describe.runIf(fake)('kernel images', async () => {
+  const folder = await temporaryFolder()
+  const images = join(folder, 'prebuilds/images/cuda')
+  const code = '\x7fELF of an add kernel'
+  const write = (name: string, text: string) => writeFileSync(join(images, `${name}.br`), brotliCompressSync(text))
+  const variables = { LOPHI_PREBUILD: folder, LOPHI_FAKE_CUDA_IMAGES: '1' }
+  beforeAll(() => {
+    mkdirSync(join(folder, 'build/Release'), { recursive: true })
+    copyFileSync(
+      join(process.env.LOPHI_PREBUILD ?? root, 'build/Release/lophi.node'),
+      join(folder, 'build/Release/lophi.node'),
+    )
+    mkdirSync(images, { recursive: true })
+  })
+
+  test('a GPU without one is absent, and the reason says what makes them', () => {
+    expect(reasonOf(elsewhere(variables))).toMatch(/compute capability 8\.0 must lie beside.*npm run cuda:images/)
+  })
+
+  test('the one for the compute capability is loaded', () => {
+    for (const name of ['sm_75', 'sm_80', 'sm_90a', 'compute_75']) write(name, `add ${code.length}\n\n${code}`)
+    const of = (capability: string) => {
+      const { device, sum } = elsewhere({ ...variables, LOPHI_FAKE_CUDA_CAPABILITY: capability })
+      expect(sum).toEqual([2, 4])
+      return device?.image
+    }
+    expect(of('80')).toBe('cuda/sm_80')
+    expect(of('89')).toBe('cuda/sm_80')
+    expect(of('90')).toBe('cuda/sm_90a')
+    expect(of('120')).toBe('cuda/compute_75')
+    expect(reasonOf(elsewhere({ ...variables, LOPHI_FAKE_CUDA_CAPABILITY: '70' }))).toContain('compute capability 7.0')
+  })
+
+  test('a damaged one is refused', () => {
+    write('sm_80', `add ${code.length + 1}\n\n${code}`)
+    expect(elsewhere(variables).sum).toMatch(/ERR_FORMAT.*damaged/)
+    write('sm_80', `copy ${code.length}\n\n${code}`)
+    expect(elsewhere(variables).sum).toMatch(/ERR_DRIVER.*add: the kernel image must hold it/)
+  })
+})
+
+describe.runIf(fake)('the emulated device', () => {
+  const openCuda = async (): Promise<Device> => {
+    const device = await openDevice('cuda:0')
+    expect(isFake(device)).toBe(true)
+    return device
+  }
+  const f32 = (device: Device, ...values: number[]) => device.tensor(Float32Array.from(values), [values.length])
+
+  test.each(['reverse', 'shuffled:1', 'shuffled:2'])('computes the same whatever the order of threads: %s', (order) =>
+    withEnvironment({ SIMT_ORDER: order }, async () => {
+      await using device = await openCuda()
+      for (const op of opNames.filter((name) => supports(device, name))) {
+        for (const opCase of casesOf(op).slice(0, 12)) {
+          using uploads = new Uploads(device)
+          const operands = operandsOf(op, opCase)
+          const args = Object.fromEntries(
+            Object.entries(operands).map(([name, value]) => [name, uploads.argument(value)]),
+          )
+          const { y } = uploads.own(callOp(op, device, { ...opCase.attributes, ...args }))
+          const expected = expectedOf(op, operands, opCase.attributes).y
+          expect(differences(expected, await readBack(y), bounds[op]), `${op}, ${opCase.name}`).toBeNull()
+        }
+      }
+    }),
+  )
+
+  test('a launch that is refused names the op, and the device goes on', async () => {
+    await using device = await openCuda()
+    const x = f32(device, 1, 2)
+    await withEnvironment({ LOPHI_FAKE_CUDA_FAIL: 'cuLaunchKernel:1:1' }, async () => {
+      const refused = {
+        code: 'ERR_DRIVER',
+        message: expect.stringMatching(/^add: cuLaunchKernel: CUDA_ERROR_INVALID_VALUE/),
+      }
+      await expect(ops.add({ a: x, b: x }).read()).rejects.toMatchObject(refused)
+    })
+    expect([...(await ops.add({ a: x, b: x }).read())]).toEqual([2, 4])
+  })
+
+  test('a failed capture leaves no capture open, and names op and segment', async () => {
+    await using device = await openCuda()
+    const x = f32(device, 1, 2)
+    const recorded = () =>
+      record(device, { inputs: { x } }, ({ x }) => ({ y: segment('layer.0', () => ops.add({ a: x, b: x })) }))
+    await withEnvironment({ LOPHI_FAKE_CUDA_FAIL: 'cuLaunchKernel:1:1' }, () =>
+      expect(recorded).toThrow(/add: cuLaunchKernel: CUDA_ERROR_INVALID_VALUE.*\(in layer\.0 on cuda:0\)/),
+    )
+    await withEnvironment({ LOPHI_FAKE_CUDA_FAIL: 'cuGraphInstantiate:1:1' }, () =>
+      expect(recorded).toThrow(/cuGraphInstantiate/),
+    )
+    using plan = recorded()
+    expect([...(await plan.run({}, { read: ['y'] })).y]).toEqual([2, 4])
+  })
+
+  test('an allocation that fails says what is in use, and the next one may succeed', async () => {
+    await using device = await openCuda()
+    const tensor = () => device.tensor(new Float32Array(50_000), [50_000])
+    await withEnvironment({ LOPHI_FAKE_CUDA_FAIL: 'cuMemAlloc:1:2' }, () => {
+      expect(tensor).toThrow(/^cuda:0: 200000 bytes must be free, but \d+ of \d+ are in use$/)
+      const data = new Uint8Array(18 * 20_000)
+      expect(() => device.weight({ format: 'q4_0', shape: [20_000, 32], parts: { data } })).toThrow(/must be free/)
+    })
+    expect((await tensor().read()).length).toBe(50_000)
+  })
+
+  test('an upload is a snapshot, though the device reads it later', async () => {
+    await using device = await openCuda()
+    for (const size of [5, 5_000_000]) {
+      const data = new Float32Array(size).fill(1)
+      const x = device.tensor(data, [size])
+      data.fill(2)
+      expect(
+        (await x.read()).every((value) => value === 1),
+        `${size} values`,
+      ).toBe(true)
+    }
+  })
+
+  test('operands live until the work that uses them is done', async () => {
+    await using device = await openCuda()
+    let sum: Tensor<'float32'> = f32(device, 0, 0)
+    for (let i = 1; i <= 300; i++) {
+      const step = f32(device, i, -i)
+      const next = ops.add({ a: sum, b: step })
+      step.dispose()
+      sum.dispose()
+      sum = next
+    }
+    expect([...(await sum.read())]).toEqual([45_150, -45_150])
+  })
+
+  test('an injected allocation failure of the process reaches CUDA too', () => {
+    expect(elsewhere({ LOPHI_FAIL: 'alloc:2' }).sum).toMatch(/ERR_OUT_OF_MEMORY cuda:0: \d+ bytes must be free/)
+    expect(elsewhere({ LOPHI_FAIL: 'lost:1' }).sum).toMatch(/ERR_DEVICE_LOST add: the device was lost \(on cuda:0\)/)
+  })
+})
+
+test('auto passes over what it should not take, and says why; a name never falls back', async () => {
+  await using device = await openDevice()
+  expect(device.id).toBe('cpu')
+  expect(device.fallbackReason).toMatch(fake ? /cuda:0: an emulation/ : /cuda: /)
+  await expect(openDevice('cuda:99')).rejects.toMatchObject({ code: 'ERR_DEVICE_ABSENT' })
+})
+
+describe.runIf(fake)('the emulator', () => {
+  const path = spawnSync(process.execPath, ['scripts/simt-driver.mjs', '--check'], { cwd: root, encoding: 'utf8' })
+  const check = (kernel: string, order: string) => {
+    const { stdout, status } = spawnSync(path.stdout.trim(), [kernel], {
+      encoding: 'utf8',
+      env: { ...process.env, SIMT_ORDER: order },
+    })
+    return `${status} ${stdout.trim()}`
+  }
+  const orders = ['forward', 'reverse', 'shuffled', 'shuffled:7']
+
+  test('runs barriers, shuffles and ballots, and poisons shared memory', () => {
+    for (const order of orders)
+      for (const kernel of ['reverse_64', 'warp_primitives', 'dynamic_memory'])
+        expect(check(kernel, order)).toBe(`0 kernel ${kernel}: 0 of 64 elements are wrong in ${order} order`)
+  })
+
+  test('shows a missing barrier, which one order hides', () => {
+    expect(check('missing_barrier', 'forward')).toMatch(/^0 /)
+    expect(check('missing_barrier', 'reverse')).toBe(
+      '1 kernel missing_barrier: 63 of 64 elements are wrong in reverse order',
+    )
+    expect(check('missing_barrier', 'shuffled')).toMatch(/^1 kernel missing_barrier: \d\d of 64 elements are wrong/)
+  })
+
+  test('finds divergent barriers and collectives, and says who waits where', () => {
+    for (const order of orders) {
+      expect(check('divergent_barrier', order)).toMatch(
+        /^2 simt: kernel divergent_barrier, block \(0, 0, 0\): divergent barrier: of 64 threads 16 have returned, 48 wait at __syncthreads \(planted\.cu:\d+\)$/,
+      )
+      expect(check('divergent_shuffle', order)).toMatch(/divergent barrier: .* 32 wait at __shfl_xor_sync/)
+    }
+  })
+
+  test('refuses a misaligned 128-bit load', () => {
+    expect(check('misaligned_load', 'forward')).toContain('must be aligned to 16 bytes, but its address ends in 4')
+  })
+})
