@@ -1,7 +1,7 @@
 /** Models by name: the options that go with one, and what is said about it before it is used. */
 import type { Command } from 'commander'
 import type { DeviceName } from '../device.js'
-import { type LocateOptions, locate } from '../generate/locate.js'
+import { type LocateOptions, locate } from '../generate/find-model.js'
 import type { PullPlan } from '../hub/index.js'
 import type { CommonFlags } from './model-options.js'
 import { formatBytes, note } from './output.js'

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { DeviceName } from '../device.js'
 import { ArgumentError } from '../errors.js'
-import { backendOf } from '../generate/locate.js'
+import { backendOf } from '../generate/find-model.js'
 import type { Variant } from '../hub/index.js'
 import { isModelName } from '../hub/name.js'
 import { addCommonOptions, type CommonFlags } from './model-options.js'

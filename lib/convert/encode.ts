@@ -1,5 +1,5 @@
 import { ArgumentError } from '../errors.js'
-import { formatOfType, tensorTypes } from '../formats/gguf.js'
+import { formatOfType, tensorTypes } from '../formats/gguf/read.js'
 import type { WeightFormat } from '../formats/source.js'
 
 // Rows of float32 in the formats of GGUF. Bit for bit what ggml's reference functions compute, whose arithmetic is

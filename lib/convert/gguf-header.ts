@@ -1,4 +1,4 @@
-import { type GgufScalar, type GgufType, ggufTypes } from '../formats/gguf.js'
+import { type GgufScalar, type GgufType, ggufTypes } from '../formats/gguf/read.js'
 import type { GgufValue } from '../formats/source.js'
 import { type Encoding, storage } from './encode.js'
 import { layOut, type OutputTensor, padding } from './output.js'

@@ -1,6 +1,6 @@
 import { basename, dirname, join, resolve } from 'node:path'
 import type { Device } from '../device.js'
-import { readGguf } from '../formats/gguf.js'
+import { readGguf } from '../formats/gguf/read.js'
 import { phi3Names } from '../formats/phi3.js'
 import type { Phi3Config, WeightSource } from '../formats/source.js'
 import { type Encoding, encode, storage } from './encode.js'

@@ -2,9 +2,9 @@ import type { Device } from '../device.js'
 import { FormatError } from '../errors.js'
 import { openFile } from '../formats/file.js'
 import { type Payload, payloadBytes, type WeightDescription, type WeightPart } from '../formats/source.js'
-import { readRows } from '../nn/rows.js'
 import { ops } from '../ops/index.js'
 import { openWeight } from '../weight.js'
+import { readRows } from '../weight-rows.js'
 import { type Encoding, encode, rowBytes, storage } from './encode.js'
 
 /** What a tensor of the output is made from: rows of a weight, and what its columns are multiplied by. */

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { FormatError } from '../errors.js'
 import { fileError } from './file.js'
 import { findModel, formatOf } from './locate.js'
-import { isShardIndex } from './safetensors-shards.js'
+import { isShardIndex } from './safetensors/shards.js'
 import type { WeightSource } from './source.js'
 
 /**
@@ -16,10 +16,10 @@ export async function openSource(path: string): Promise<WeightSource> {
   const file = info.isDirectory() ? await findModel(path) : path
   const format = await formatOf(file)
   // readers are loaded as they are needed: that of ONNX is large
-  if (format === 'gguf') return (await import('./gguf-source.js')).openGguf(file)
+  if (format === 'gguf') return (await import('./gguf/source.js')).openGguf(file)
   if (format === 'onnx') return (await import('./onnx/source.js')).openOnnx(file)
   if (format === 'safetensors' || isShardIndex(file)) {
-    return (await import('./safetensors-source.js')).openSafetensors(file)
+    return (await import('./safetensors/source.js')).openSafetensors(file)
   }
   throw new FormatError(file, 'must be a GGUF, safetensors or ONNX file, but begins like JSON', 0)
 }

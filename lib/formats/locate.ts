@@ -4,9 +4,9 @@ import { join, relative } from 'node:path'
 import { FormatError } from '../errors.js'
 import { fileError, openFile } from './file.js'
 import { readGenaiConfig } from './genai-config.js'
-import { firstPart } from './gguf-split.js'
-import { isSafetensors } from './safetensors.js'
-import { isShard, isShardIndex } from './safetensors-shards.js'
+import { firstPart } from './gguf/split.js'
+import { isSafetensors } from './safetensors/read.js'
+import { isShard, isShardIndex } from './safetensors/shards.js'
 
 export function namesIn(folder: string): Promise<string[]> {
   return readdir(folder).catch((error) => {

@@ -1,6 +1,6 @@
 import { FormatError, UnsupportedModelError } from '../errors.js'
-import type { Quantization } from './quantization-config.js'
-import { quantizedPart } from './quantized-part.js'
+import type { Quantization } from './safetensors/quantization.js'
+import { quantizedPart } from './safetensors/quantized-part.js'
 import {
   isFloat,
   type LayerWeights,

@@ -1,6 +1,6 @@
 import { FormatError } from '../errors.js'
-import type { ConfigCompanions } from './config.js'
 import type { Fields } from './fields.js'
+import type { ConfigCompanions } from './hf-config.js'
 import { isObject } from './json.js'
 
 /**

@@ -2,10 +2,10 @@ import { stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { TokenizerError } from '../errors.js'
 import { fileError } from './file.js'
-import { readWholeGguf } from './gguf-split.js'
+import { readWholeGguf } from './gguf/split.js'
 import { readJsonObject, readText } from './json.js'
 import { findModel, formatOf, namesIn } from './locate.js'
-import { isShardIndex } from './safetensors-shards.js'
+import { isShardIndex } from './safetensors/shards.js'
 import type { GgufValue, TokenizerSource } from './source.js'
 
 export interface OpenedTokenizer {

@@ -6,12 +6,12 @@ import { type AttentionState, attention } from '../nn/attention.js'
 import { type Activations, linear } from '../nn/linear.js'
 import { mlp } from '../nn/mlp.js'
 import { type RotaryTables, rotaryTables, storedRotaryTables } from '../nn/rotary.js'
-import { readRows } from '../nn/rows.js'
 import { ops } from '../ops/index.js'
 import { segment } from '../record.js'
 import { keep, scope } from '../scope.js'
 import type { Tensor } from '../tensor.js'
 import { openWeight, type Weight } from '../weight.js'
+import { readRows } from '../weight-rows.js'
 
 interface Block {
   readonly inputNorm: Tensor<'float32'>

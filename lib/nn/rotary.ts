@@ -2,7 +2,7 @@ import type { Device } from '../device.js'
 import type { Phi3Config, RotaryCache } from '../formats/source.js'
 import { ops } from '../ops/index.js'
 import type { Tensor } from '../tensor.js'
-import { readRows } from './rows.js'
+import { readRows } from '../weight-rows.js'
 
 /** cos and sin of every position's angles: [positions, R/2] each, R the rotary dimensions. */
 export interface RotaryTables {

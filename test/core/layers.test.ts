@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest'
 const chain = [
   ['native'],
   // A device makes tensors and weights, and these know their device (as a type): one layer.
-  ['device', 'tensor', 'scope', 'weight'],
+  ['device', 'tensor', 'scope', 'weight', 'weight-rows'],
   ['ops'],
   ['record', 'kernels', 'nn', 'sampler', 'profile'],
   ['models'],
@@ -94,7 +94,7 @@ function checkCpp(file: string, source: string): string[] {
 }
 
 function files(folder: string, pattern: RegExp): [file: string, source: string][] {
-  const root = new URL(`../${folder}/`, import.meta.url)
+  const root = new URL(`../../${folder}/`, import.meta.url)
   return readdirSync(root, { recursive: true, encoding: 'utf8' })
     .map((file) => file.replaceAll('\\', '/'))
     .filter((file) => pattern.test(file))

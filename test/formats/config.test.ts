@@ -2,9 +2,9 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { FormatError, UnsupportedModelError } from '../../lib/errors.js'
-import { phi3ConfigFromHuggingFace } from '../../lib/formats/config.js'
 import { longRopeAttentionFactor } from '../../lib/formats/config-checks.js'
-import { phi3ConfigFromGguf } from '../../lib/formats/gguf-config.js'
+import { phi3ConfigFromGguf } from '../../lib/formats/gguf/config.js'
+import { phi3ConfigFromHuggingFace } from '../../lib/formats/hf-config.js'
 import { phi3Weights } from '../../lib/formats/phi3.js'
 import type {
   FileRange,

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { openSource } from '../../lib/formats/index.js'
-import { readSafetensors } from '../../lib/formats/safetensors.js'
+import { readSafetensors } from '../../lib/formats/safetensors/read.js'
 import type { FileRange, WeightDescription, WeightSource } from '../../lib/formats/source.js'
 import { temporaryFolder } from '../support/shared.js'
 import { buildGguf, buildSafetensors, ggufString, ggufUint32, smallConfig, writeCheckpoint } from './files.js'

@@ -1,4 +1,4 @@
-import { tensorTypes } from '../../lib/formats/gguf.js'
+import { tensorTypes } from '../../lib/formats/gguf/read.js'
 import {
   buildGguf,
   checkpointShapes,

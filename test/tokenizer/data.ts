@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { readGguf } from '../../lib/formats/gguf.js'
+import { readGguf } from '../../lib/formats/gguf/read.js'
 import type { TokenizerSource } from '../../lib/formats/source.js'
 import { createTokenizer, type Tokenizer } from '../../lib/tokenizer/index.js'
 import type { Random } from '../support/random.js'

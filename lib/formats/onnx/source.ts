@@ -1,19 +1,19 @@
 import { dirname, join } from 'node:path'
 import { FormatError } from '../../errors.js'
-import { phi3ConfigFromHuggingFace } from '../config.js'
 import { fieldsOf } from '../fields.js'
 import { type GenaiConfig, readGenaiConfig } from '../genai-config.js'
+import { phi3ConfigFromHuggingFace } from '../hf-config.js'
 import { readJsonObject } from '../json.js'
 import { namesIn } from '../locate.js'
 import type { Phi3Config, SourceTensor, WeightSource, WindowRule, WindowRules } from '../source.js'
 import { stopIds } from '../stop-ids.js'
 import { huggingFaceTokenizerSource } from '../tokenizer-source.js'
-import { floatFormat } from './constants.js'
 import type { OnnxTensor } from './graph.js'
 import { integersInMemory } from './integers.js'
-import { type GraphFacts, type Match, matchPhi3 } from './match.js'
+import { floatFormat } from './match/constants.js'
+import { type GraphFacts, type Match, matchPhi3 } from './match/index.js'
+import { ropeThetaOf } from './match/rope-theta.js'
 import { readOnnx } from './read.js'
-import { ropeThetaOf } from './rope-theta.js'
 
 /** Opens an ONNX graph with the companions beside it; every one of them may be absent. */
 export async function openOnnx(path: string): Promise<WeightSource> {

@@ -1,9 +1,9 @@
-import { isScattered } from '../quantized-part.js'
-import type { WeightGroups } from '../source.js'
+import { isScattered } from '../../safetensors/quantized-part.js'
+import type { WeightGroups } from '../../source.js'
+import type { Dataflow } from '../dataflow.js'
+import { labelOf } from '../flow.js'
+import type { OnnxNode } from '../graph.js'
 import { elements } from './constants.js'
-import type { Dataflow } from './dataflow.js'
-import { labelOf } from './flow.js'
-import type { OnnxNode } from './graph.js'
 import { constantView, type Matrix, scalesOf } from './matrix.js'
 
 /** MatMulNBits(A, B, scales, zero_points?, g_idx?, bias?) with B uint8 [N, ceil(K/block), block·bits/8]. */

@@ -1,5 +1,5 @@
-import type { Dataflow } from './dataflow.js'
-import type { OnnxNode } from './graph.js'
+import type { Dataflow } from '../dataflow.js'
+import type { OnnxNode } from '../graph.js'
 import { type Linear, linear } from './linear.js'
 import type { Norm } from './residual.js'
 

@@ -1,7 +1,7 @@
-import type { WeightDescription } from '../source.js'
+import type { WeightDescription } from '../../source.js'
+import type { Dataflow } from '../dataflow.js'
+import type { OnnxNode } from '../graph.js'
 import { vector } from './constants.js'
-import type { Dataflow } from './dataflow.js'
-import type { OnnxNode } from './graph.js'
 
 /** An elementwise product of activations, times a constant per channel where there is one. */
 export interface Product {

@@ -1,7 +1,7 @@
-import { FormatError } from '../errors.js'
-import { inMemory } from './in-memory.js'
-import type { Quantization } from './quantization-config.js'
-import type { FileTensor, Payload, SourceTensor, WeightGroups, WeightPart } from './source.js'
+import { FormatError } from '../../errors.js'
+import { inMemory } from '../in-memory.js'
+import type { FileTensor, Payload, SourceTensor, WeightGroups, WeightPart } from '../source.js'
+import type { Quantization } from './quantization.js'
 
 /** Values of 4 bits in an int32. */
 const perWord = 8

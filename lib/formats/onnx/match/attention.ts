@@ -1,7 +1,7 @@
 /** Attention nodes: where their queries, keys and values come from, and what they are told about heads and window. */
-import { limits } from '../limits.js'
-import type { Dataflow } from './dataflow.js'
-import type { OnnxNode } from './graph.js'
+import { limits } from '../../limits.js'
+import type { Dataflow } from '../dataflow.js'
+import type { OnnxNode } from '../graph.js'
 import { linearOps, type Share, share } from './linear.js'
 import { repeatedHeads } from './repeat-kv.js'
 import type { RotaryInputs } from './rotary.js'

@@ -1,8 +1,8 @@
 /** The table of embeddings: Gather of a float matrix, or GatherBlockQuantized of a 4- or 8-bit one. */
-import { UnsupportedModelError } from '../../errors.js'
-import type { Dataflow } from './dataflow.js'
-import { labelOf } from './flow.js'
-import type { OnnxNode } from './graph.js'
+import { UnsupportedModelError } from '../../../errors.js'
+import type { Dataflow } from '../dataflow.js'
+import { labelOf } from '../flow.js'
+import type { OnnxNode } from '../graph.js'
 import { zerosOf } from './matmul-nbits.js'
 import { axisOf, constantView, groupsOf, type Matrix, matrixOf, quantizedType, scalesOf } from './matrix.js'
 

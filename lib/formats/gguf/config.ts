@@ -1,5 +1,5 @@
-import { FormatError, UnsupportedModelError } from '../errors.js'
-import { unsupportedArchitecture } from './architectures.js'
+import { FormatError, UnsupportedModelError } from '../../errors.js'
+import { unsupportedArchitecture } from '../architectures.js'
 import {
   checkedConfig,
   checkFactors,
@@ -8,11 +8,11 @@ import {
   nullableInteger,
   tokenId,
   yarnAttentionFactor,
-} from './config-checks.js'
-import { type Fields, fieldsOf } from './fields.js'
-import { openFile } from './file.js'
-import { limits } from './limits.js'
-import { type FileTensor, type GgufValue, type LongRope, type Phi3Config, turnEnds } from './source.js'
+} from '../config-checks.js'
+import { type Fields, fieldsOf } from '../fields.js'
+import { openFile } from '../file.js'
+import { limits } from '../limits.js'
+import { type FileTensor, type GgufValue, type LongRope, type Phi3Config, turnEnds } from '../source.js'
 
 /** Reads the metadata of a GGUF file with `general.architecture` phi3, and its small tensors of rope factors. */
 export async function phi3ConfigFromGguf(

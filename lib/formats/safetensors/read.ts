@@ -1,7 +1,7 @@
-import { FormatError, UnsupportedModelError } from '../errors.js'
-import { openFile } from './file.js'
-import { isObject, parseJson } from './json.js'
-import type { FileTensor, WeightFormat } from './source.js'
+import { FormatError, UnsupportedModelError } from '../../errors.js'
+import { openFile } from '../file.js'
+import { isObject, parseJson } from '../json.js'
+import type { FileTensor, WeightFormat } from '../source.js'
 
 // Layout: u64 header length, the header as JSON, then data. Offsets of the header count from the end of the header.
 

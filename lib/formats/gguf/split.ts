@@ -1,8 +1,8 @@
 import { basename, dirname, join } from 'node:path'
-import { FormatError } from '../errors.js'
-import { containedFile } from './contained.js'
-import { type Gguf, readGguf } from './gguf.js'
-import type { FileTensor } from './source.js'
+import { FormatError } from '../../errors.js'
+import { containedFile } from '../contained.js'
+import type { FileTensor } from '../source.js'
+import { type Gguf, readGguf } from './read.js'
 
 // A split model is NAME-00001-of-000NN.gguf and so on: the first part has the metadata, every part has tensors of its
 // own and the keys split.no (from 0), split.count and split.tensors.count.

@@ -1,6 +1,6 @@
+import type { Dataflow } from '../dataflow.js'
+import type { OnnxNode } from '../graph.js'
 import { integers } from './constants.js'
-import type { Dataflow } from './dataflow.js'
-import type { OnnxNode } from './graph.js'
 
 // there are eight
 const most = 16

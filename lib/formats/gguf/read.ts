@@ -1,6 +1,6 @@
-import { FormatError, UnsupportedModelError } from '../errors.js'
-import { openFile } from './file.js'
-import { type FileTensor, type GgufValue, type WeightFormat, weightFormats } from './source.js'
+import { FormatError, UnsupportedModelError } from '../../errors.js'
+import { openFile } from '../file.js'
+import { type FileTensor, type GgufValue, type WeightFormat, weightFormats } from '../source.js'
 
 // Layout: github.com/ggml-org/ggml/blob/master/docs/gguf.md. Little endian; versions 2 and 3 are laid out alike.
 

@@ -1,8 +1,8 @@
 /** Projections: what multiplies an activation by a constant matrix, and the shares of its outputs that others read. */
-import type { WeightDescription } from '../source.js'
+import type { WeightDescription } from '../../source.js'
+import type { Dataflow } from '../dataflow.js'
+import type { OnnxNode } from '../graph.js'
 import { integer, integers } from './constants.js'
-import type { Dataflow } from './dataflow.js'
-import type { OnnxNode } from './graph.js'
 import { matMulNBits } from './matmul-nbits.js'
 import { type Matrix, matrixOf } from './matrix.js'
 

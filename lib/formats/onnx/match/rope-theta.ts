@@ -1,5 +1,5 @@
-import { openFile } from '../file.js'
-import type { RotaryCache, WeightDescription } from '../source.js'
+import { openFile } from '../../file.js'
+import type { RotaryCache, WeightDescription } from '../../source.js'
 
 // float16 keeps 11 bits, bfloat16 8
 const tolerance = 2 ** -7

@@ -1,9 +1,9 @@
 import { dirname } from 'node:path'
-import { FormatError } from '../errors.js'
-import { containedFile, isPlainName } from './contained.js'
-import { isObject, readJsonObject } from './json.js'
-import { readSafetensors } from './safetensors.js'
-import type { FileTensor } from './source.js'
+import { FormatError } from '../../errors.js'
+import { containedFile, isPlainName } from '../contained.js'
+import { isObject, readJsonObject } from '../json.js'
+import type { FileTensor } from '../source.js'
+import { readSafetensors } from './read.js'
 
 const maxShards = 1024
 

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
-import { UnsupportedModelError } from '../errors.js'
-import { type Fields, fieldsOf } from './fields.js'
-import { isObject, readJsonObject } from './json.js'
-import { limits } from './limits.js'
+import { UnsupportedModelError } from '../../errors.js'
+import { type Fields, fieldsOf } from '../fields.js'
+import { isObject, readJsonObject } from '../json.js'
+import { limits } from '../limits.js'
 
 /** How the linear layers of a safetensors checkpoint are quantised; `file` says so. */
 export interface Quantization {

@@ -1,9 +1,9 @@
-import { UnsupportedModelError } from '../errors.js'
-import { phi3ConfigFromGguf } from './gguf-config.js'
-import { readWholeGguf } from './gguf-split.js'
-import { phi3Weights } from './phi3.js'
-import { isQuantized, type WeightSource } from './source.js'
-import { ggufTokenizerSource } from './tokenizer-source.js'
+import { UnsupportedModelError } from '../../errors.js'
+import { phi3Weights } from '../phi3.js'
+import { isQuantized, type WeightSource } from '../source.js'
+import { ggufTokenizerSource } from '../tokenizer-source.js'
+import { phi3ConfigFromGguf } from './config.js'
+import { readWholeGguf } from './split.js'
 
 /** Opens a GGUF file, or all parts of a split one by any of them. */
 export async function openGguf(file: string): Promise<WeightSource> {

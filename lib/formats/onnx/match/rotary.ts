@@ -1,8 +1,8 @@
 /** cos and sin caches: constants, two of them behind an If, or both in one with an offset for long contexts. */
-import type { RotaryCache } from '../source.js'
+import type { RotaryCache } from '../../source.js'
+import type { Dataflow } from '../dataflow.js'
+import type { OnnxNode, OnnxTensor } from '../graph.js'
 import { floatFormat, integer, slice } from './constants.js'
-import type { Dataflow } from './dataflow.js'
-import type { OnnxNode, OnnxTensor } from './graph.js'
 
 /** What a node rotates by; equal in all nodes of a graph. */
 export interface RotaryInputs {

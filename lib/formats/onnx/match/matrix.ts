@@ -1,8 +1,8 @@
 /** Constant matrices: dense, or quantised by DequantizeLinear, as they are or transposed. */
-import type { Payload, WeightGroups, WeightPart } from '../source.js'
+import type { Payload, WeightGroups, WeightPart } from '../../source.js'
+import type { Dataflow } from '../dataflow.js'
+import type { OnnxNode, OnnxTensor } from '../graph.js'
 import { elements, floatFormat, integers } from './constants.js'
-import type { Dataflow } from './dataflow.js'
-import type { OnnxNode, OnnxTensor } from './graph.js'
 
 /** A weight matrix W [rows, columns], y = W x. */
 export interface Matrix {

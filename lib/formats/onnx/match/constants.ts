@@ -1,7 +1,7 @@
-import { FormatError } from '../../errors.js'
-import { isFloat, type Payload, type WeightDescription, type WeightFormat } from '../source.js'
-import type { Dataflow } from './dataflow.js'
-import type { OnnxNode, OnnxTensor } from './graph.js'
+import { FormatError } from '../../../errors.js'
+import { isFloat, type Payload, type WeightDescription, type WeightFormat } from '../../source.js'
+import type { Dataflow } from '../dataflow.js'
+import type { OnnxNode, OnnxTensor } from '../graph.js'
 
 /** Values of a small integer constant; undefined where `value` is none. */
 export function integers(flow: Dataflow, value: string): number[] | undefined {

@@ -1,5 +1,5 @@
-import type { WeightDescription } from '../source.js'
-import type { Dataflow } from './dataflow.js'
+import type { WeightDescription } from '../../source.js'
+import type { Dataflow } from '../dataflow.js'
 import { type Linear, type Share, share, stack, whole } from './linear.js'
 import { product } from './product.js'
 import type { Norm } from './residual.js'

@@ -1,8 +1,8 @@
 /** The residual stream: what is added to it, and what is normalised from it. */
-import type { WeightDescription } from '../source.js'
+import type { WeightDescription } from '../../source.js'
+import type { Dataflow } from '../dataflow.js'
+import type { OnnxNode } from '../graph.js'
 import { vector } from './constants.js'
-import type { Dataflow } from './dataflow.js'
-import type { OnnxNode } from './graph.js'
 
 const normOps = ['SimplifiedLayerNormalization', 'RMSNormalization']
 const skipNorm = 'SkipSimplifiedLayerNormalization'
