@@ -8,9 +8,9 @@ import { describe, expect, test } from 'vitest'
 const chain = [
   ['native'],
   // A device makes tensors and weights, and these know their device (as a type): one layer.
-  ['device', 'tensor', 'scope', 'weight', 'weight-rows'],
+  ['device', 'tensor', 'scope', 'weight'],
   ['ops'],
-  ['record', 'kernels', 'nn', 'sampler', 'profile'],
+  ['record', 'weight-rows', 'kernels', 'nn', 'sampler', 'profile'],
   ['models'],
   ['convert'],
   ['generate', 'session'],
