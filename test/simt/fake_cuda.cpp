@@ -3,6 +3,8 @@
 //   LOPHI_FAKE_CUDA_FAIL    "<call or kernel>:<n>:<CUresult>": from its n-th time on it fails so; from 700 on the context is lost
 //   LOPHI_FAKE_CUDA_MEMORY  bytes of the device, 1 GiB unless given
 //   LOPHI_FAKE_CUDA_CAPABILITY  compute capability, 80 unless given
+//   LOPHI_FAKE_CUDA_DELAY   1: cuMemcpyHtoD from pageable memory returns once the bytes are staged, as a real driver's may; they
+//                           arrive when the NULL stream is synchronised, or at its next copy
 // and once
 //   LOPHI_FAKE_CUDA_COUNTS  a file that receives the counters below as 64-bit integers
 //   LOPHI_FAKE_CUDA_IMAGES  images are needed, as on a GPU: cubins or PTX; their kernels are still found by name
@@ -41,7 +43,7 @@ struct Counts {
 
 struct Event {
   struct Stream* stream = nullptr;
-  bool done = true;
+  uint64_t recorded = 0, reached = 0;  // times
 };
 
 using Work = std::function<void()>;
@@ -64,8 +66,7 @@ Counts own_counts, *counts = &own_counts;
 int lost = 0;
 std::string detail = "the emulator failed";
 int context_users = 0;
-std::map<uintptr_t, size_t> device_memory;
-std::set<void*> pinned;
+std::map<uintptr_t, size_t> device_memory, pinned;  // address -> bytes
 thread_local std::vector<void*> contexts;
 char the_context;
 
@@ -112,14 +113,25 @@ void require(bool condition, int result = kInvalidValue) {
   if (!condition) throw Failure{result};
 }
 
-void run_all(Stream& stream) {
-  while (!stream.queue.empty()) {
-    const Work work = std::move(stream.queue.front());
-    stream.queue.pop_front();
-    work();
-    if (lost) throw Failure{lost};
-  }
+void run_one(Stream& stream) {
+  const Work work = std::move(stream.queue.front());
+  stream.queue.pop_front();
+  work();
+  if (lost) throw Failure{lost};
 }
+
+void run_all(Stream& stream) {
+  while (!stream.queue.empty()) run_one(stream);
+}
+
+// Runs what stands before the `time`-th record of the event, and no more.
+void run_until(Event& event, uint64_t time) {
+  while (event.reached < time && !event.stream->queue.empty()) run_one(*event.stream);
+}
+
+// The NULL stream, which streams that do not block do not wait for.
+Stream null_stream;
+Stream& stream_of(Stream* stream) { return stream ? *stream : null_stream; }
 
 void enqueue(Stream& stream, Work work) {
   if (stream.capture)
@@ -130,6 +142,7 @@ void enqueue(Stream& stream, Work work) {
 
 std::set<Stream*> streams;
 void run_everything() {
+  run_all(null_stream);
   for (Stream* stream : streams) run_all(*stream);
 }
 
@@ -143,6 +156,23 @@ void check_range(uintptr_t at, size_t bytes) {
 }
 
 void copy(void* to, const void* from, size_t bytes) { std::memcpy(to, from, bytes); }
+
+// Pageable memory is staged before the call returns.
+void enqueue_upload(Stream& stream, uintptr_t to, const void* from, size_t bytes) {
+  const auto* first = static_cast<const char*>(from);
+  const auto staged = std::make_shared<std::vector<char>>(first, first + bytes);
+  enqueue(stream, [=] {
+    check_range(to, bytes);
+    copy(reinterpret_cast<void*>(to), staged->data(), bytes);
+  });
+}
+
+// Whether the address lies in pinned memory.
+bool pinned_at(const void* at) {
+  const auto block = pinned.upper_bound(reinterpret_cast<uintptr_t>(at));
+  return block != pinned.begin() &&
+         reinterpret_cast<uintptr_t>(at) < std::prev(block)->first + std::prev(block)->second;
+}
 
 const simt::Kernel* kernel_named(const std::string& name) {
   static const std::vector<simt::Kernel> kernels = all_kernels();
@@ -286,40 +316,40 @@ EXPORT int cuMemAllocHost_v2(void** pointer, size_t bytes) {
   return entry("cuMemAllocHost", true, [&] {
     *pointer = std::malloc(bytes);
     require(*pointer, kOutOfMemory);
-    pinned.insert(*pointer);
+    pinned[reinterpret_cast<uintptr_t>(*pointer)] = bytes;
   });
 }
 EXPORT int cuMemFreeHost(void* pointer) {
   return entry("cuMemFreeHost", true, [&] {
-    require(pinned.erase(pointer) == 1);
+    require(pinned.erase(reinterpret_cast<uintptr_t>(pointer)) == 1);
     std::free(pointer);
   });
 }
 EXPORT int cuMemcpyHtoD_v2(uintptr_t to, const void* from, size_t bytes) {
   return entry("cuMemcpyHtoD", true, [&] {
     check_range(to, bytes);
-    copy(reinterpret_cast<void*>(to), from, bytes);
+    run_all(null_stream);
     counts->bytes_up += bytes;
+    const char* delay = std::getenv("LOPHI_FAKE_CUDA_DELAY");
+    if (!delay || *delay != '1' || pinned_at(from)) return copy(reinterpret_cast<void*>(to), from, bytes);
+    enqueue_upload(null_stream, to, from, bytes);
   });
 }
 EXPORT int cuMemcpyHtoDAsync_v2(uintptr_t to, const void* from, size_t bytes, Stream* stream) {
   return entry("cuMemcpyHtoDAsync", true, [&] {
     check_range(to, bytes);
     counts->bytes_up += bytes;
-    const auto move = [=](const void* source) {
+    if (!pinned_at(from)) return enqueue_upload(stream_of(stream), to, from, bytes);
+    enqueue(stream_of(stream), [=] {
       check_range(to, bytes);
-      copy(reinterpret_cast<void*>(to), source, bytes);
-    };
-    if (pinned.contains(const_cast<void*>(from))) return enqueue(*stream, [=] { move(from); });
-    const auto snapshot =
-        std::make_shared<std::vector<char>>(static_cast<const char*>(from), static_cast<const char*>(from) + bytes);
-    enqueue(*stream, [=] { move(snapshot->data()); });
+      copy(reinterpret_cast<void*>(to), from, bytes);
+    });
   });
 }
 EXPORT int cuMemcpyDtoHAsync_v2(void* to, uintptr_t from, size_t bytes, Stream* stream) {
   return entry("cuMemcpyDtoHAsync", true, [&] {
     check_range(from, bytes);
-    require(pinned.contains(to));  // the driver takes others too, but waits for the device then
+    require(pinned_at(to));  // the driver takes others too, but waits for the device then
     enqueue(*stream, [=] {
       check_range(from, bytes);
       copy(to, reinterpret_cast<const void*>(from), bytes);
@@ -348,7 +378,14 @@ EXPORT int cuStreamDestroy_v2(Stream* stream) {
   });
 }
 EXPORT int cuStreamSynchronize(Stream* stream) {
-  return entry("cuStreamSynchronize", true, [&] { run_all(*stream); });
+  return entry("cuStreamSynchronize", true, [&] { run_all(stream_of(stream)); });
+}
+EXPORT int cuStreamWaitEvent(Stream* stream, Event* event, unsigned) {
+  return entry("cuStreamWaitEvent", true,
+               [&] { enqueue(stream_of(stream), [event, time = event->recorded] { run_until(*event, time); }); });
+}
+EXPORT int cuCtxSynchronize() {
+  return entry("cuCtxSynchronize", true, [] { run_everything(); });
 }
 EXPORT int cuEventCreate(Event** event, unsigned) {
   return entry("cuEventCreate", true, [&] { *event = new Event; });
@@ -358,18 +395,19 @@ EXPORT int cuEventDestroy_v2(Event* event) {
 }
 EXPORT int cuEventRecord(Event* event, Stream* stream) {
   return entry("cuEventRecord", true, [&] {
-    require(!stream->capture, kCaptureInvalid);
-    event->stream = stream;
-    event->done = false;
-    stream->queue.push_back([event] { event->done = true; });
+    Stream& on = stream_of(stream);
+    require(!on.capture, kCaptureInvalid);
+    event->stream = &on;
+    ++event->recorded;
+    on.queue.push_back([event] { ++event->reached; });
   });
 }
 EXPORT int cuEventQuery(Event* event) {
-  return entry("cuEventQuery", true, [&] { require(event->done, kNotReady); });
+  return entry("cuEventQuery", true, [&] { require(event->reached == event->recorded, kNotReady); });
 }
 EXPORT int cuEventSynchronize(Event* event) {
   return entry("cuEventSynchronize", true, [&] {
-    if (!event->done) run_all(*event->stream);
+    if (event->stream) run_until(*event, event->recorded);
   });
 }
 
