@@ -48,11 +48,9 @@ void with_number(DType dtype, F&& f) {
 template <class T>
 using Arithmetic = std::conditional_t<std::is_same_v<T, int32_t>, int32_t, float>;
 
-// Wraps around as int32 does everywhere else; C++ alone leaves signed overflow undefined.
-template <class F>
-int32_t wrapping(int32_t a, int32_t b, F&& f) {
-  return static_cast<int32_t>(f(static_cast<uint32_t>(a), static_cast<uint32_t>(b)));
-}
+// For sums and products: int32 wraps around as it does everywhere else, where C++ alone leaves signed overflow undefined.
+inline float wrap(float value) { return value; }
+inline uint32_t wrap(int32_t value) { return static_cast<uint32_t>(value); }
 
 constexpr int64_t kGrain = 4096;  // elements that are worth a piece of their own
 
@@ -83,56 +81,11 @@ void walk(std::span<const int64_t> shape, const std::array<std::vector<int64_t>,
   }
 }
 
-// y = f(x), elementwise.
-template <class F>
-void unary(Context& cpu, const View& x, const View& y, F&& f) {
-  with_number(x.dtype, [&]<class T>(T) {
-    const T* from = data_as<T>(x);
-    T* to = data_as<T>(y);
-    cpu.pool.run(y.count(), kGrain, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) to[i] = T(f(Arithmetic<T>(from[i])));
-    });
-  });
-}
-
-// y = f(a, b), broadcast.
-template <class F>
-void binary(Context& cpu, const View& a, const View& b, const View& y, F&& f) {
-  with_number(a.dtype, [&]<class T>(T) {
-    using A = Arithmetic<T>;
-    const T *pa = data_as<T>(a), *pb = data_as<T>(b);
-    T* to = data_as<T>(y);
-    const bool plain = a.shape == y.shape && b.shape == y.shape;
-    const std::array strides{broadcast_strides(a.shape, y.shape), broadcast_strides(b.shape, y.shape)};
-    cpu.pool.run(y.count(), kGrain, [&](int64_t begin, int64_t end) {
-      if (plain)
-        for (int64_t i = begin; i < end; ++i) to[i] = T(f(A(pa[i]), A(pb[i])));
-      else
-        walk(y.shape, strides, begin, end,
-             [&](int64_t i, const auto& at) { to[i] = T(f(A(pa[at[0]]), A(pb[at[1]]))); });
-    });
-  });
-}
-
 // An axis of a tensor as three loops: outer x size x inner.
 struct Axis {
   int64_t outer = 1, size = 1, inner = 1;
 };
 Axis axis_of(const View& x, int64_t axis);
-
-// y[o, i] = f(count, get) for every line along the axis; get(k) is element k in the arithmetic type.
-template <class Out, class T, class F>
-void reduce(Context& cpu, const View& x, int64_t axis, const View& y, F&& f) {
-  const Axis a = axis_of(x, axis);
-  const T* from = data_as<T>(x);
-  Out* to = data_as<Out>(y);
-  cpu.pool.run(a.outer * a.inner, std::max<int64_t>(1, kGrain / a.size), [&](int64_t begin, int64_t end) {
-    for (int64_t line = begin; line < end; ++line) {
-      const T* first = from + line / a.inner * a.size * a.inner + line % a.inner;
-      to[line] = Out(f(a.size, [&](int64_t k) { return Arithmetic<T>(first[k * a.inner]); }));
-    }
-  });
-}
 
 // Rows of a float tensor as float32: in place where they are, else converted into `buffer`.
 inline const float* float_row(const Isa& isa, const View& view, int64_t first, int64_t n, std::vector<float>& buffer) {
