@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { type FileHandle, mkdir, open, rename, rm, rmdir, stat } from 'node:fs/promises'
+import type { BigIntStats } from 'node:fs'
+import { type FileHandle, lstat, mkdir, open, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { AbortedError, FormatError } from '../errors.js'
 import { fileError } from '../formats/file.js'
@@ -84,7 +85,7 @@ export function tensorFile(
 export async function checkTargets(source: WeightSource, paths: readonly string[], overwrite: boolean): Promise<void> {
   const inputs = await Promise.all(inputFiles(source).map(identity))
   for (const path of paths) {
-    const info = await stat(path).catch(() => null)
+    const info = await statOf(path)
     if (info === null) continue
     if (info.isDirectory()) throw refused(path, 'must be a file, but is a folder')
     // the same file may have several names
@@ -117,13 +118,18 @@ const companions = [
 ]
 
 async function identity(path: string) {
-  const info = await stat(path).catch(() => null)
+  const info = await statOf(path)
   return info && { path, ino: info.ino, dev: info.dev }
+}
+
+/** null where nothing is. Some systems number files beyond 2^53. */
+function statOf(path: string): Promise<BigIntStats | null> {
+  return stat(path, { bigint: true }).catch(() => null)
 }
 
 /**
  * Writes the files and gives the sum of their sizes. Until all are whole they stand under other names; after a failure
- * nothing is left of them, nor of `folder`, which is made where it is missing.
+ * nothing is left of them, nor of `folder`, which is made where it is missing, and what was there before is as it was.
  */
 export async function writeFiles(
   folder: string | null,
@@ -140,13 +146,39 @@ export async function writeFiles(
   }
   try {
     for (const file of files) await writeFile(file, `${file.path}.${suffix}`, signal, onBytes)
-    for (const { path } of files) await rename(`${path}.${suffix}`, path).catch(failed(path))
+    await replaceAll(
+      files.map(({ path }) => path),
+      suffix,
+    )
   } catch (error) {
     for (const { path } of files) await rm(`${path}.${suffix}`, { force: true })
     if (folder !== null && created) await rmdir(folder).catch(() => {})
     throw error
   }
   return total
+}
+
+/** Gives every `path.suffix` the name `path`, all of them or none. */
+async function replaceAll(paths: readonly string[], suffix: string): Promise<void> {
+  const undo: (() => Promise<void>)[] = []
+  const replaced: string[] = []
+  try {
+    for (const path of paths) {
+      const info = await lstat(path).catch(() => null)
+      if (info?.isDirectory()) throw refused(path, 'must be a file, but is a folder')
+      const old = `${path}.${suffix}.old`
+      if (info) {
+        await rename(path, old).catch(failed(path))
+        undo.push(() => rename(old, path))
+        replaced.push(old)
+      } else undo.push(() => rm(path, { force: true }))
+      await rename(`${path}.${suffix}`, path).catch(failed(path))
+    }
+  } catch (error) {
+    for (const step of undo.reverse()) await step().catch(() => {})
+    throw error
+  }
+  for (const old of replaced) await rm(old, { force: true }).catch(() => {})
 }
 
 function failed(path: string): (error: unknown) => never {

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { type Encoding, encode } from '../../lib/convert/encode.js'
 import { ggufTokenizer } from '../../lib/convert/gguf-tokenizer.js'
 import { convert } from '../../lib/convert/index.js'
-import { tensorFile, writeFiles } from '../../lib/convert/output.js'
+import { tensorFile, textFile, writeFiles } from '../../lib/convert/output.js'
 import { type ConvertType, containers } from '../../lib/convert/types.js'
 import { AbortedError, ArgumentError, FormatError, UnsupportedModelError } from '../../lib/errors.js'
 import { openFile } from '../../lib/formats/file.js'
@@ -224,6 +224,21 @@ describe('converting', () => {
       'output must be a file, but is a folder',
     )
     expect(existsSync(missing)).toBe(false)
+  })
+
+  test('of several files of which one cannot take its name leaves all that were there as they were', async () => {
+    const folder = join(root, 'half-replaced')
+    await mkdir(folder)
+    const [first, second] = [join(folder, 'a'), join(folder, 'b')]
+    await writeFile(first, 'old')
+    async function* data() {
+      await mkdir(second)
+      yield new Uint8Array(3)
+    }
+    const files = [textFile(first, 'new'), { path: second, bytes: 3, data }]
+    await expect(writeFiles(null, files)).rejects.toThrow('output must be a file, but is a folder')
+    expect(await readFile(first, 'utf8')).toBe('old')
+    expect((await readdir(folder)).sort()).toEqual(['a', 'b'])
   })
 
   test('to a type that is none is refused', async () => {
