@@ -1,8 +1,8 @@
 /** One file from the hub into the cache: resumed where it broke off, verified, and there only when it is whole. */
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { constants, type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { constants, copyFile, type FileHandle, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { AbortedError, DownloadError } from '../errors.js'
 import { sizeOf } from './cache.js'
 import { type Connection, type Reply, request, retrying, TransientError } from './http.js'
@@ -18,8 +18,43 @@ export interface BlobRequest {
   readonly onProgress: (done: number) => void
 }
 
-/** What has arrived of a blob. */
-export const partialOf = (target: string) => `${target}.lophi.incomplete`
+/** What has arrived of a blob while nobody downloads it. */
+const partialOf = (target: string) => `${target}.lophi.incomplete`
+
+/** Bytes that have arrived of a blob which is not whole. */
+export async function partialBytes(target: string): Promise<number> {
+  return (await sizeOf(partialOf(target))) ?? (await abandoned(target))[0]?.size ?? 0
+}
+
+/** What processes that died left of a blob, or hold in their hands; the longest first. */
+async function abandoned(target: string): Promise<{ path: string; size: number }[]> {
+  const prefix = `${basename(partialOf(target))}.`
+  const names = await readdir(dirname(target)).catch((): string[] => [])
+  const found = names
+    .filter((name) => name.startsWith(prefix))
+    .map(async (name) => {
+      const path = join(dirname(target), name)
+      return { path, size: (await sizeOf(path)) ?? 0 }
+    })
+  return (await Promise.all(found)).sort((a, b) => b.size - a.size)
+}
+
+/**
+ * A file of one's own with what has arrived. Who broke off has closed the file and lets it be renamed; what a process
+ * left without a word is copied, as it may still be written to by one that only seems dead.
+ */
+async function claim(target: string): Promise<string> {
+  const own = `${partialOf(target)}.${randomUUID()}`
+  const isClaimed = await rename(partialOf(target), own).then(
+    () => true,
+    () => false,
+  )
+  const others = await abandoned(target)
+  const [longest] = others.filter(({ path }) => path !== own)
+  if (!isClaimed && longest) await copyFile(longest.path, own, constants.COPYFILE_FICLONE).catch(() => {})
+  for (const { path } of others) if (path !== own) await rm(path, { force: true })
+  return own
+}
 
 /** Gives the bytes that were downloaded: 0 where another process was faster. */
 export async function fetchBlob(connection: Connection, blob: BlobRequest): Promise<number> {
@@ -29,14 +64,20 @@ export async function fetchBlob(connection: Connection, blob: BlobRequest): Prom
   const { signal } = connection
   const fetched = withLock(lock, signal, async () => {
     if ((await sizeOf(target)) === file.size) return 0
-    const begun = ((await sizeOf(partialOf(target))) ?? 0) > 0
+    const partial = await claim(target)
+    const begun = ((await sizeOf(partial)) ?? 0) > 0
     try {
-      return await fetchLocked(connection, blob)
+      return await fetchInto(partial, connection, blob).catch((error) => {
+        // the part that was already there may be what is wrong
+        if (begun && error instanceof DownloadError && error.code === 'ERR_CHECKSUM')
+          return fetchInto(partial, connection, blob)
+        throw error
+      })
     } catch (error) {
-      // the part that was already there may be what is wrong
-      if (begun && error instanceof DownloadError && error.code === 'ERR_CHECKSUM') return fetchLocked(connection, blob)
-      // a process that broke the lock has finished the same file
-      if ((await sizeOf(target)) === file.size) return 0
+      // a process that broke the lock may have finished the same file, or taken this part of it
+      const isThere = (await sizeOf(target)) === file.size
+      await (isThere ? rm(partial, { force: true }) : rename(partial, partialOf(target)).catch(() => {}))
+      if (isThere) return 0
       throw error
     }
   })
@@ -47,9 +88,8 @@ export async function fetchBlob(connection: Connection, blob: BlobRequest): Prom
   })
 }
 
-async function fetchLocked(connection: Connection, blob: BlobRequest): Promise<number> {
+async function fetchInto(partial: string, connection: Connection, blob: BlobRequest): Promise<number> {
   const { file, target } = blob
-  const partial = partialOf(target)
   const received = await receive(connection, blob, partial)
   const found = await hashOf(partial, file, connection.signal)
   if (found !== file.hash) {

@@ -8,8 +8,8 @@ const staleMs = 20_000
 const pollMs = 100
 
 /**
- * Runs `action` while no other process does. It saves downloading a file twice and no more: writers of one partial file
- * put the same bytes in the same places, so a lock that is broken in error does no harm.
+ * Runs `action` while no other process does. It saves downloading a file twice and no more: every writer has a partial
+ * file of its own, so a lock that is broken in error does no harm.
  */
 export async function withLock<T>(path: string, signal: AbortSignal | undefined, action: () => Promise<T>): Promise<T> {
   while (!(await take(path))) {

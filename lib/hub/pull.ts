@@ -1,7 +1,7 @@
 import { mkdir, readFile, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ArgumentError, DownloadError } from '../errors.js'
-import { fetchBlob, partialOf } from './blob.js'
+import { fetchBlob, partialBytes } from './blob.js'
 import { type RepositoryCache, refer, repositoryCache, sizeOf } from './cache.js'
 import type { Connection } from './http.js'
 import { type HubFile, isSafePath, listRepository, type RemoteFile } from './listing.js'
@@ -231,7 +231,7 @@ async function isCached(repository: RepositoryCache, commit: string, { path, siz
 }
 
 async function missingBytes(repository: RepositoryCache, { size, hash }: RemoteFile): Promise<number> {
-  const there = (await sizeOf(partialOf(repository.blob(hash)))) ?? 0
+  const there = await partialBytes(repository.blob(hash))
   return there > size ? size : size - there
 }
 

@@ -155,7 +155,7 @@ export function chooseVariant<F extends HubFile>(
   }
   if (variants.length === 1) return variants[0]!
   const ranks = variants.map((variant) => rank(variant, backend))
-  const best = ranks.indexOf(Math.min(...ranks))
+  const best = ranks.reduce((best, rank, i) => (rank < ranks[best]! ? i : best), 0)
   if (ranks[best] === Number.POSITIVE_INFINITY)
     throw fail('variant must be given, as none of these is known to be best')
   return variants[best]!

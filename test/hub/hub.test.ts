@@ -358,6 +358,34 @@ describe('the cache', () => {
     expect(requests('cdn')).toHaveLength(1)
   })
 
+  test('is left alone by a pull that was taken for dead, and whose server begins again', async () => {
+    const abort = new AbortController()
+    server.faults.push({ match: 'cdn', stallAfter: 100_000 })
+    const slow = pull({ signal: abort.signal, stallMs: 1500 })
+    slow.catch(() => {})
+    await vi.waitFor(() => expect(blobs().join()).toContain(`${blobName(data)}.lophi.incomplete.`), 5000)
+    await rm(join(cache, '.locks/models--org--tiny', `${blobName(data)}.lophi.lock`))
+    const { path } = await pull()
+    server.faults.push({ match: 'cdn', etag: 'another', stallAfter: 1000 })
+    await vi.waitFor(() => expect(requests('cdn')).toHaveLength(3), 5000)
+    await vi.waitFor(() => expect(server.faults).toEqual([]), 5000)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(readFileSync(join(path, 'model.onnx.data')).equals(data)).toBe(true)
+    abort.abort()
+    await slow.catch(() => {})
+    expect(blobs().filter((name) => name.includes('incomplete'))).toEqual([])
+  })
+
+  test('resumes what a process that was killed left of it', async () => {
+    await mkdir(join(root(), 'blobs'), { recursive: true })
+    await writeFile(join(root(), 'blobs', `${blobName(data)}.lophi.incomplete.1`), data.subarray(0, 10_000))
+    await writeFile(join(root(), 'blobs', `${blobName(data)}.lophi.incomplete.2`), data.subarray(0, 30_000))
+    const { path } = await pull()
+    expect(requests('cdn').map(({ headers }) => headers.range)).toEqual(['bytes=30000-'])
+    expect(readFileSync(join(path, 'model.onnx.data')).equals(data)).toBe(true)
+    expect(blobs().filter((name) => name.includes('incomplete'))).toEqual([])
+  })
+
   test('is not held up by the lock of a process that died', async () => {
     const lock = join(cache, '.locks/models--org--tiny', `${blobName(data)}.lophi.lock`)
     await mkdir(dirname(lock), { recursive: true })
