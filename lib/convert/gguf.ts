@@ -80,9 +80,8 @@ async function metadataOf({ format, path, config, tokenizer }: WeightSource, fil
   ]
   if (format !== 'gguf') {
     if (tokenizer?.kind === 'huggingface')
-      ours.push(...ggufTokenizer(tokenizer, config.vocabSize, join(dirname(path), 'tokenizer.json')))
-    else ours.push(['tokenizer.ggml.model', 'string', 'no_vocab'])
-    return ours
+      return [...ours, ...ggufTokenizer(tokenizer, config.vocabSize, join(dirname(path), 'tokenizer.json'))]
+    return [...ours, ['tokenizer.ggml.model', 'string', 'no_vocab']]
   }
   const { metadata, types: typeOf } = await readGguf(path)
   const entries = new Map(ours.map((entry) => [entry[0], entry]))

@@ -275,7 +275,7 @@ class PackageBuilder {
       return this.#node('MatMul', `${name}/MatMul`, [x, weight], {}, { output })
     }
     const tensors = int4Tensors(this.#device, weight, matrix, { block, asymmetric })
-    this.tensors.push(...tensors)
+    for (const tensor of tensors) this.tensors.push(tensor)
     const { rows: N, columns: K } = matrix
     const attributes = { K, N, accuracy_level: accuracyLevel, bits: 4, block_size: block }
     const inputs = [x, ...tensors.map(({ name }) => name)]

@@ -1,6 +1,5 @@
 import { FormatError } from '../errors.js'
-import type { Fields } from './fields.js'
-import { limits } from './limits.js'
+import { type Fields, limits } from './fields.js'
 import type { Phi3Config } from './source.js'
 
 // What config.json and GGUF metadata say alike.

@@ -2,10 +2,9 @@ import { join } from 'node:path'
 import { UnsupportedModelError } from '../errors.js'
 import { unsupportedArchitecture } from './architectures.js'
 import { isPlainName } from './contained.js'
-import { type Fields, fieldsOf } from './fields.js'
+import { type Fields, fieldsOf, limits } from './fields.js'
 import { fileExists } from './file.js'
 import { isObject, readJsonObject } from './json.js'
-import { limits } from './limits.js'
 
 /** genai_config.json of ONNX Runtime GenAI, as far as it describes the model. */
 export interface GenaiConfig {

@@ -9,19 +9,10 @@ import {
   tokenId,
   yarnAttentionFactor,
 } from './config-checks.js'
-import { type Fields, fieldsOf } from './fields.js'
+import { type Fields, fieldsOf, limits } from './fields.js'
 import { isObject } from './json.js'
-import { limits } from './limits.js'
 import type { LongRope, Phi3Config } from './source.js'
-import { stopIds } from './stop-ids.js'
-
-/** What stands beside config.json and knows more ids that end a text. */
-export interface ConfigCompanions {
-  /** Parsed generation_config.json. */
-  readonly generation?: unknown
-  /** `eosTokenIds` of genai_config.json. */
-  readonly genaiEos?: readonly number[] | undefined
-}
+import { type ConfigCompanions, stopIds } from './stop-ids.js'
 
 /** Reads a parsed config.json as Hugging Face publishes it; `file` is its path, for errors. */
 export function phi3ConfigFromHuggingFace(json: unknown, file: string, companions: ConfigCompanions = {}): Phi3Config {

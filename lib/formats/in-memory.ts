@@ -1,6 +1,6 @@
 import { FormatError } from '../errors.js'
+import { limits } from './fields.js'
 import { type FileReader, openFile } from './file.js'
-import { limits } from './limits.js'
 import type { Payload } from './source.js'
 
 // the group indices of the largest published model take 4 MB

@@ -1,7 +1,14 @@
 import { FormatError } from '../errors.js'
 import type { Fields } from './fields.js'
-import type { ConfigCompanions } from './hf-config.js'
 import { isObject } from './json.js'
+
+/** What stands beside config.json and knows more ids that end a text. */
+export interface ConfigCompanions {
+  /** Parsed generation_config.json. */
+  readonly generation?: unknown
+  /** `eosTokenIds` of genai_config.json. */
+  readonly genaiEos?: readonly number[] | undefined
+}
 
 /**
  * The ids that end a text, of all files that name some: generation_config.json lists more of them than config.json,

@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { FormatError, UnsupportedModelError } from '../../lib/errors.js'
 import { Dataflow } from '../../lib/formats/onnx/dataflow.js'
-import { integersInMemory } from '../../lib/formats/onnx/integers.js'
 import { type Match, matchPhi3 } from '../../lib/formats/onnx/match/index.js'
+import { product } from '../../lib/formats/onnx/match/linear.js'
 import { readOnnx } from '../../lib/formats/onnx/read.js'
+import { integersInMemory } from '../../lib/formats/onnx/source.js'
 import type { FileRange, WeightDescription } from '../../lib/formats/source.js'
 import { seedOf } from '../support/random.js'
 import { sharedData, temporaryFolder } from '../support/shared.js'
@@ -792,6 +793,13 @@ test('a product of many factors ends in an error, not in a search', async () => 
     graph.setInput(down, 0, 'm200')
   })
   expect(() => matchPhi3(model)).toThrow(/product of at most three activations/)
+})
+
+test('a node with more operands than a call takes arguments is a factor like any other', () => {
+  const nodes = [node({ opType: 'Mul', inputs: new Array<string>(300_000).fill('x'), outputs: ['y'] })]
+  const graph = { nodes, constants: new Map(), inputs: [{ name: 'x', dtype: null, shape: null }], outputs: [] }
+  const flow = new Dataflow({ path: 'model.onnx', graph })
+  expect(product(flow, nodes[0]!, 'y').factors).toEqual(['y'])
 })
 
 test('a long chain of Identity is walked once, however many nodes read its end', () => {

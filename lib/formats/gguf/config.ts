@@ -9,9 +9,8 @@ import {
   tokenId,
   yarnAttentionFactor,
 } from '../config-checks.js'
-import { type Fields, fieldsOf } from '../fields.js'
+import { type Fields, fieldsOf, limits } from '../fields.js'
 import { openFile } from '../file.js'
-import { limits } from '../limits.js'
 import { type FileTensor, type GgufValue, type LongRope, type Phi3Config, turnEnds } from '../source.js'
 
 /** Reads the metadata of a GGUF file with `general.architecture` phi3, and its small tensors of rope factors. */

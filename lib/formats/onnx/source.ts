@@ -3,13 +3,13 @@ import { FormatError } from '../../errors.js'
 import { fieldsOf } from '../fields.js'
 import { type GenaiConfig, readGenaiConfig } from '../genai-config.js'
 import { phi3ConfigFromHuggingFace } from '../hf-config.js'
+import { inMemory } from '../in-memory.js'
 import { readJsonObject } from '../json.js'
 import { namesIn } from '../locate.js'
 import type { Phi3Config, SourceTensor, WeightSource, WindowRule, WindowRules } from '../source.js'
 import { stopIds } from '../stop-ids.js'
 import { huggingFaceTokenizerSource } from '../tokenizer-source.js'
-import type { OnnxTensor } from './graph.js'
-import { integersInMemory } from './integers.js'
+import type { OnnxModel, OnnxTensor } from './graph.js'
 import { floatFormat } from './match/constants.js'
 import { type GraphFacts, type Match, matchPhi3 } from './match/index.js'
 import { ropeThetaOf } from './match/rope-theta.js'
@@ -38,6 +38,16 @@ export async function openOnnx(path: string): Promise<WeightSource> {
     metadata,
     tokenizer: await huggingFaceTokenizerSource(folder, names),
   }
+}
+
+/** `model` with its integer constants read: sizes and group indices. */
+export async function integersInMemory(model: OnnxModel): Promise<OnnxModel> {
+  const tensors = await inMemory(model.path, model.graph.constants.values(), isInteger)
+  return { ...model, graph: { ...model.graph, constants: new Map(tensors.map((tensor) => [tensor.name, tensor])) } }
+}
+
+function isInteger({ dtype }: OnnxTensor): boolean {
+  return dtype === 'int32' || dtype === 'int64'
 }
 
 function sourceTensor(name: string, tensor: OnnxTensor): SourceTensor {

@@ -1,8 +1,7 @@
 import { join } from 'node:path'
 import { UnsupportedModelError } from '../../errors.js'
-import { type Fields, fieldsOf } from '../fields.js'
+import { type Fields, fieldsOf, limits } from '../fields.js'
 import { isObject, readJsonObject } from '../json.js'
-import { limits } from '../limits.js'
 
 /** How the linear layers of a safetensors checkpoint are quantised; `file` says so. */
 export interface Quantization {

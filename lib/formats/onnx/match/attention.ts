@@ -1,5 +1,5 @@
 /** Attention nodes: where their queries, keys and values come from, and what they are told about heads and window. */
-import { limits } from '../../limits.js'
+import { limits } from '../../fields.js'
 import type { Dataflow } from '../dataflow.js'
 import type { OnnxNode } from '../graph.js'
 import { linearOps, type Share, share } from './linear.js'

@@ -2,7 +2,7 @@
 import type { WeightDescription } from '../../source.js'
 import type { Dataflow } from '../dataflow.js'
 import type { OnnxNode } from '../graph.js'
-import { integer, integers } from './constants.js'
+import { integer, integers, vector } from './constants.js'
 import { matMulNBits } from './matmul-nbits.js'
 import { type Matrix, matrixOf } from './matrix.js'
 
@@ -107,4 +107,29 @@ export function stack(flow: Dataflow, shares: readonly Share[], order: string): 
 export function whole(flow: Dataflow, { node, part, ...actual }: Linear, rows: number, columns: number) {
   if (actual.rows === rows && actual.columns === columns) return { shape: [rows, columns], parts: [part] } as const
   throw flow.malformed(node, `must be [${rows}, ${columns}], but is [${actual.rows}, ${actual.columns}]`)
+}
+
+/** An elementwise product of activations, times a constant per channel where there is one. */
+export interface Product {
+  readonly factors: readonly string[]
+  readonly multiplier: WeightDescription | null
+}
+
+// gate, its sigmoid, up and the multiplier
+const most = 4
+
+/** `value` taken apart at its Mul nodes. `reader` reads it. */
+export function product(flow: Dataflow, reader: OnnxNode, value: string): Product {
+  const factors: string[] = []
+  const constants: string[] = []
+  const open = [value]
+  for (let at = open.pop(); at !== undefined; at = open.pop()) {
+    const node = flow.producer(at)
+    if (node?.opType === 'Mul' && node.inputs.length === 2) open.push(node.inputs[0], node.inputs[1])
+    else if (flow.constant(at)) constants.push(at)
+    else factors.push(at)
+    if (factors.length + constants.length + open.length > most || constants.length > 1)
+      throw flow.unsupported(reader, 'its input must be a product of at most three activations and one constant')
+  }
+  return { factors, multiplier: constants.length ? vector(flow, reader, 'its multiplier', constants[0]) : null }
 }

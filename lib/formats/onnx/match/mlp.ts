@@ -1,7 +1,6 @@
 import type { WeightDescription } from '../../source.js'
 import type { Dataflow } from '../dataflow.js'
-import { type Linear, type Share, share, stack, whole } from './linear.js'
-import { product } from './product.js'
+import { type Linear, product, type Share, share, stack, whole } from './linear.js'
 import type { Norm } from './residual.js'
 
 export interface Mlp {
