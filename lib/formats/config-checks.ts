@@ -29,8 +29,15 @@ export function nullableInteger(fields: Fields, key: string): number | null {
   return fields.integer(key, { min: 0, max: limits.positions }, 0) || null
 }
 
+/** null where there is none: absent, or a number that no token of the vocabulary has, as writers say it (-1, 2^32 - 1). */
 export function tokenId(fields: Fields, key: string, vocabSize: number): number | null {
-  return (fields.get(key) ?? null) === null ? null : fields.integer(key, { min: 0, max: vocabSize - 1 })
+  const id = fields.get(key) ?? null
+  if (id !== null && typeof id !== 'number' && typeof id !== 'bigint') throw fields.fail(key, 'an id or null')
+  return isTokenId(id, vocabSize) ? id : null
+}
+
+export function isTokenId(id: unknown, vocabSize: number): id is number {
+  return Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocabSize
 }
 
 export function headDimOf(

@@ -58,7 +58,8 @@ export function fieldsOf(file: string, get: (key: string) => unknown): Fields {
   }
 }
 
-function show(value: unknown): string {
+/** A value of a file as errors show it. */
+export function show(value: unknown): string {
   const text = JSON.stringify(value, (_, item) => (typeof item === 'bigint' ? `${item}` : item)) ?? String(value)
   return text.length > 60 ? `${text.slice(0, 60)}…` : text
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { UnsupportedModelError } from '../errors.js'
 import { unsupportedArchitecture } from './architectures.js'
+import { tokenId } from './config-checks.js'
 import { isPlainName } from './contained.js'
 import { type Fields, fieldsOf, limits } from './fields.js'
 import { fileExists } from './file.js'
@@ -49,16 +50,17 @@ export async function readGenaiConfig(folder: string): Promise<GenaiConfig | nul
   }
   const decoderFile = decoder.string('filename')
   if (!isPlainName(decoderFile)) throw decoder.fail('filename', 'the name of a file in this folder')
+  const vocabSize = model.integer('vocab_size', { max: limits.vocab })
   const numAttentionHeads = decoder.integer('num_attention_heads', { max: limits.heads })
   return {
     path,
     modelType,
     decoderFile,
-    vocabSize: model.integer('vocab_size', { max: limits.vocab }),
+    vocabSize,
     contextLength: model.integer('context_length', { max: limits.positions }),
-    bosTokenId: optionalId(model, 'bos_token_id'),
+    bosTokenId: tokenId(model, 'bos_token_id', vocabSize),
     eosTokenIds: idsOf(model, 'eos_token_id'),
-    padTokenId: optionalId(model, 'pad_token_id'),
+    padTokenId: tokenId(model, 'pad_token_id', vocabSize),
     headSize: decoder.integer('head_size', { max: limits.headDim }),
     hiddenSize: decoder.integer('hidden_size', { max: limits.width }),
     numAttentionHeads,
@@ -74,16 +76,10 @@ function section(path: string, json: Record<string, unknown>, key: string): Fiel
   return fieldsOf(path, (name) => (Object.hasOwn(value, name) ? value[name] : undefined))
 }
 
-function optionalId(fields: Fields, key: string): number | null {
-  return (fields.get(key) ?? null) === null ? null : fields.integer(key, { min: 0, max: limits.vocab })
-}
-
 /** One id or a list of them. */
 function idsOf(fields: Fields, key: string): number[] {
   const ids = [fields.get(key) ?? []].flat()
-  const isId = (id: unknown): id is number =>
-    Number.isInteger(id) && (id as number) >= 0 && (id as number) <= limits.vocab
-  if (!ids.every(isId)) throw fields.fail(key, `an id or a list of ids from 0 to ${limits.vocab}`)
+  if (!ids.every((id) => typeof id === 'number')) throw fields.fail(key, 'an id or a list of ids')
   return [...new Set(ids)]
 }
 

@@ -26,7 +26,7 @@ export function phi3ConfigFromHuggingFace(json: unknown, file: string, companion
   const vocabSize = fields.integer('vocab_size', { max: limits.vocab })
   const maxPositionEmbeddings = fields.integer('max_position_embeddings', { max: limits.positions })
   const headDim = headDimOf(fields, 'head_dim', 'hidden_size', hiddenSize, 'num_attention_heads', numAttentionHeads)
-  const rope = huggingFaceRope(fields, headDim, maxPositionEmbeddings)
+  const rope = huggingFaceRope(fields, architecture === 'Phi3ForCausalLM', headDim, maxPositionEmbeddings)
   return checkedConfig(fields, 'num_key_value_heads', {
     architecture,
     hiddenSize,
@@ -65,16 +65,15 @@ function refuseVariants(fields: Fields): void {
 }
 
 /** transformers 5 keeps everything in `rope_parameters`; before, `rope_scaling` stood beside keys of the top level. */
-function huggingFaceRope(fields: Fields, headDim: number, maxPositions: number) {
+function huggingFaceRope(fields: Fields, isPhi3: boolean, headDim: number, maxPositions: number) {
   const block = fields.get('rope_parameters') ?? fields.get('rope_scaling') ?? {}
   if (!isObject(block)) throw fields.fail('rope_scaling', 'an object or null')
   const rope = fieldsOf(fields.file, (key) => (Object.hasOwn(block, key) ? block[key] : fields.get(key)))
   const fraction = rope.positive('partial_rotary_factor', { max: 1 }, 1)
   const rotaryDim = Math.trunc(headDim * fraction)
-  const original = rope.integer('original_max_position_embeddings', { min: 2, max: limits.positions }, maxPositions)
   const type = block.rope_type ?? block.type ?? 'default'
-  const result = { rotaryDim, ropeTheta: rope.positive('rope_theta', {}), originalMaxPositionEmbeddings: original }
-  if (type === 'default') return { ...result, ropeScaling: null }
+  const result = { rotaryDim, ropeTheta: rope.positive('rope_theta', {}, 10000) }
+  if (type === 'default') return { ...result, originalMaxPositionEmbeddings: maxPositions, ropeScaling: null }
 
   const yarn = type === 'yarn' && 'short_factor' in block
   if (type !== 'su' && type !== 'longrope' && !yarn) {
@@ -85,14 +84,19 @@ function huggingFaceRope(fields: Fields, headDim: number, maxPositions: number) 
   if ('short_mscale' in block || 'long_mscale' in block) {
     throw new UnsupportedModelError(`${fields.file}: short_mscale and long_mscale are not supported by this version`)
   }
+  // what transformers does: the top level counts; without it Phi-3 has a default, and the others look into the block
+  const key = 'original_max_position_embeddings'
+  const top = isPhi3 || (fields.get(key) ?? null) !== null ? fields : rope
+  const original = top.integer(key, { min: 2, max: limits.positions }, isPhi3 ? 4096 : maxPositions)
+  const extended = (block.factor ?? null) === null ? maxPositions : original * rope.positive('factor', {})
   const factorOf = yarn ? yarnAttentionFactor : longRopeAttentionFactor
   const ropeScaling: LongRope = {
     type: 'longrope',
     shortFactor: factorsOf(rope, 'short_factor', rotaryDim),
     longFactor: factorsOf(rope, 'long_factor', rotaryDim),
-    attentionFactor: rope.positive('attention_factor', {}, factorOf(maxPositions, original)),
+    attentionFactor: rope.positive('attention_factor', {}, factorOf(extended, original)),
   }
-  return { ...result, ropeScaling }
+  return { ...result, originalMaxPositionEmbeddings: original, ropeScaling }
 }
 
 function factorsOf(fields: Fields, key: string, rotaryDim: number): number[] {

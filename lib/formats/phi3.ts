@@ -141,13 +141,14 @@ export function phi3Weights(
     }
   }
 
-  const embed = matrix(width, [names.embed, vocabSize])
+  // where both are there both count, whatever the config says; of a tied pair writers keep either name
+  const { tieWordEmbeddings: tied } = config
+  const own = tied && !present(names.embed) && present(names.head) ? names.head : names.embed
+  const embed = matrix(width, [own, vocabSize])
   const layers: LayerWeights[] = []
   for (let i = 0; i < config.numHiddenLayers; i++) layers.push(layer(i))
   const norm = vector(names.norm)
-  const head = config.tieWordEmbeddings ? embed : matrix(width, [names.head, vocabSize])
-  // some writers store a tied head once more
-  if (config.tieWordEmbeddings) left.delete(names.head)
+  const head = tied && !present(names.head) ? embed : matrix(width, [names.head, vocabSize])
 
   for (const name of left.keys()) {
     if (!names.ignored.test(name)) {

@@ -1,5 +1,6 @@
 import { FormatError } from '../errors.js'
-import type { Fields } from './fields.js'
+import { isTokenId } from './config-checks.js'
+import { type Fields, show } from './fields.js'
 import { isObject } from './json.js'
 
 /** What stands beside config.json and knows more ids that end a text. */
@@ -20,10 +21,9 @@ export function stopIds(config: Fields, { generation, genaiEos }: ConfigCompanio
   if (own === undefined && generated === undefined && !genaiEos) {
     throw config.fail('eos_token_id', 'an id, a list of ids or null')
   }
-  const ids = [generated ?? [], own ?? []].flat().map((id) => {
-    if (typeof id === 'number' && Number.isInteger(id) && id >= 0 && id < vocabSize) return id
-    throw new FormatError(config.file, `eos_token_id must be ids below ${vocabSize}, but holds ${JSON.stringify(id)}`)
-  })
-  // genai_config.json may name ids beyond the vocabulary, which no model generates
-  return [...new Set([...ids, ...(genaiEos ?? []).filter((id) => id < vocabSize)])]
+  const ids = [generated ?? [], own ?? [], genaiEos ?? []].flat()
+  const odd = ids.find((id) => typeof id !== 'number')
+  if (odd !== undefined) throw new FormatError(config.file, `eos_token_id must be ids, but holds ${show(odd)}`)
+  // a number beyond the vocabulary is a token that no model generates
+  return [...new Set(ids.filter((id) => isTokenId(id, vocabSize)))]
 }

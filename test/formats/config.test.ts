@@ -156,8 +156,17 @@ describe('config.json', () => {
     expect(read({ eos_token_id: null }, {}).eosTokenIds).toEqual([])
     expect(read({ eos_token_id: undefined }, undefined, [3]).eosTokenIds).toEqual([3])
     expect(read({ eos_token_id: 2 }, { eos_token_id: [5] }, [7, 5, 2048]).eosTokenIds).toEqual([5, 2, 7])
-    expect(() => read({}, { eos_token_id: [80] })).toThrow('eos_token_id must be ids below 80, but holds 80')
+    expect(() => read({}, { eos_token_id: ['80'] })).toThrow('eos_token_id must be ids, but holds "80"')
     expect(() => read({ eos_token_id: undefined })).toThrow('eos_token_id must be an id')
+  })
+
+  test.each([-1, 80, 2 ** 32 - 1])('has no such token where an id is %i, as writers say that there is none', (id) => {
+    const ids = { bos_token_id: id, pad_token_id: id, eos_token_id: [2, id] }
+    expect(read(ids, { eos_token_id: [id, 3] }, [id])).toMatchObject({
+      bosTokenId: null,
+      padTokenId: null,
+      eosTokenIds: [3, 2],
+    })
   })
 
   const factors = { short_factor: Array(8).fill(1.5), long_factor: Array(8).fill(4) }
@@ -169,12 +178,11 @@ describe('config.json', () => {
       'rope_parameters',
       {
         rope_theta: undefined,
-        original_max_position_embeddings: undefined,
         rope_parameters: {
           rope_type: 'longrope',
           rope_theta: 10000,
           partial_rotary_factor: 1,
-          original_max_position_embeddings: 32,
+          original_max_position_embeddings: 64,
           ...factors,
         },
       },
@@ -190,6 +198,33 @@ describe('config.json', () => {
     })
   })
 
+  // transformers 5.24, by architecture, original contexts of the top level and of the block, and factor
+  test.each([
+    ['Phi3ForCausalLM', 64, 128, undefined, 64, 1.6832508230603465],
+    ['Phi3ForCausalLM', undefined, 128, undefined, 4096, 1.1902380714238083],
+    ['Phi3ForCausalLM', undefined, undefined, undefined, 4096, 1.1902380714238083],
+    ['Phi3ForCausalLM', undefined, undefined, 2, 4096, 1.0408329997330663],
+    ['Phi3ForCausalLM', 64, undefined, 2, 64, 1.0801234497346435],
+    ['MistralForCausalLM', 64, 128, undefined, 64, 1.6832508230603465],
+    ['LlamaForCausalLM', undefined, 128, undefined, 128, 1.5583874449479593],
+    ['LlamaForCausalLM', undefined, undefined, undefined, 131072, 1],
+  ])('of %s with longrope from %s, %s by %s has the original context %i', (name, top, inner, factor, original, m) => {
+    const block = { type: 'longrope', ...factors, original_max_position_embeddings: inner, factor }
+    const found = read({
+      architectures: [name],
+      max_position_embeddings: 131072,
+      original_max_position_embeddings: top,
+      rope_scaling: block,
+    })
+    expect(found.originalMaxPositionEmbeddings).toBe(original)
+    expect(found.ropeScaling!.attentionFactor).toBeCloseTo(m, 12)
+  })
+
+  test('without rope scaling has one context, and the base of transformers where it names none', () => {
+    const found = read({ max_position_embeddings: 8192, original_max_position_embeddings: 4096, rope_theta: undefined })
+    expect(found).toMatchObject({ ropeTheta: 10000, ropeScaling: null, originalMaxPositionEmbeddings: 8192 })
+  })
+
   test('has its own attention factor where it gives one, and another for its old yarn', () => {
     const factorOf = (scaling: object) =>
       read({ original_max_position_embeddings: 32, rope_scaling: { ...factors, ...scaling } }).ropeScaling!
@@ -200,7 +235,7 @@ describe('config.json', () => {
   })
 
   test.each([
-    ['rope_theta', undefined, 'rope_theta must be a positive number, but is missing'],
+    ['rope_theta', 0, 'rope_theta must be a positive number, but is 0'],
     ['hidden_size', undefined, 'hidden_size must be an integer from 1 to 1048576, but is missing'],
     ['hidden_size', '64', 'hidden_size must be an integer from 1 to 1048576, but is "64"'],
     ['hidden_size', 64.5, 'but is 64.5'],
@@ -218,7 +253,7 @@ describe('config.json', () => {
     ['max_position_embeddings', undefined, 'max_position_embeddings must be an integer'],
     ['sliding_window', -5, 'sliding_window must be an integer from 0'],
     ['tie_word_embeddings', 'no', 'tie_word_embeddings must be true or false, but is "no"'],
-    ['bos_token_id', 80, 'bos_token_id must be an integer from 0 to 79, but is 80'],
+    ['bos_token_id', '1', 'bos_token_id must be an id or null, but is "1"'],
     ['partial_rotary_factor', 1.5, 'partial_rotary_factor must be a positive number up to 1, but is 1.5'],
     ['architectures', undefined, 'architectures must be a list of one name, but is missing'],
     ['rope_scaling', 'longrope', 'rope_scaling must be an object or null, but is "longrope"'],
@@ -326,8 +361,9 @@ describe('GGUF metadata', () => {
     },
   )
 
-  test('of another model must name its window, where 0 is none', async () => {
-    await expect(config({ 'phi3.block_count': 7 })).rejects.toThrow('phi3.attention.sliding_window must be')
+  test('of another model has no window unless it names one, where 0 is none', async () => {
+    expect((await config({ 'phi3.block_count': 7 })).slidingWindow).toBeNull()
+    expect((await config({ 'phi3.block_count': 7, 'phi3.attention.sliding_window': 9 })).slidingWindow).toBe(9)
     const none = new Map(Object.entries({ ...keys, 'phi3.block_count': 7, 'phi3.attention.sliding_window': 0 }))
     expect((await phi3ConfigFromGguf(none, [embed], 'x.gguf')).slidingWindow).toBeNull()
   })
@@ -337,7 +373,11 @@ describe('GGUF metadata', () => {
     expect(found.eosTokenIds).toEqual([3, 4, 5])
     const kept = await config({ 'tokenizer.ggml.eos_token_id': 4, 'lophi.eos_token_ids': Int32Array.of(4, 2) })
     expect(kept.eosTokenIds).toEqual([4, 2, 5, 3])
-    await expect(config({ 'lophi.eos_token_ids': Int32Array.of(-1) })).rejects.toThrow('lophi.eos_token_ids')
+    const beyond = { 'tokenizer.ggml.eos_token_id': 2 ** 32 - 1, 'tokenizer.ggml.padding_token_id': 2 ** 32 - 1 }
+    expect(await config({ ...beyond, 'lophi.eos_token_ids': Int32Array.of(-1, 40000, 4) })).toMatchObject({
+      eosTokenIds: [4, 5, 3],
+      padTokenId: null,
+    })
   })
 
   describe('with tensors of rope factors', () => {
@@ -366,6 +406,12 @@ describe('GGUF metadata', () => {
         const named = await config({ ...extended, 'phi3.rope.scaling.type': type }, [embed, long, short])
         expect(named.ropeScaling).toEqual({ ...ropeScaling, attentionFactor: factor })
       }
+    })
+
+    test('whose context was extended is refused where a converter lost them, and not run as if it had none', async () => {
+      await expect(config(extended)).rejects.toThrow(
+        'a context of 131072 that was extended from 4096 tokens must have rope_factors tensors',
+      )
     })
 
     test.each([
@@ -408,7 +454,7 @@ describe('GGUF metadata', () => {
     ['phi3.attention.value_length', 64, 'phi3.attention.value_length must be 96 like the keys, but is 64'],
     ['phi3.rope.dimension_count', 98, 'rotary dimensions must be even and at most 96, but are 98'],
     ['phi3.rope.scaling.attn_factor', 1.19, 'must have rope_factors tensors, but has none'],
-    ['tokenizer.ggml.bos_token_id', 40000, 'tokenizer.ggml.bos_token_id must be an integer from 0 to 32063'],
+    ['tokenizer.ggml.bos_token_id', 'one', 'tokenizer.ggml.bos_token_id must be an id or null'],
   ])('with %s %s is refused', async (key, value, message) => {
     await expect(config({ [key]: value })).rejects.toThrow(FormatError)
     await expect(config({ [key]: value })).rejects.toThrow(message)
@@ -465,12 +511,23 @@ describe('weights', () => {
     expect(layers[1]!.qkv.parts).toHaveLength(3)
   })
 
-  test('with a tied head use the embedding, even where the file repeats it', () => {
+  test('with a tied head are one matrix by either name; a head that is there counts', () => {
     const tied = read({ tie_word_embeddings: true })
-    for (const tensors of [tensorsOf({ ...smallConfig, tie_word_embeddings: true }), tensorsOf(smallConfig)]) {
-      const found = phi3Weights(tied, tensors, 'safetensors', 'model.safetensors')
-      expect(found.head).toBe(found.embed)
+    const both = tensorsOf(smallConfig)
+    const without = (name: string) => both.filter((tensor) => tensor.name !== name)
+    const dataOf = (name: string) => both.find((tensor) => tensor.name === name)!.data
+    const [embedName, headName] = ['model.embed_tokens.weight', 'lm_head.weight'] as const
+    const found = (tensors: FileTensor[]) => phi3Weights(tied, tensors, 'safetensors', 'model.safetensors')
+    for (const [tensors, kept] of [
+      [without(headName), embedName],
+      [without(embedName), headName],
+    ] as const) {
+      const { embed, head } = found(tensors)
+      expect(head).toBe(embed)
+      expect(embed.parts[0]!.data).toBe(dataOf(kept))
     }
+    expect(found(both).embed.parts[0]!.data).toBe(dataOf(embedName))
+    expect(found(both).head.parts[0]!.data).toBe(dataOf(headName))
   })
 
   test('ignore tables that are computed anyway', () => {

@@ -86,7 +86,7 @@ describe('what is refused', () => {
     [{ decoder: { ...decoder, sliding_window: 'all' } }, 'ERR_FORMAT', 'sliding_window must be an integer'],
     [{ decoder: [] }, 'ERR_FORMAT', 'decoder must be an object'],
     [{ vocab_size: 2 ** 40 }, 'ERR_FORMAT', 'vocab_size must be an integer from 1 to'],
-    [{ eos_token_id: [-1] }, 'ERR_FORMAT', 'eos_token_id must be an id or a list of ids'],
+    [{ eos_token_id: ['2'] }, 'ERR_FORMAT', 'eos_token_id must be an id or a list of ids'],
   ])('%o', async (change, code, message) => {
     await expect(read({ model: { ...model, ...change } })).rejects.toMatchObject({
       code,

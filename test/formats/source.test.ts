@@ -228,6 +228,15 @@ describe('a GGUF file', () => {
     expect(source.weights.layers[0]!.gateUp.shape).toEqual([192, 64])
   })
 
+  test('that names no window, and whose sizes nobody published, has none and says why', async () => {
+    const path = join(root, 'no-window.gguf')
+    const without = pairs.filter(([key]) => key !== 'phi3.attention.sliding_window')
+    await writeFile(path, buildGguf({ pairs: without, tensors, dataBytes: offset }))
+    const { config, window } = await openSource(path)
+    expect(config.slidingWindow).toBeNull()
+    expect(window.model).toEqual({ size: null, origin: 'none, as phi3.attention.sliding_window is missing' })
+  })
+
   test('alone in a folder opens by the folder, with its tokenizer', async () => {
     const folder = join(root, 'single')
     await mkdir(folder)

@@ -4,6 +4,7 @@ import {
   checkedConfig,
   checkFactors,
   headDimOf,
+  isTokenId,
   longRopeAttentionFactor,
   nullableInteger,
   tokenId,
@@ -47,7 +48,7 @@ export async function phi3ConfigFromGguf(
   const vocabSize = ggufVocabSize(fields, tensors)
   const window =
     fields.get('phi3.attention.sliding_window') === undefined
-      ? earlySlidingWindow(fields, numHiddenLayers, numKeyValueHeads, positions)
+      ? earlySlidingWindow(numHiddenLayers, numKeyValueHeads, positions)
       : nullableInteger(fields, 'phi3.attention.sliding_window')
 
   return checkedConfig(fields, 'phi3.attention.head_count_kv', {
@@ -80,13 +81,12 @@ function ggufVocabSize(fields: Fields, tensors: readonly FileTensor[]): number {
   return fields.integer('phi3.vocab_size', { max: limits.vocab }, size)
 }
 
-/** Files of 2024 lack the key; these are the windows of the models that existed then. Phi-4 has none. */
-function earlySlidingWindow(fields: Fields, layers: number, keyValueHeads: number, positions: number): number | null {
+/** Files of 2024 lack the key; these are the windows of the models that existed then. Phi-4 and others have none. */
+export function earlySlidingWindow(layers: number, keyValueHeads: number, positions: number): number | null {
   if ((layers === 32 || layers === 40) && positions === 4096) return 2047
   if (layers === 32 && keyValueHeads === 32 && positions === 131072) return 262144
   if (layers === 40 && positions === 131072) return 131072
-  if (layers === 40 && positions === 16384) return null
-  throw fields.fail('phi3.attention.sliding_window', 'an integer, 0 for none')
+  return null
 }
 
 async function ggufRope(
@@ -109,6 +109,10 @@ async function ggufRope(
   if (!long && !short) {
     if (type !== 'none' || fields.positive(factorKey, {}, 1) !== 1) {
       throw new FormatError(file, 'a model with rope scaling must have rope_factors tensors, but has none')
+    }
+    if (positions > original) {
+      const lengths = `a context of ${positions} that was extended from ${original} tokens`
+      throw new FormatError(file, `a model with ${lengths} must have rope_factors tensors, but its converter lost them`)
     }
     return null
   }
@@ -142,10 +146,8 @@ function ggufEos(fields: Fields, vocabSize: number): number[] {
     tokenId(fields, key, vocabSize),
   )
   const kept = fields.get('lophi.eos_token_ids') ?? new Int32Array()
-  if (!(kept instanceof Int32Array) || kept.some((id) => id < 0 || id >= vocabSize)) {
-    throw fields.fail('lophi.eos_token_ids', `ids below ${vocabSize}`)
-  }
-  const ids = new Set([...named.filter((id) => id !== null), ...kept])
+  if (!(kept instanceof Int32Array)) throw fields.fail('lophi.eos_token_ids', 'a list of int32')
+  const ids = new Set([...named, ...kept].filter((id) => isTokenId(id, vocabSize)))
   const tokens = fields.get('tokenizer.ggml.tokens')
   if (Array.isArray(tokens)) {
     for (const text of turnEnds) {

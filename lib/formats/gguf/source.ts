@@ -16,11 +16,13 @@ export async function openGguf(file: string): Promise<WeightSource> {
   const config = await phi3ConfigFromGguf(metadata, tensors, path)
   const weights = phi3Weights(config, tensors, 'gguf', path)
   const key = 'phi3.attention.sliding_window'
-  const origin = metadata.has(key) ? key : `layers and context, as ${key} is missing`
+  const isKnown = config.slidingWindow !== null
+  const absent = isKnown ? 'that of published models of this size' : 'none'
+  const origin = metadata.has(key) ? key : `${absent}, as ${key} is missing`
   return {
     format: 'gguf',
     path,
-    config,
+    config: { ...config, tieWordEmbeddings: weights.head === weights.embed },
     weights,
     rotary: null,
     window: { model: { size: config.slidingWindow, origin }, graph: null },

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import { FormatError } from '../../errors.js'
 import { containedFile, isPlainName } from '../contained.js'
+import { show } from '../fields.js'
 import { isObject, readJsonObject } from '../json.js'
 import type { FileTensor } from '../source.js'
 import { readSafetensors } from './read.js'
@@ -58,8 +59,4 @@ export async function readShards(index: string): Promise<ShardedTensors> {
     for (const [key, value] of part.metadata) metadata.set(key, value)
   }
   return { metadata, tensors: [...tensors.values()] }
-}
-
-function show(value: unknown): string {
-  return String(JSON.stringify(value)).slice(0, 80)
 }

@@ -33,11 +33,12 @@ export async function openSafetensors(file: string): Promise<WeightSource> {
   const quantization = await readQuantization(folder, names, json)
   const { metadata, tensors } = await (isShardIndex(path) ? readShards(path) : readSafetensors(path))
   const found = quantization ? await groupIndicesInMemory(path, tensors) : tensors
+  const weights = phi3Weights(config, found, 'safetensors', path, quantization)
   return {
     format: 'safetensors',
     path,
-    config,
-    weights: phi3Weights(config, found, 'safetensors', path, quantization),
+    config: { ...config, tieWordEmbeddings: weights.head === weights.embed },
+    weights,
     rotary: null,
     window: { model: { size: config.slidingWindow, origin: 'config.json sliding_window' }, graph: null },
     allowsInt8: false,
