@@ -6,6 +6,8 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync } from 'node:zlib'
+import { cudaKernels, instances } from './cuda-kernels.mjs'
+import { readSchema } from './schema.mjs'
 
 /** 12.8's cubins for sm_75 to sm_90a load in every CUDA 12 driver; those of 13 need driver 580. */
 const nvrtcVersion = '12.8.93'
@@ -78,23 +80,26 @@ if (!existsSync(compiler)) {
 
 const headers = ['common.cuh', 'params.h', 'port.h'].map((file) => read(`${root}native/cuda/${file}`))
 const key = [compiler, process.env.LOPHI_NVRTC ?? nvrtcVersion, ...headers]
-const ops = readdirSync(sources)
+const templates = cudaKernels(await readSchema())
+const modules = readdirSync(sources)
   .filter((file) => file.endsWith('.cu'))
   .map((file) => file.slice(0, -3))
   .sort()
+  .map((name) => {
+    const own = templates.filter(({ module }) => module === name)
+    const text = read(`${sources}/${name}.cu`) + instances(own)
+    return { name, text, kernels: own.flatMap(({ kernels }) => kernels.map((kernel) => kernel.name)) }
+  })
 
-/** Code of one op, and what ptxas says of its kernels. */
-function compile(op, arch) {
-  const stem = `${cache}/${op}.${arch}.${hash(...key, read(`${sources}/${op}.cu`))}`
+/** Code of one module, and what ptxas says of its kernels. */
+function compile({ name, text }, arch) {
+  const stem = `${cache}/${name}.${arch}.${hash(...key, text)}`
   if (!existsSync(`${stem}.log`)) {
-    const log = run(
-      compiler,
-      [library, arch, `${sources}/${op}.cu`, `${root}native`, `${stem}.bin`],
-      `${op} for ${arch}`,
-    )
+    writeFileSync(`${stem}.cu`, text)
+    const log = run(compiler, [library, arch, `${stem}.cu`, `${root}native`, `${stem}.bin`], `${name} for ${arch}`)
     writeFileSync(`${stem}.log`, log)
   }
-  return { op, code: readFileSync(`${stem}.bin`), log: read(`${stem}.log`) }
+  return { name, code: readFileSync(`${stem}.bin`), log: read(`${stem}.log`) }
 }
 
 /** "ptxas info : Compiling entry function 'add_float32' ...", "... 0 bytes spill stores, 0 bytes spill loads", "Used 20 registers" */
@@ -113,11 +118,9 @@ function kernelsOf(log) {
 let failed = false
 for (const arch of architectures) {
   const start = performance.now()
-  const modules = ops.map((op) => compile(op, arch))
-  const kernels = modules.flatMap(({ log }) => kernelsOf(log))
-  const names = ops.flatMap((op) =>
-    [...read(`${sources}/${op}.cu`).matchAll(/^KERNEL\((\w+)\)/gm)].map(([, name]) => name),
-  )
+  const compiled = modules.map((module) => compile(module, arch))
+  const kernels = compiled.flatMap(({ log }) => kernelsOf(log))
+  const names = modules.flatMap((module) => module.kernels)
   const unseen = arch.startsWith('sm_') ? names.filter((name) => !kernels.some((kernel) => kernel.name === name)) : []
   for (const name of unseen) console.error(`${arch}: ptxas says nothing of ${name}`)
   const spilling = kernels.filter(({ spills, stack }) => !(spills === 0 && stack === 0))
@@ -127,8 +130,8 @@ for (const arch of architectures) {
     failed = true
     continue
   }
-  const header = modules.map(({ op, code }) => `${op} ${code.length}`).join('\n')
-  const image = Buffer.concat([Buffer.from(`${header}\n\n`), ...modules.map(({ code }) => code)])
+  const header = compiled.map(({ name, code }) => `${name} ${code.length}`).join('\n')
+  const image = Buffer.concat([Buffer.from(`${header}\n\n`), ...compiled.map(({ code }) => code)])
   const packed = brotliCompressSync(image)
   writeFileSync(`${images}/${arch}.br`, packed)
   const most =

@@ -1,11 +1,11 @@
-// Writes what follows from lib/ops/schema.ts: native/core/ops.gen.h and docs/ops.md. Run by `npm run gen`; CI fails when either is stale.
-import { readFileSync, writeFileSync } from 'node:fs'
-import ts from 'typescript'
+// Writes what follows from lib/ops/schema.ts: native/core/ops.gen.h and docs/ops.md, and with the kernels of native/cuda/ops
+// native/cuda/kernels.gen.h. Run by `npm run gen`; CI fails when one is stale.
+import { writeFileSync } from 'node:fs'
+import { cudaHeader } from './cuda-kernels.mjs'
+import { readSchema } from './schema.mjs'
 
 const root = new URL('..', import.meta.url)
-const source = readFileSync(new URL('lib/ops/schema.ts', root), 'utf8')
-const { outputText } = ts.transpileModule(source, { compilerOptions: { module: 'esnext', target: 'es2023' } })
-const { schema } = await import(`data:text/javascript,${encodeURIComponent(outputText)}`)
+const schema = await readSchema()
 
 const snake = (name) => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)
 const pascal = (name) => name[0].toUpperCase() + name.slice(1)
@@ -139,3 +139,5 @@ output may be the very tensor of their first operand (\`out\`).
 ${table.join('\n')}
 `,
 )
+
+writeFileSync(new URL('native/cuda/kernels.gen.h', root), cudaHeader(schema))

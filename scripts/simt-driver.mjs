@@ -4,6 +4,8 @@ import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { cudaKernels, instances } from './cuda-kernels.mjs'
+import { readSchema } from './schema.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const build = `${root}build/simt`
@@ -28,15 +30,17 @@ const list = (folder, pattern) =>
     .sort()
     .map((file) => `${folder}/${file}`)
 const read = (file) => readFileSync(`${root}${file}`, 'utf8')
-const kernelsOf = (file) => [...read(file).matchAll(/^KERNEL\((\w+)\)/gm)].map(([, name]) => name)
+const templates = cudaKernels(await readSchema())
 
-/** A translation unit: the kernels of a .cu file and the table that finds them by name. */
+/** A translation unit: a .cu file, the instances of its templates and the table that finds its kernels by name. */
 function unit(file) {
   const name = file.replace(/^.*\/|\.cu$/g, '')
-  const rows = kernelsOf(file).map((kernel) => `  kernels.push_back(simt::kernel("${kernel}", ${kernel}));`)
+  const made = file.startsWith('native/') ? instances(templates.filter(({ module }) => module === name)) : ''
+  const kernels = [...(read(file) + made).matchAll(/^KERNEL\((\w+)\)/gm)].map(([, kernel]) => kernel)
+  const rows = kernels.map((kernel) => `  kernels.push_back(simt::kernel("${kernel}", ${kernel}));`)
   return {
     name,
-    text: `#include "${root}${file}"\nvoid add_${name}(std::vector<simt::Kernel>& kernels) {\n${rows.join('\n')}\n}\n`,
+    text: `#include "${root}${file}"\n${made}void add_${name}(std::vector<simt::Kernel>& kernels) {\n${rows.join('\n')}\n}\n`,
     source: read(file),
   }
 }

@@ -31,6 +31,14 @@ DEVICE void store(Bfloat* to, float value) {
   to->bits = value == value ? static_cast<u16>((bits + 0x7fff + (bits >> 16 & 1)) >> 16) : static_cast<u16>(0x7fc0);
 }
 
+// The type that arithmetic on an element happens in: float or int.
+template <class T>
+DEVICE float arithmetic(T value) {
+  return to_float(value);
+}
+DEVICE int arithmetic(int value) { return value; }
+DEVICE void store(int* to, int value) { *to = value; }
+
 // Element i of a float tensor of any dtype; for operands that are read once per row or block.
 DEVICE float load(const void* data, int dtype, i64 i) {
   if (dtype == kFloat32) return static_cast<const float*>(data)[i];

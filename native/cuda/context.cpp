@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cuda/kernels.gen.h"
+
 namespace lophi::cuda {
 namespace {
 
@@ -10,14 +12,14 @@ constexpr int64_t kMaxX = 0x7fffffff, kMaxY = 65535;
 
 }  // namespace
 
-void Context::launch_packed(const char* op, const std::string& variant, Grid grid, void** params) {
+void Context::launch_packed(int kernel, Grid grid, void* params) {
   if (grid.x <= 0 || grid.y <= 0) return;
-  const CUfunction function = modules_.function(op, std::string(op) + "_" + variant);
+  const CUfunction function = modules_.function(kernel);
   if (!stream_) return;
   const auto x = static_cast<unsigned>(std::min(grid.x, kMaxX)), y = static_cast<unsigned>(std::min(grid.y, kMaxY));
-  gpu_.driver.check(
-      gpu_.driver.launch(function, x, y, 1, static_cast<unsigned>(grid.threads), 1, 1, 0, stream_, params, nullptr),
-      (std::string(op) + ": cuLaunchKernel").c_str());
+  const CUresult result =
+      gpu_.driver.launch(function, x, y, 1, static_cast<unsigned>(grid.threads), 1, 1, 0, stream_, &params, nullptr);
+  if (result != kSuccess) gpu_.driver.check(result, (std::string(kKernels[kernel].name) + ": cuLaunchKernel").c_str());
 }
 
 void Context::copy(CUdeviceptr to, CUdeviceptr from, size_t bytes) {

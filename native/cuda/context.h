@@ -25,17 +25,16 @@ class Context {
  public:
   Context(const Gpu& gpu, Modules& modules, CUstream stream) : gpu_(gpu), modules_(modules), stream_(stream) {}
 
-  // Arguments must have exactly the types of the kernel's parameters. An empty grid launches nothing.
-  template <class... A>
-  void launch(const char* op, const std::string& variant, Grid grid, A... arguments) {
-    static_assert((std::is_trivially_copyable_v<A> && ...));
-    void* params[] = {&arguments...};
-    launch_packed(op, variant, grid, params);
+  // `kernel`: a number of kernels.gen.h, `params` its one parameter. An empty grid launches nothing.
+  template <class P>
+  void launch(int kernel, Grid grid, const P& params) {
+    static_assert(std::is_trivially_copyable_v<P>);
+    launch_packed(kernel, grid, const_cast<P*>(&params));
   }
   void copy(CUdeviceptr to, CUdeviceptr from, size_t bytes);
 
  private:
-  void launch_packed(const char* op, const std::string& variant, Grid grid, void** params);
+  void launch_packed(int kernel, Grid grid, void* params);
 
   const Gpu& gpu_;
   Modules& modules_;

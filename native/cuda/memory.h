@@ -62,4 +62,14 @@ inline CUdeviceptr address_of(const Buffer& buffer) {
 // First byte of a view.
 inline CUdeviceptr address_of(const View& view) { return address_of(*view.buffer) + view.offset; }
 
+// The same as kernels take it.
+template <class T = void>
+T* pointer_to(const Buffer& buffer) {
+  return reinterpret_cast<T*>(address_of(buffer));
+}
+template <class T = void>
+T* pointer_to(const View& view) {
+  return reinterpret_cast<T*>(address_of(view));
+}
+
 }  // namespace lophi::cuda

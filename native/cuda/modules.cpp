@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "cuda/kernels.gen.h"
 
 namespace lophi::cuda {
 namespace {
@@ -55,7 +56,8 @@ std::string choose_image(std::span<const std::string> names, int capability) {
   return best;
 }
 
-Modules::Modules(std::shared_ptr<const Gpu> gpu, Bytes image) : gpu_(std::move(gpu)), image_(std::move(image)) {
+Modules::Modules(std::shared_ptr<const Gpu> gpu, Bytes image)
+    : gpu_(std::move(gpu)), image_(std::move(image)), functions_(kKernelCount) {
   if (!gpu_->driver.emulated) code_ = parse(image_);
 }
 
@@ -68,28 +70,29 @@ Modules::~Modules() {
   }
 }
 
-CUmodule Modules::module_of(const std::string& op) {
-  if (const auto known = modules_.find(op); known != modules_.end()) return known->second;
-  const void* image = op.c_str();  // what an emulated driver is given: it looks kernels up by name
-  std::vector<std::byte> aligned;  // the driver reads ELF structures in place
+CUmodule Modules::module_of(const std::string& name) {
+  if (const auto known = modules_.find(name); known != modules_.end()) return known->second;
+  const void* image = name.c_str();  // what an emulated driver is given: it looks kernels up by name
+  std::vector<std::byte> aligned;    // the driver reads ELF structures in place
   if (!gpu_->driver.emulated) {
-    const auto code = code_.find(op);
+    const auto code = code_.find(name);
     if (code == code_.end())
-      throw Error("ERR_DRIVER", op + ": the kernel image must hold it, but it does not: npm run cuda:images");
+      throw Error("ERR_DRIVER", name + ": the kernel image must hold it, but it does not: npm run cuda:images");
     aligned.assign(code->second.begin(), code->second.end());
     image = aligned.data();
   }
   CUmodule module = nullptr;
   gpu_->driver.check(gpu_->driver.module_load(&module, image), "cuModuleLoadData");
-  return modules_[op] = module;
+  return modules_[name] = module;
 }
 
-CUfunction Modules::function(const std::string& op, const std::string& name) {
+CUfunction Modules::function(int kernel) {
   const std::lock_guard lock(mutex_);
-  CUfunction& function = functions_[name];
+  CUfunction& function = functions_[static_cast<size_t>(kernel)];
+  const auto& [module, name] = kKernels[kernel];
   if (!function)
-    gpu_->driver.check(gpu_->driver.module_function(&function, module_of(op), name.c_str()),
-                       ("cuModuleGetFunction of " + name).c_str());
+    gpu_->driver.check(gpu_->driver.module_function(&function, module_of(module), name),
+                       (std::string("cuModuleGetFunction of ") + name).c_str());
   return function;
 }
 

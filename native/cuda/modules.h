@@ -1,4 +1,4 @@
-// The kernels of one GPU: device code compiled ahead of time, one module per op, and functions by name.
+// The kernels of one GPU: device code compiled ahead of time, one module per file of ops/, and functions by number.
 #pragma once
 #include <map>
 #include <memory>
@@ -18,23 +18,23 @@ std::string choose_image(std::span<const std::string> names, int capability);
 
 class Modules {
  public:
-  // `image`: what scripts/cuda-images.mjs wrote, unpacked: a line "<op> <bytes>" per op, an empty line, then the code.
+  // `image`: what scripts/cuda-images.mjs wrote, unpacked: a line "<module> <bytes>" per file of ops/, an empty line, then the code.
   // An emulated driver needs none.
   Modules(std::shared_ptr<const Gpu> gpu, Bytes image);
   ~Modules();
 
-  // The kernel `name` = "<op>_<variant>" of an op. Throws ERR_DRIVER where the image lacks it.
-  CUfunction function(const std::string& op, const std::string& name);
+  // The kernel of a number of kernels.gen.h. Throws ERR_DRIVER where the image lacks it.
+  CUfunction function(int kernel);
 
  private:
-  CUmodule module_of(const std::string& op);  // under the mutex
+  CUmodule module_of(const std::string& name);  // under the mutex
 
   std::shared_ptr<const Gpu> gpu_;
   Bytes image_;
   std::map<std::string, std::span<const std::byte>> code_;
   std::mutex mutex_;
   std::map<std::string, CUmodule> modules_;
-  std::map<std::string, CUfunction> functions_;
+  std::vector<CUfunction> functions_;  // by number
 };
 
 }  // namespace lophi::cuda

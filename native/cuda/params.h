@@ -1,17 +1,51 @@
-// Kernel parameters that host and device code share: plain structs of long long and int.
+// Kernel parameters that host and device code share: one plain struct per kernel, of pointers, long long and int. Pointers to
+// elements whose dtype is the kernel's own are void.
 #pragma once
 
 namespace lophi::cuda {
 
-// How the elements of an output are found in two operands. An operand's stride is 0 where it is stretched.
-struct Broadcast {
-  static constexpr int kMaxRank = 16;
+// y = f(x) over `count` elements.
+struct UnaryParams {
+  const void* x;
+  void* y;  // may be x
+  long long count;
+};
+
+// y = f(a, b). An operand's stride is 0 where it is stretched.
+struct BinaryParams {
+  static constexpr int kMaxRank = 8;
+  const void *a, *b;
+  void* y;  // may be a
+  long long count;
   int rank;  // 0: both operands have the output's shape
-  long long dims[kMaxRank], a[kMaxRank], b[kMaxRank];
+  long long dims[kMaxRank], a_strides[kMaxRank], b_strides[kMaxRank];
+};
+
+struct RmsNormParams {
+  const void* x;       // (rows, columns)
+  const void* weight;  // (columns), of dtype weight_dtype
+  void* y;             // (rows, columns), may be x
+  long long rows, columns;
+  int weight_dtype;
+  float epsilon;
+};
+
+// y [m, n] = a [m, k] · dequantize(b)ᵀ
+struct MatmulInt4Params {
+  const void* a;               // (m, k)
+  const unsigned char* b;      // (n, blocks, block/2): element j of a block in byte j/2, low nibble first
+  const void* scales;          // (n, blocks), of dtype scale_dtype
+  const unsigned char* zeros;  // (n, ceil(blocks/2)): two blocks a byte; null: 8
+  void* y;                     // (m, n)
+  long long m, n, k, block, blocks;
+  int scale_dtype;
 };
 
 // y [m, n] = x [m, k] · w [n, k]ᵀ
-struct LinearSize {
+struct LinearParams {
+  const void* x;           // (m, k)
+  const unsigned char* w;  // (n, k / kBlock, kBytes)
+  void* y;                 // (m, n)
   long long m, n, k;
   int int8;  // x is rounded as int8 per 32 values
 };

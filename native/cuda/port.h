@@ -4,6 +4,8 @@
 #ifdef __CUDACC__
 
 #define KERNEL(name) extern "C" __global__ void name
+// The parameter of a kernel, read where the driver put it.
+#define PARAMS(...) const __grid_constant__ __VA_ARGS__
 #define DEVICE __device__ __forceinline__
 #define SHARED(type, name, count) __shared__ type name[count]
 // What the launch asked for; one array in a kernel.

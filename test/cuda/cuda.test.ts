@@ -79,7 +79,7 @@ describe.runIf(fake)('kernel images', async () => {
   })
 
   test('the one for the compute capability is loaded', () => {
-    for (const name of ['sm_75', 'sm_80', 'sm_90a', 'compute_75']) write(name, `add ${code.length}\n\n${code}`)
+    for (const name of ['sm_75', 'sm_80', 'sm_90a', 'compute_75']) write(name, `binary ${code.length}\n\n${code}`)
     const of = (capability: string) => {
       const { device, sum } = elsewhere({ ...variables, LOPHI_FAKE_CUDA_CAPABILITY: capability })
       expect(sum).toEqual([2, 4])
@@ -93,10 +93,10 @@ describe.runIf(fake)('kernel images', async () => {
   })
 
   test('a damaged one is refused', () => {
-    write('sm_80', `add ${code.length + 1}\n\n${code}`)
+    write('sm_80', `binary ${code.length + 1}\n\n${code}`)
     expect(elsewhere(variables).sum).toMatch(/ERR_FORMAT.*damaged/)
     write('sm_80', `copy ${code.length}\n\n${code}`)
-    expect(elsewhere(variables).sum).toMatch(/ERR_DRIVER.*add: the kernel image must hold it/)
+    expect(elsewhere(variables).sum).toMatch(/ERR_DRIVER.*binary: the kernel image must hold it/)
   })
 })
 
@@ -132,7 +132,7 @@ describe.runIf(fake)('the emulated device', () => {
     await withEnvironment({ LOPHI_FAKE_CUDA_FAIL: 'cuLaunchKernel:1:1' }, async () => {
       const refused = {
         code: 'ERR_DRIVER',
-        message: expect.stringMatching(/^add: cuLaunchKernel: CUDA_ERROR_INVALID_VALUE/),
+        message: expect.stringMatching(/^add_float32: cuLaunchKernel: CUDA_ERROR_INVALID_VALUE/),
       }
       await expect(ops.add({ a: x, b: x }).read()).rejects.toMatchObject(refused)
     })
@@ -145,7 +145,7 @@ describe.runIf(fake)('the emulated device', () => {
     const recorded = () =>
       record(device, { inputs: { x } }, ({ x }) => ({ y: segment('layer.0', () => ops.add({ a: x, b: x })) }))
     await withEnvironment({ LOPHI_FAKE_CUDA_FAIL: 'cuLaunchKernel:1:1' }, () =>
-      expect(recorded).toThrow(/add: cuLaunchKernel: CUDA_ERROR_INVALID_VALUE.*\(in layer\.0 on cuda:0\)/),
+      expect(recorded).toThrow(/add_float32: cuLaunchKernel: CUDA_ERROR_INVALID_VALUE.*\(in layer\.0 on cuda:0\)/),
     )
     await withEnvironment({ LOPHI_FAKE_CUDA_FAIL: 'cuGraphInstantiate:1:1' }, () =>
       expect(recorded).toThrow(/cuGraphInstantiate/),

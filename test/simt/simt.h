@@ -12,6 +12,7 @@
 #include <vector>
 
 #define KERNEL(name) extern "C" void name
+#define PARAMS(...) __VA_ARGS__
 #define DEVICE inline
 // A key of its own tells the arrays of a block apart.
 #define SHARED(type, name, count)   \

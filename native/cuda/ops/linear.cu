@@ -4,8 +4,6 @@
 
 namespace {
 
-using lophi::cuda::LinearSize;
-
 // Formats: value i of a row of blocks.
 struct Float32 {
   static constexpr i64 kBlock = 1, kBytes = 4;
@@ -46,40 +44,26 @@ DEVICE float as_int8(float value) {
 }
 
 template <class W, class T>
-DEVICE void linear(const T* x,   // (m, k)
-                   const u8* w,  // (n, k / kBlock, kBytes)
-                   T* y,         // (m, n)
-                   const LinearSize& s) {
-  const i64 warps = blockDim.x / 32;
-  for (i64 row = blockIdx.y; row < s.m; row += gridDim.y)
-    for (i64 column = blockIdx.x * warps + warp_id(); column < s.n; column += gridDim.x * warps) {
-      const u8* weights = w + column * (s.k / W::kBlock) * W::kBytes;
-      float sum = 0;
-      for (i64 i = lane_id(); i < s.k; i += 32) {
-        const float value = to_float(x[row * s.k + i]);
-        sum += (s.int8 ? as_int8(value) : value) * W::value(weights, i);
+struct Linear {
+  using Params = lophi::cuda::LinearParams;
+  DEVICE static void run(const Params& p) {
+    const T* x = static_cast<const T*>(p.x);
+    T* y = static_cast<T*>(p.y);
+    const i64 warps = blockDim.x / 32;
+    for (i64 row = blockIdx.y; row < p.m; row += gridDim.y)
+      for (i64 column = blockIdx.x * warps + warp_id(); column < p.n; column += gridDim.x * warps) {
+        const u8* weights = p.w + column * (p.k / W::kBlock) * W::kBytes;
+        float sum = 0;
+        for (i64 i = lane_id(); i < p.k; i += 32) {
+          const float value = to_float(x[row * p.k + i]);
+          sum += (p.int8 ? as_int8(value) : value) * W::value(weights, i);
+        }
+        sum = warp_sum(sum);
+        if (lane_id() == 0) store(y + row * p.n + column, sum);
       }
-      sum = warp_sum(sum);
-      if (lane_id() == 0) store(y + row * s.n + column, sum);
-    }
-}
+  }
+};
 
 }  // namespace
 
-KERNEL(linear_float32_float32)(const float* x, const u8* w, float* y, LinearSize s) { linear<Float32>(x, w, y, s); }
-KERNEL(linear_float32_float16)(const Half* x, const u8* w, Half* y, LinearSize s) { linear<Float32>(x, w, y, s); }
-KERNEL(linear_float32_bfloat16)(const Bfloat* x, const u8* w, Bfloat* y, LinearSize s) { linear<Float32>(x, w, y, s); }
-KERNEL(linear_float16_float32)(const float* x, const u8* w, float* y, LinearSize s) { linear<Float16>(x, w, y, s); }
-KERNEL(linear_float16_float16)(const Half* x, const u8* w, Half* y, LinearSize s) { linear<Float16>(x, w, y, s); }
-KERNEL(linear_float16_bfloat16)(const Bfloat* x, const u8* w, Bfloat* y, LinearSize s) { linear<Float16>(x, w, y, s); }
-KERNEL(linear_bfloat16_float32)(const float* x, const u8* w, float* y, LinearSize s) { linear<Bfloat16>(x, w, y, s); }
-KERNEL(linear_bfloat16_float16)(const Half* x, const u8* w, Half* y, LinearSize s) { linear<Bfloat16>(x, w, y, s); }
-KERNEL(linear_bfloat16_bfloat16)(const Bfloat* x, const u8* w, Bfloat* y, LinearSize s) {
-  linear<Bfloat16>(x, w, y, s);
-}
-KERNEL(linear_q8_0_float32)(const float* x, const u8* w, float* y, LinearSize s) { linear<Q8_0>(x, w, y, s); }
-KERNEL(linear_q8_0_float16)(const Half* x, const u8* w, Half* y, LinearSize s) { linear<Q8_0>(x, w, y, s); }
-KERNEL(linear_q8_0_bfloat16)(const Bfloat* x, const u8* w, Bfloat* y, LinearSize s) { linear<Q8_0>(x, w, y, s); }
-KERNEL(linear_q4_0_float32)(const float* x, const u8* w, float* y, LinearSize s) { linear<Q4_0>(x, w, y, s); }
-KERNEL(linear_q4_0_float16)(const Half* x, const u8* w, Half* y, LinearSize s) { linear<Q4_0>(x, w, y, s); }
-KERNEL(linear_q4_0_bfloat16)(const Bfloat* x, const u8* w, Bfloat* y, LinearSize s) { linear<Q4_0>(x, w, y, s); }
+// instances: Linear<Float32 Float16 Bfloat16 Q8_0 Q4_0, dtype>

@@ -4,11 +4,19 @@ namespace lophi::cuda {
 
 void matmul_int4(Context& cuda, const Call& call) {
   const args::MatmulInt4 x(call);
-  const long long k = x.a.dim(-1), n = x.b.dim(0), m = n ? x.y.count() / n : 0, block = x.block_size;
-  const Grid grid{blocks(n, 8), m};
-  cuda.launch("matmul_int4", name_of(x.a.dtype), grid, address_of(x.a), address_of(x.b), address_of(x.scales),
-              x.zeros ? address_of(*x.zeros) : CUdeviceptr{0}, address_of(x.y), static_cast<int>(x.scales.dtype), block,
-              m, n, k);
+  const int64_t k = x.a.dim(-1), n = x.b.dim(0), m = n ? x.y.count() / n : 0;
+  const MatmulInt4Params p{pointer_to(x.a),
+                           pointer_to<unsigned char>(x.b),
+                           pointer_to(x.scales),
+                           x.zeros ? pointer_to<unsigned char>(*x.zeros) : nullptr,
+                           pointer_to(x.y),
+                           m,
+                           n,
+                           k,
+                           x.block_size,
+                           blocks(k, x.block_size),
+                           static_cast<int>(x.scales.dtype)};
+  cuda.launch(matmul_int4_kernel(x.a.dtype), {blocks(n, 8), m}, p);
 }
 
 }  // namespace lophi::cuda

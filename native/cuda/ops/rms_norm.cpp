@@ -4,10 +4,15 @@ namespace lophi::cuda {
 
 void rms_norm(Context& cuda, const Call& call) {
   const args::RmsNorm x(call);
-  const long long columns = x.x.dim(-1), rows = columns ? x.x.count() / columns : 0;
-  const Grid grid{rows};
-  cuda.launch("rms_norm", name_of(x.x.dtype), grid, address_of(x.x), address_of(x.weight),
-              static_cast<int>(x.weight.dtype), address_of(x.y), rows, columns, static_cast<float>(x.epsilon));
+  const int64_t columns = x.x.dim(-1), rows = columns ? x.x.count() / columns : 0;
+  const RmsNormParams p{pointer_to(x.x),
+                        pointer_to(x.weight),
+                        pointer_to(x.y),
+                        rows,
+                        columns,
+                        static_cast<int>(x.weight.dtype),
+                        static_cast<float>(x.epsilon)};
+  cuda.launch(rms_norm_kernel(x.x.dtype), {rows}, p);
 }
 
 }  // namespace lophi::cuda

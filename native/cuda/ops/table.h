@@ -1,13 +1,17 @@
-// CUDA's ops: one function per row of the schema that a GPU has, each in the file of its name.
+// CUDA's ops: families and ops of their own, each in the file of its name with its kernels beside it.
 #pragma once
 #include "cuda/context.h"
+#include "cuda/kernels.gen.h"
+#include "cuda/params.h"
 
 namespace lophi::cuda {
 
 // null where CUDA lacks the op
 OpFunction function_of(Op op);
 
-void add(Context&, const Call&);
+void unary(Context&, const Call&);
+void binary(Context&, const Call&);
+
 void copy(Context&, const Call&);
 void linear(Context&, const Call&);
 void matmul_int4(Context&, const Call&);

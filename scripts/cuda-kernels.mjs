@@ -1,0 +1,128 @@
+// The kernels of native/cuda/ops/*.cu. A file names its instances in a line of its own, a template and its axes:
+//   // instances: Binary<op, dtype>      op: every struct of the file that is called like an op of the schema
+//   // instances: RmsNorm<dtype>         dtype: those that the schema allows the op's first operand
+//   // instances: Linear<Q8_0 Q4_0, dtype>   words: structs of the file
+// From it come the extern "C" functions of each (for NVRTC and the emulator) and their numbers for the host (npm run gen).
+import { readdirSync, readFileSync } from 'node:fs'
+
+const root = new URL('..', import.meta.url)
+const folder = new URL('native/cuda/ops/', root)
+
+/** core/dtype.h's names in the order of DType, and the C++ type of each in common.cuh. */
+const types = { float32: 'float', float16: 'Half', bfloat16: 'Bfloat', int32: 'int' }
+const classes = { float: ['float32', 'float16', 'bfloat16'], number: ['float32', 'float16', 'bfloat16', 'int32'] }
+
+const snake = (name) => name.replace(/(?<=[a-z0-9])[A-Z]/g, (c) => `_${c}`).toLowerCase()
+const pascal = (name) => name[0].toUpperCase() + name.slice(1)
+
+/** dtypes of the first operand of an op: "float[..., C]" -> float's. */
+function dtypesOf(schema, op) {
+  const [spec = ''] = Object.values(schema[op]?.in ?? {})
+  const dtypes = classes[/^\w+/.exec(spec)?.[0]]
+  if (!dtypes) throw new Error(`native/cuda/ops: ${op} has no dtypes in the schema to make instances of`)
+  return dtypes
+}
+
+/** [{ module, template, axes, kernels: [{ name, type, op, word, dtype }] }] of every file, in the order of their numbers. */
+export function cudaKernels(schema) {
+  const ops = new Map(Object.keys(schema).map((op) => [pascal(op), op]))
+  const files = readdirSync(folder).filter((file) => file.endsWith('.cu'))
+  return files.sort().flatMap((file) => {
+    const source = readFileSync(new URL(file, folder), 'utf8')
+    const module = file.slice(0, -'.cu'.length)
+    return [...source.matchAll(/^\/\/ instances: (\w+)<([\w, ]+)>$/gm)].map(([, template, list]) => {
+      const axes = list.split(',').map((axis) => axis.trim())
+      let kernels = [{ arguments: [], words: [], op: ops.get(template) }]
+      for (const axis of axes)
+        kernels = kernels.flatMap((kernel) =>
+          valuesOf(axis, kernel, source).map(({ argument, word, ...found }) => ({
+            ...kernel,
+            ...found,
+            arguments: [...kernel.arguments, argument],
+            words: [...kernel.words, word],
+          })),
+        )
+      const prefix = axes.includes('op') ? [] : [snake(template)]
+      return {
+        module,
+        template,
+        axes,
+        kernels: kernels.map(({ arguments: values, words, ...rest }) => ({
+          name: [...prefix, ...words].join('_'),
+          type: `${template}<${values.join(', ')}>`,
+          ...rest,
+        })),
+      }
+    })
+  })
+
+  function valuesOf(axis, { op }, source) {
+    if (axis === 'dtype') return dtypesOf(schema, op).map((dtype) => ({ argument: types[dtype], word: dtype, dtype }))
+    const structs = [...source.matchAll(/^struct (\w+)/gm)].map(([, name]) => name)
+    const chosen = axis === 'op' ? structs.filter((name) => ops.has(name)) : axis.split(' ')
+    const missing = chosen.find((name) => !structs.includes(name))
+    if (missing) throw new Error(`native/cuda/ops: instances name ${missing}, but there is no such struct`)
+    return chosen.map((name) =>
+      axis === 'op'
+        ? { argument: name, word: snake(name), op: ops.get(name) }
+        : { argument: name, word: snake(name), variant: name },
+    )
+  }
+}
+
+/** What a compiler gets behind the text of a .cu file. */
+export function instances(templates) {
+  return templates
+    .flatMap(({ kernels }) => kernels)
+    .map(({ name, type }) => `KERNEL(${name})(PARAMS(${type}::Params) p) { ${type}::run(p); }\n`)
+    .join('')
+}
+
+/** native/cuda/kernels.gen.h: numbers of kernels by op, variant and dtype. */
+export function cudaHeader(schema) {
+  const templates = cudaKernels(schema)
+  const all = templates.flatMap(({ module, kernels }) => kernels.map(({ name }) => `    {"${module}", "${name}"},`))
+  let number = 0
+  const functions = templates.map(({ template, axes, kernels }) => {
+    const parameters = axes.map((axis) =>
+      axis === 'op' ? 'Op op' : axis === 'dtype' ? 'DType dtype' : `${template}Variant variant`,
+    )
+    const variants = [...new Set(kernels.map(({ variant }) => variant).filter(Boolean))]
+    const numbered = kernels.map((kernel) => ({ ...kernel, number: number++ }))
+    return [
+      ...(variants.length > 0 ? [`enum class ${template}Variant { ${variants.map((v) => `k${v}`).join(', ')} };`] : []),
+      `// of ${template}; -1 where there is none`,
+      `constexpr int ${snake(template)}_kernel(${parameters.join(', ')}) {`,
+      ...numbered.map(({ op, variant, dtype, number: at }) => {
+        const terms = [
+          ...(axes.includes('op') ? [`op == Op::k${pascal(op)}`] : []),
+          ...(variant ? [`variant == ${template}Variant::k${variant}`] : []),
+          ...(dtype ? [`dtype == DType::k${pascal(dtype)}`] : []),
+        ]
+        return `  if (${terms.join(' && ')}) return ${at};`
+      }),
+      '  return -1;',
+      '}',
+      '',
+    ].join('\n')
+  })
+  return `// Generated from native/cuda/ops/*.cu and lib/ops/schema.ts by npm run gen; do not edit.
+// clang-format off
+#pragma once
+#include "core/ops.gen.h"
+
+namespace lophi::cuda {
+
+struct KernelName {
+  const char* module;  // the file in ops/
+  const char* name;
+};
+inline constexpr KernelName kKernels[] = {
+${all.join('\n')}
+};
+inline constexpr int kKernelCount = ${all.length};
+
+${functions.join('\n')}
+}  // namespace lophi::cuda
+`
+}
