@@ -1,10 +1,10 @@
 /** Model files that lophi does not run: what their containers say without being understood. */
 import { stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { fileExists } from '../formats/file.js'
+import { dirname } from 'node:path'
+import { type CompanionName, type Companions, companionJson, companionsIn } from '../formats/companions.js'
 import { readWholeGguf } from '../formats/gguf/split.js'
-import { isObject, readJsonObject } from '../formats/json.js'
-import { findModel, formatOf, namesIn } from '../formats/locate.js'
+import { isObject } from '../formats/json.js'
+import { detectFormat, findModel } from '../formats/locate.js'
 import { readSafetensors } from '../formats/safetensors/read.js'
 import { isShardIndex, readShards } from '../formats/safetensors/shards.js'
 import type { SourceTensor, TokenizerSource } from '../formats/source.js'
@@ -22,11 +22,11 @@ export interface Container {
 export async function openContainer(path: string): Promise<Container | null> {
   const isFolder = (await stat(path)).isDirectory()
   const file = isFolder ? await findModel(path) : path
-  const format = await formatOf(file)
+  const format = await detectFormat(file)
   if (format === 'gguf') return openGguf(file)
-  const folder = dirname(file)
-  const architecture = await namedArchitecture(folder)
-  const tokenizer = await huggingFaceTokenizerSource(folder, await namesIn(folder)).catch(() => null)
+  const companions = await companionsIn(dirname(file))
+  const architecture = await namedArchitecture(companions)
+  const tokenizer = await huggingFaceTokenizerSource(companions).catch(() => null)
   if (format === 'onnx') {
     const { readOnnx } = await import('../formats/onnx/read.js')
     const { graph } = await readOnnx(file)
@@ -51,14 +51,11 @@ async function openGguf(file: string): Promise<Container> {
   }
 }
 
-async function namedArchitecture(folder: string): Promise<string | null> {
-  const config = await optionalJson(join(folder, 'config.json'))
+async function namedArchitecture(companions: Companions): Promise<string | null> {
+  const json = async (name: CompanionName) => (await companionJson(companions, name).catch(() => null)) ?? {}
+  const config = await json('config.json')
   const named = Array.isArray(config.architectures) ? config.architectures[0] : config.model_type
   if (typeof named === 'string') return named
-  const { model } = await optionalJson(join(folder, 'genai_config.json'))
+  const { model } = await json('genai_config.json')
   return isObject(model) && typeof model.type === 'string' ? model.type : null
-}
-
-async function optionalJson(path: string): Promise<Record<string, unknown>> {
-  return (await fileExists(path)) ? readJsonObject(path).catch(() => ({})) : {}
 }

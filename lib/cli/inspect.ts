@@ -77,6 +77,7 @@ function factsOf(report: Report): Record<string, string> {
     ...(report.rope ? { rope: `${report.rope.rule} (${report.rope.source})` } : {}),
     tokenizer: tokenizerFact(report.tokenizer),
     ...(report.memory ? memoryFacts(report.memory) : {}),
+    ...(report.notes.length > 0 ? { notes: report.notes.join('\n              ') } : {}),
   }
 }
 

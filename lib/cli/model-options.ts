@@ -4,6 +4,7 @@ import type { DeviceName } from '../device.js'
 import type { LoadModelOptions, Model, WindowOption } from '../generate/model.js'
 import { count, window } from './arguments.js'
 import { addHubOptions, type HubFlags, modelPath } from './model-path.js'
+import { note } from './output.js'
 import { progressBar } from './progress.js'
 
 export interface CommonFlags {
@@ -76,7 +77,7 @@ export async function openModel(
   const path = await modelPath(model, flags, { device, signal })
   const bar = progressBar('loading')
   try {
-    return await loadModel(path, {
+    const loaded = await loadModel(path, {
       device,
       kvType: kvTypes[flags.kv],
       window: flags.window,
@@ -86,6 +87,8 @@ export async function openModel(
       ...(signal ? { signal } : {}),
       onProgress: ({ done, total }) => bar.update(done, total),
     })
+    for (const text of loaded.source.notes) note(text)
+    return loaded
   } finally {
     bar.stop()
   }

@@ -1,5 +1,4 @@
 /** What inspect says of a model file: as much of it as the file gives, from its header alone. */
-import { dirname, join } from 'node:path'
 import { LophiError } from '../errors.js'
 import { openSource } from '../formats/index.js'
 import {
@@ -49,11 +48,12 @@ function modelReport(source: WeightSource, options: MemoryOptions) {
     window: windowOf(source) as ReturnType<typeof windowOf> | null,
     rope: ropeOf(source) as ReturnType<typeof ropeOf> | null,
     memory: estimateMemory(source, options) as ReturnType<typeof estimateMemory> | null,
+    notes: source.notes,
   }
 }
 
 function containerReport({ format, architecture, tensors, tokenizer }: Container, reason: string) {
-  const none = { variant: null, config: null, window: null, rope: null, memory: null }
+  const none = { variant: null, config: null, window: null, rope: null, memory: null, notes: [] }
   const groups = new Groups()
   for (const { name, shape, dtype, data } of tensors) {
     const parameters = shape.reduce((product, extent) => product * extent, 1)
@@ -159,7 +159,7 @@ function windowOf({ window }: WeightSource) {
 
 /** How positions become angles, and where that is written. */
 function ropeOf(source: WeightSource) {
-  const { format, config, rotary, path } = source
+  const { format, config, rotary, path, companions } = source
   const { ropeScaling, ropeTheta, rotaryDim, originalMaxPositionEmbeddings: original } = config
   const isLong = hasLongRotary(source)
   return {
@@ -171,6 +171,10 @@ function ropeOf(source: WeightSource) {
     rule: isLong
       ? `short factors for contexts of up to ${original} tokens, long ones beyond; crossing recomputes the cache`
       : 'one base for all positions',
-    source: rotary ? `tables in ${path}` : format === 'gguf' ? 'phi3.rope keys' : join(dirname(path), 'config.json'),
+    source: rotary
+      ? `tables in ${path}`
+      : format === 'gguf'
+        ? 'phi3.rope keys'
+        : (companions.get('config.json') ?? path),
   }
 }

@@ -1,4 +1,4 @@
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import type { Device } from '../device.js'
 import { readGguf } from '../formats/gguf/read.js'
 import { phi3Names } from '../formats/phi3.js'
@@ -68,7 +68,10 @@ function ropeFactors({ ropeScaling }: Phi3Config): GgufTensor[] {
 }
 
 /** What the source says in GGUF already, the model's sizes, and a tokenizer. */
-async function metadataOf({ format, path, config, tokenizer }: WeightSource, fileType: number): Promise<GgufEntry[]> {
+async function metadataOf(
+  { format, path, config, companions, tokenizer }: WeightSource,
+  fileType: number,
+): Promise<GgufEntry[]> {
   const ours: GgufEntry[] = [
     ['general.architecture', 'string', 'phi3'],
     ['general.name', 'string', basename(dirname(resolve(path)))],
@@ -80,7 +83,7 @@ async function metadataOf({ format, path, config, tokenizer }: WeightSource, fil
   ]
   if (format !== 'gguf') {
     if (tokenizer?.kind === 'huggingface')
-      return [...ours, ...ggufTokenizer(tokenizer, config.vocabSize, join(dirname(path), 'tokenizer.json'))]
+      return [...ours, ...ggufTokenizer(tokenizer, config.vocabSize, companions.get('tokenizer.json')!)]
     return [...ours, ['tokenizer.ggml.model', 'string', 'no_vocab']]
   }
   const { metadata, types: typeOf } = await readGguf(path)

@@ -1,7 +1,7 @@
 /** What stands beside weights in the form of Hugging Face: config, tokenizer and chat template. */
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
+import { tokenizerNames } from '../formats/companions.js'
 import { longRopeAttentionFactor } from '../formats/config-checks.js'
-import { fileExists } from '../formats/file.js'
 import { readText } from '../formats/json.js'
 import type { Phi3Config, TokenizerSource, WeightSource } from '../formats/source.js'
 import { rewriteGguf } from '../tokenizer/gguf.js'
@@ -61,23 +61,14 @@ function ropeScaling({ ropeScaling: scaling, maxPositionEmbeddings, originalMaxP
   }
 }
 
-const tokenizerNames = [
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'added_tokens.json',
-  'tokenizer.model',
-  'chat_template.jinja',
-]
-
 /** The tokenizer's files: copied where the source has them, written from the vocabulary of a GGUF file. */
-export async function tokenizerFiles(folder: string, { path, tokenizer }: WeightSource): Promise<OutputFile[]> {
+export async function tokenizerFiles(folder: string, { companions, tokenizer }: WeightSource): Promise<OutputFile[]> {
   if (tokenizer === null) return []
   if (tokenizer.kind === 'gguf') return rewrittenTokenizer(folder, tokenizer)
   const files: OutputFile[] = []
   for (const name of tokenizerNames) {
-    const from = join(dirname(path), name)
-    if (!(await fileExists(from))) continue
+    const from = companions.get(name)
+    if (from === undefined) continue
     const bytes = await readText(from)
     files.push({ path: join(folder, name), bytes: bytes.length, data: () => [bytes] })
   }

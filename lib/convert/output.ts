@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { BigIntStats } from 'node:fs'
 import { type FileHandle, lstat, mkdir, open, rename, rm, rmdir, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
 import { AbortedError, FormatError } from '../errors.js'
 import { fileError } from '../formats/file.js'
 import type { WeightSource } from '../formats/source.js'
@@ -100,22 +99,10 @@ function refused(path: string, problem: string): FormatError {
 }
 
 /** The files of a model: those with tensors, and what describes it beside them. */
-function inputFiles({ format, path, tensors }: WeightSource): string[] {
+function inputFiles({ path, tensors, companions }: WeightSource): string[] {
   const data = tensors.flatMap(({ data }) => (data instanceof Uint8Array ? [] : [data.file]))
-  const beside = format === 'gguf' ? [] : companions.map((name) => join(dirname(path), name))
-  return [...new Set([path, ...data, ...beside])]
+  return [...new Set([path, ...data, ...companions.values()])]
 }
-
-const companions = [
-  'config.json',
-  'generation_config.json',
-  'genai_config.json',
-  'model.safetensors.index.json',
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'chat_template.jinja',
-]
 
 async function identity(path: string) {
   const info = await statOf(path)

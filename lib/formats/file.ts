@@ -1,5 +1,5 @@
-import { open, stat } from 'node:fs/promises'
-import { FormatError } from '../errors.js'
+import { type FileHandle, open, stat } from 'node:fs/promises'
+import { FormatError, UnsupportedModelError } from '../errors.js'
 
 /** A file opened for reads that are whole or fail: a range beyond its end is an error, never a short buffer. */
 export interface FileReader extends AsyncDisposable {
@@ -34,6 +34,12 @@ export async function openFile(path: string): Promise<FileReader> {
     throw fileError(path, error)
   })
   const { size } = info
+  try {
+    await refusePointer(path, handle, size)
+  } catch (error) {
+    await handle.close()
+    throw error
+  }
 
   return {
     path,
@@ -54,4 +60,16 @@ export async function openFile(path: string): Promise<FileReader> {
     },
     [Symbol.asyncDispose]: () => handle.close(),
   }
+}
+
+/** A clone without Git LFS has lines about each large file in its place. */
+async function refusePointer(path: string, handle: FileHandle, size: number): Promise<void> {
+  if (size < 64 || size > 1024) return
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(size), 0, size, 0)
+  const text = buffer.toString('latin1', 0, bytesRead)
+  if (!text.startsWith('version https://git-lfs')) return
+  const bytes = /^size (\d+)$/m.exec(text)?.[1] ?? '?'
+  throw new UnsupportedModelError(
+    `${path}: is a Git LFS pointer in the place of a file of ${bytes} bytes; git lfs pull fetches it`,
+  )
 }

@@ -1,10 +1,9 @@
-import { join } from 'node:path'
 import { UnsupportedModelError } from '../errors.js'
 import { unsupportedArchitecture } from './architectures.js'
+import type { Companions } from './companions.js'
 import { tokenId } from './config-checks.js'
 import { isPlainName } from './contained.js'
 import { type Fields, fieldsOf, limits } from './fields.js'
-import { fileExists } from './file.js'
 import { isObject, readJsonObject } from './json.js'
 
 /** genai_config.json of ONNX Runtime GenAI, as far as it describes the model. */
@@ -31,10 +30,10 @@ export interface GenaiConfig {
 
 const denseTypes = ['phi3', 'llama', 'mistral']
 
-/** Reads genai_config.json in `folder`; null where there is none. */
-export async function readGenaiConfig(folder: string): Promise<GenaiConfig | null> {
-  const path = join(folder, 'genai_config.json')
-  if (!(await fileExists(path))) return null
+/** Reads genai_config.json; null where there is none. */
+export async function readGenaiConfig(companions: Companions): Promise<GenaiConfig | null> {
+  const path = companions.get('genai_config.json')
+  if (path === undefined) return null
   const model = section(path, await readJsonObject(path), 'model')
   const modelType = model.string('type')
   if (!denseTypes.includes(modelType)) throw unsupportedArchitecture(path, modelType, denseTypes)

@@ -1,7 +1,8 @@
 import { stat } from 'node:fs/promises'
 import { FormatError } from '../errors.js'
+import { notesBeside } from './beside.js'
 import { fileError } from './file.js'
-import { findModel, formatOf } from './locate.js'
+import { detectFormat, type FileFormat, findModel } from './locate.js'
 import { isShardIndex } from './safetensors/shards.js'
 import type { WeightSource } from './source.js'
 
@@ -14,8 +15,13 @@ export async function openSource(path: string): Promise<WeightSource> {
     throw fileError(path, error)
   })
   const file = info.isDirectory() ? await findModel(path) : path
-  const format = await formatOf(file)
-  // readers are loaded as they are needed: that of ONNX is large
+  const format = await detectFormat(file)
+  const source = await openFormat(file, format)
+  return { ...source, notes: await notesBeside(file) }
+}
+
+/** Readers are loaded as they are needed: that of ONNX is large. */
+async function openFormat(file: string, format: FileFormat): Promise<Omit<WeightSource, 'notes'>> {
   if (format === 'gguf') return (await import('./gguf/source.js')).openGguf(file)
   if (format === 'onnx') return (await import('./onnx/source.js')).openOnnx(file)
   if (format === 'safetensors' || isShardIndex(file)) {

@@ -2,17 +2,13 @@
 import { readdir } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { FormatError } from '../errors.js'
-import { fileError, openFile } from './file.js'
+import { adapterFile, ggufModels } from './beside.js'
+import { companionsIn, namesIn } from './companions.js'
+import { openFile } from './file.js'
 import { readGenaiConfig } from './genai-config.js'
 import { firstPart } from './gguf/split.js'
 import { isSafetensors } from './safetensors/read.js'
 import { isShard, isShardIndex } from './safetensors/shards.js'
-
-export function namesIn(folder: string): Promise<string[]> {
-  return readdir(folder).catch((error) => {
-    throw fileError(folder, error)
-  })
-}
 
 /** The files that open a model, among those of a folder: one for each model, however many files it has. */
 function modelsAmong(names: readonly string[]): string[] {
@@ -21,19 +17,28 @@ function modelsAmong(names: readonly string[]): string[] {
   const safetensors = names.includes('model.safetensors') ? ['model.safetensors'] : names.filter(isShardIndex)
   const models = [...new Set(gguf), ...onnx, ...safetensors].sort()
   // .safetensors of other names: GPTQ tools write such models, but beside a model they are something else
-  return models.length > 0 ? models : names.filter((name) => name.endsWith('.safetensors') && !isShard(name)).sort()
+  if (models.length > 0) return models
+  const others = names.filter((name) => name.endsWith('.safetensors') && !isShard(name)).sort()
+  return others.length > 1 ? others.filter((name) => name !== adapterFile) : others
 }
 
 /** The path of the one model in a folder, or in the only one of its subfolders that has any. */
 export async function findModel(folder: string): Promise<string> {
   const names = await namesIn(folder)
   let models = modelsAmong(names)
-  const genai = await readGenaiConfig(folder)
+  const genai = await readGenaiConfig(await companionsIn(folder))
   if (genai) {
     if (!names.includes(genai.decoderFile)) {
       throw missing(folder, `${genai.decoderFile}, which genai_config.json names, must be there, but is missing`)
     }
     models = [...models.filter((name) => !name.endsWith('.onnx')), genai.decoderFile]
+  }
+  if (models.length > 1) {
+    const gguf = models.filter((name) => name.endsWith('.gguf'))
+    const found = new Set(await ggufModels(folder, gguf))
+    // where none is a model each is something else, which the reader tells
+    if (gguf.length < models.length || found.size > 0)
+      models = models.filter((name) => !gguf.includes(name) || found.has(name))
   }
   if (models.length > 1) {
     throw missing(folder, `must hold one model, but holds ${models.join(', ')}: name the file`)
@@ -80,7 +85,9 @@ function missing(folder: string, problem: string): FormatError {
   return new FormatError(folder, problem, undefined, 'ERR_FILE')
 }
 
-export async function formatOf(path: string): Promise<'gguf' | 'safetensors' | 'onnx' | 'json'> {
+export type FileFormat = 'gguf' | 'safetensors' | 'onnx' | 'json'
+
+export async function detectFormat(path: string): Promise<FileFormat> {
   await using file = await openFile(path)
   const head = await file.read(0, Math.min(16, file.size))
   if (String.fromCharCode(...head.subarray(0, 4)) === 'GGUF') return 'gguf'

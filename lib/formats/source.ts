@@ -1,4 +1,5 @@
 /** What a model file gives to `models/`: a config, and weights as ranges of files. Knows no tensor and maps nothing. */
+import type { Companions } from './companions.js'
 
 /** `bytes` bytes at `offset` of `file`; both are checked against the file when the source is opened. */
 export interface FileRange {
@@ -210,7 +211,11 @@ export interface WeightSource {
   readonly tensors: readonly SourceTensor[]
   /** GGUF's key-value pairs, safetensors' `__metadata__`, or ONNX's `metadata_props`. */
   readonly metadata: ReadonlyMap<string, GgufValue>
+  /** What describes the model beside its weights. */
+  readonly companions: Companions
   readonly tokenizer: TokenizerSource | null
+  /** What the user should know of files that do not count, a sentence each. */
+  readonly notes: readonly string[]
 }
 
 /** Whether the blocks' matrices are stored in at most 8 bits. */

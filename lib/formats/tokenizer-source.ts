@@ -1,10 +1,11 @@
 import { stat } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { TokenizerError } from '../errors.js'
+import { type Companions, companionJson, companionsIn, namesIn } from './companions.js'
 import { fileError } from './file.js'
 import { readWholeGguf } from './gguf/split.js'
 import { readJsonObject, readText } from './json.js'
-import { findModel, formatOf, namesIn } from './locate.js'
+import { detectFormat, findModel } from './locate.js'
 import { isShardIndex } from './safetensors/shards.js'
 import type { GgufValue, TokenizerSource } from './source.js'
 
@@ -23,14 +24,14 @@ export async function openTokenizer(path: string): Promise<OpenedTokenizer> {
     throw fileError(path, error)
   })
   if (info.isDirectory()) return openFolder(path)
-  switch (await formatOf(path)) {
+  switch (await detectFormat(path)) {
     case 'gguf':
       return openGguf(path)
     case 'safetensors':
     case 'onnx':
-      return openHuggingFace(path, dirname(path), 'tokenizer.json')
+      return openHuggingFace(path, dirname(path))
     case 'json':
-      return openHuggingFace(path, dirname(path), isShardIndex(path) ? 'tokenizer.json' : basename(path))
+      return openHuggingFace(path, dirname(path), isShardIndex(path) ? undefined : path)
   }
 }
 
@@ -41,20 +42,17 @@ export function ggufTokenizerSource(metadata: ReadonlyMap<string, GgufValue>): T
   return { kind: 'gguf', metadata, chatTemplate: typeof template === 'string' ? template : null }
 }
 
-/** tokenizer.json in `folder` with its companions; null where there is none. `names` are the files in the folder. */
+/** tokenizer.json (or `file`) with what stands beside it; null where there is none. */
 export async function huggingFaceTokenizerSource(
-  folder: string,
-  names: readonly string[],
-  file = 'tokenizer.json',
+  companions: Companions,
+  file = companions.get('tokenizer.json'),
 ): Promise<TokenizerSource | null> {
-  const optional = (name: string) => (names.includes(name) ? readJsonObject(join(folder, name)) : null)
-  const tokenizer = await optional(file)
-  if (tokenizer === null) return null
-  const config = (await optional('tokenizer_config.json')) ?? {}
-  const template = 'chat_template.jinja'
-  const chatTemplate = names.includes(template)
-    ? new TextDecoder().decode(await readText(join(folder, template)))
-    : namedTemplate(config.chat_template)
+  if (file === undefined) return null
+  const tokenizer = await readJsonObject(file)
+  const config = (await companionJson(companions, 'tokenizer_config.json')) ?? {}
+  const template = companions.get('chat_template.jinja')
+  const chatTemplate =
+    template === undefined ? namedTemplate(config.chat_template) : new TextDecoder().decode(await readText(template))
   return { kind: 'huggingface', tokenizer, config, chatTemplate }
 }
 
@@ -68,9 +66,9 @@ function namedTemplate(value: unknown): string | null {
 async function openFolder(folder: string): Promise<OpenedTokenizer> {
   const names = await namesIn(folder)
   const gguf = names.some((name) => name.endsWith('.gguf'))
-  if (!gguf && names.includes('tokenizer.json')) return openHuggingFace(folder, folder, 'tokenizer.json')
+  if (!gguf && names.includes('tokenizer.json')) return openHuggingFace(folder, folder)
   const model = await findModel(folder)
-  return model.endsWith('.gguf') ? openGguf(model) : openHuggingFace(folder, dirname(model), 'tokenizer.json')
+  return model.endsWith('.gguf') ? openGguf(model) : openHuggingFace(folder, dirname(model))
 }
 
 async function openGguf(path: string): Promise<OpenedTokenizer> {
@@ -79,14 +77,13 @@ async function openGguf(path: string): Promise<OpenedTokenizer> {
   return { source, vocabSize: null }
 }
 
-async function openHuggingFace(path: string, folder: string, file: string): Promise<OpenedTokenizer> {
-  const names = await namesIn(folder)
-  const source = await huggingFaceTokenizerSource(folder, names, file)
+async function openHuggingFace(path: string, folder: string, file?: string): Promise<OpenedTokenizer> {
+  const companions = await companionsIn(folder)
+  const source = await huggingFaceTokenizerSource(companions, file ?? companions.get('tokenizer.json'))
   if (!source) {
-    const other = names.includes('tokenizer.model') ? ' (tokenizer.model is not read)' : ''
+    const other = companions.has('tokenizer.model') ? ' (tokenizer.model is not read)' : ''
     throw new TokenizerError(`${path}: must have a tokenizer, but there is no tokenizer.json in ${folder}${other}`)
   }
-  const config = names.includes('config.json') ? await readJsonObject(join(folder, 'config.json')) : {}
-  const size = config.vocab_size
+  const size = (await companionJson(companions, 'config.json'))?.vocab_size
   return { source, vocabSize: Number.isSafeInteger(size) ? (size as number) : null }
 }

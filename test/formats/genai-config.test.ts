@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { companionsIn } from '../../lib/formats/companions.js'
 import { readGenaiConfig } from '../../lib/formats/genai-config.js'
 import { sharedData, temporaryFolder } from '../support/shared.js'
 
@@ -26,7 +27,7 @@ const parent = await temporaryFolder()
 async function read(json: unknown) {
   const folder = await mkdtemp(join(parent, 'genai-'))
   await writeFile(join(folder, 'genai_config.json'), JSON.stringify(json))
-  return { folder, config: await readGenaiConfig(folder) }
+  return { folder, config: await readGenaiConfig(await companionsIn(folder)) }
 }
 
 test('fields of a complete genai_config.json', async () => {
@@ -50,7 +51,7 @@ test('fields of a complete genai_config.json', async () => {
 })
 
 test('a folder without genai_config.json gives null', async () => {
-  expect(await readGenaiConfig(parent)).toBeNull()
+  expect(await readGenaiConfig(await companionsIn(parent))).toBeNull()
 })
 
 test.each([
@@ -103,7 +104,7 @@ const packages = sharedData('onnx')
 test.skipIf(packages === null)('every package of the shared data', async () => {
   const folders = await readdir(packages as string, { withFileTypes: true })
   for (const { name } of folders.filter((entry) => entry.isDirectory())) {
-    const config = await readGenaiConfig(join(packages as string, name))
+    const config = await readGenaiConfig(await companionsIn(join(packages as string, name)))
     expect(config, name).toMatchObject({ decoderFile: 'model.onnx', vocabSize: 320, numHiddenLayers: 2 })
     expect(config?.slidingWindow, name).toBe(name === 'cpu-int4-window' ? 16 : null)
   }

@@ -176,7 +176,6 @@ describe('a quantised checkpoint', () => {
 
   test.each([
     [[], 'quantization_config must be an object'],
-    [{ bits: 4 }, 'quant_method must be a string, but is missing'],
     [{ ...gptq, bits: 'four' }, 'bits must be an integer'],
     [{ ...gptq, group_size: 0 }, 'group_size must be a power of two from 16 on, or -1, but is 0'],
     [{ ...gptq, group_size: 48 }, 'group_size must be a power of two from 16 on, or -1, but is 48'],

@@ -253,7 +253,7 @@ describe('a GGUF file', () => {
 
   test.each([
     [[], 'holds a vocabulary without weights'],
-    [[ggufString('general.type', 'adapter')], 'general.type is adapter'],
+    [[ggufString('general.type', 'adapter')], 'is a LoRA adapter'],
   ])('that is no whole model says what it is (%#)', async (more, message) => {
     const path = join(root, 'vocabulary.gguf')
     await writeFile(path, buildGguf({ pairs: [...pairs, ...more] }))

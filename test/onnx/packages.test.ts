@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { openOnnx } from '../../lib/formats/onnx/source.js'
+import { openSource } from '../../lib/formats/index.js'
 import { readSafetensors } from '../../lib/formats/safetensors/read.js'
 import { type Device, loadModel, openDevice } from '../../lib/index.js'
 import { largestError, standardDeviation } from '../support/models.js'
@@ -100,7 +100,7 @@ describe.skipIf(packages === null).each(names)('package %s', (name) => {
   let references: Float64Array[]
   beforeAll(async () => {
     prompts = await promptsOf(folder)
-    const source = await openOnnx(join(folder, 'model.onnx'))
+    const source = await openSource(join(folder, 'model.onnx'))
     references = await Promise.all(prompts.map(({ ids }) => forward(source, ids)))
   })
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { FormatError } from '../../lib/errors.js'
 import { ropeThetaOf } from '../../lib/formats/onnx/match/rope-theta.js'
-import { openOnnx } from '../../lib/formats/onnx/source.js'
+import { openSource } from '../../lib/formats/index.js'
 import type { RotaryCache, WeightSource } from '../../lib/formats/source.js'
 import { type FloatDType, toBits } from '../support/floats.js'
 import { sharedData, temporaryFolder } from '../support/shared.js'
@@ -31,7 +31,7 @@ async function opened(
       await writeFile(path, JSON.stringify(change(json)))
     }
   }
-  return openOnnx(join(folder, 'model.onnx'))
+  return openSource(join(folder, 'model.onnx'))
 }
 
 /** config.json of a golden checkpoint with changes. */

@@ -1,4 +1,5 @@
 import { UnsupportedModelError } from '../../errors.js'
+import { otherThanModel } from '../beside.js'
 import { phi3Weights } from '../phi3.js'
 import { isQuantized, type WeightSource } from '../source.js'
 import { ggufTokenizerSource } from '../tokenizer-source.js'
@@ -6,10 +7,10 @@ import { phi3ConfigFromGguf } from './config.js'
 import { readWholeGguf } from './split.js'
 
 /** Opens a GGUF file, or all parts of a split one by any of them. */
-export async function openGguf(file: string): Promise<WeightSource> {
+export async function openGguf(file: string): Promise<Omit<WeightSource, 'notes'>> {
   const { path, metadata, tensors } = await readWholeGguf(file)
-  const type = metadata.get('general.type') ?? 'model'
-  if (type !== 'model') throw new UnsupportedModelError(`${path}: must be a model, but its general.type is ${type}`)
+  const other = otherThanModel(metadata)
+  if (other !== null) throw new UnsupportedModelError(`${path}: must be a model, but is ${other}`)
   if (tensors.length === 0) {
     throw new UnsupportedModelError(`${path}: holds a vocabulary without weights, which serves as a tokenizer only`)
   }
@@ -29,6 +30,7 @@ export async function openGguf(file: string): Promise<WeightSource> {
     allowsInt8: isQuantized({ weights }),
     tensors,
     metadata,
+    companions: new Map(),
     tokenizer: ggufTokenizerSource(metadata),
   }
 }

@@ -1,11 +1,10 @@
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { FormatError } from '../../errors.js'
+import { type Companions, companionJson, companionsIn } from '../companions.js'
 import { fieldsOf } from '../fields.js'
 import { type GenaiConfig, readGenaiConfig } from '../genai-config.js'
 import { phi3ConfigFromHuggingFace } from '../hf-config.js'
 import { inMemory } from '../in-memory.js'
-import { readJsonObject } from '../json.js'
-import { namesIn } from '../locate.js'
 import type { Phi3Config, SourceTensor, WeightSource, WindowRule, WindowRules } from '../source.js'
 import { stopIds } from '../stop-ids.js'
 import { huggingFaceTokenizerSource } from '../tokenizer-source.js'
@@ -16,27 +15,28 @@ import { ropeThetaOf } from './match/rope-theta.js'
 import { readOnnx } from './read.js'
 
 /** Opens an ONNX graph with the companions beside it; every one of them may be absent. */
-export async function openOnnx(path: string): Promise<WeightSource> {
-  const folder = dirname(path)
-  const names = await namesIn(folder)
+export async function openOnnx(path: string): Promise<Omit<WeightSource, 'notes'>> {
+  const companions = await companionsIn(dirname(path))
   const { graph, metadata } = await readOnnx(path).then(integersInMemory)
   const match = matchPhi3({ path, graph })
-  const genai = await readGenaiConfig(folder)
-  const own = await companionConfig(folder, names, genai)
+  const genai = await readGenaiConfig(companions)
+  const generation = await companionJson(companions, 'generation_config.json')
+  const own = await companionConfig(companions, generation, genai)
   if (genai) checkGenai(genai, match.facts)
-  if (own) checkOwn(join(folder, 'config.json'), own, match)
+  if (own) checkOwn(companions.get('config.json')!, own, match)
   const window = windowRules(own, match)
   return {
     format: 'onnx',
     path,
-    config: await configOf(path, match, own, genai, await generationOf(folder, names), window.model),
+    config: await configOf(path, match, own, genai, generation, window.model),
     weights: match.weights,
     rotary: { short: match.rotary.short, long: match.rotary.long },
     window,
     allowsInt8: match.allowsInt8,
     tensors: [...graph.constants].map(([name, tensor]) => sourceTensor(name, tensor)),
     metadata,
-    tokenizer: await huggingFaceTokenizerSource(folder, names),
+    companions,
+    tokenizer: await huggingFaceTokenizerSource(companions),
   }
 }
 
@@ -55,18 +55,12 @@ function sourceTensor(name: string, tensor: OnnxTensor): SourceTensor {
   return { name, shape, dtype, format: floatFormat(tensor), data }
 }
 
-async function generationOf(folder: string, names: readonly string[]): Promise<unknown> {
-  const name = 'generation_config.json'
-  return names.includes(name) ? readJsonObject(join(folder, name)) : undefined
-}
-
-/** config.json of the model that the graph was made of; what it says of quantisation is about that model's weights. */
-async function companionConfig(folder: string, names: readonly string[], genai: GenaiConfig | null) {
-  if (!names.includes('config.json')) return null
-  const file = join(folder, 'config.json')
-  const { quantization_config: _, ...json } = await readJsonObject(file)
-  return phi3ConfigFromHuggingFace(json, file, {
-    generation: await generationOf(folder, names),
+/** config.json of the model that the graph was made of. */
+async function companionConfig(companions: Companions, generation: unknown, genai: GenaiConfig | null) {
+  const json = await companionJson(companions, 'config.json')
+  if (json === null) return null
+  return phi3ConfigFromHuggingFace(json, companions.get('config.json')!, {
+    generation,
     genaiEos: genai?.eosTokenIds,
   })
 }
@@ -126,7 +120,7 @@ async function configOf(
   const positions = Math.min(genai?.contextLength ?? own?.maxPositionEmbeddings ?? rows, rows)
   const none = fieldsOf(path, () => undefined)
   const companions = { generation, genaiEos: genai?.eosTokenIds }
-  const known = generation !== undefined || genai !== null
+  const known = generation !== null || genai !== null
   return {
     ...facts,
     architecture: own?.architecture ?? 'Phi3ForCausalLM',

@@ -1,5 +1,5 @@
-import { join } from 'node:path'
 import { UnsupportedModelError } from '../../errors.js'
+import type { Companions } from '../companions.js'
 import { type Fields, fieldsOf, limits } from '../fields.js'
 import { isObject, readJsonObject } from '../json.js'
 
@@ -14,31 +14,32 @@ export interface Quantization {
 }
 
 /** Where quantisers write their settings, if not into config.json, and the method that such a file is of. */
-const ownFiles = { 'quantize_config.json': 'gptq', 'quant_config.json': 'awq' } as const
+const ownFiles = [
+  ['quantize_config.json', 'gptq'],
+  ['quant_config.json', 'awq'],
+] as const
 
-/** `quantization_config` of config.json, or a file of its own beside it; null where nothing is quantised. */
+/** `quantization_config` of config.json (`config`, at `file`), or a file of its own beside it; null where nothing is quantised. */
 export async function readQuantization(
-  folder: string,
-  names: readonly string[],
+  file: string,
   config: Readonly<Record<string, unknown>>,
+  companions: Companions,
 ): Promise<Quantization | null> {
   const own = config.quantization_config ?? null
-  const file = join(folder, 'config.json')
   if (own !== null) {
     if (!isObject(own)) throw fieldsOf(file, () => own).fail('quantization_config', 'an object')
     return quantizationOf(file, own, null)
   }
-  for (const [name, method] of Object.entries(ownFiles)) {
-    if (!names.includes(name)) continue
-    const path = join(folder, name)
-    return quantizationOf(path, await readJsonObject(path), method)
+  for (const [name, method] of ownFiles) {
+    const path = companions.get(name)
+    if (path !== undefined) return quantizationOf(path, await readJsonObject(path), method)
   }
   return null
 }
 
 function quantizationOf(file: string, json: Record<string, unknown>, otherwise: string | null): Quantization {
   const fields = fieldsOf(file, (key) => (Object.hasOwn(json, key) ? json[key] : undefined))
-  const method = fields.string('quant_method', otherwise ?? undefined)
+  const method = fields.string('quant_method', otherwise ?? quantiserOf(json))
   const refuse = (what: string) =>
     new UnsupportedModelError(`${file}: ${what} is not supported by this version; AWQ (gemm) and GPTQ in 4 bits are`)
   if (method !== 'awq' && method !== 'gptq') throw refuse(`quant_method ${method}`)
@@ -56,6 +57,16 @@ function quantizationOf(file: string, json: Record<string, unknown>, otherwise: 
   if (fields.boolean('is_marlin_format', false)) throw refuse('gptq in marlin format')
   if (format !== 'gptq' && format !== 'gptq_v2') throw refuse(`gptq in checkpoint_format ${format}`)
   return { file, packing: format, groupSize, symmetric: fields.boolean('sym', false) }
+}
+
+/** Who wrote settings without a method, by keys that no other has. */
+function quantiserOf(json: Record<string, unknown>): string {
+  const keys = Object.keys(json)
+  if (keys.some((key) => key.startsWith('bnb_') || key.startsWith('load_in_'))) return 'bitsandbytes'
+  if (keys.includes('weight_quant_params')) return 'hqq'
+  if (keys.includes('config_groups')) return 'compressed-tensors'
+  if (keys.includes('producer') || keys.includes('quant_algo')) return 'modelopt'
+  return `of no name (${keys.slice(0, 8).join(', ')})`
 }
 
 /** -1 is a whole row; else a power of two that scales in kernels count by. */

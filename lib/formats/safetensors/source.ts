@@ -1,9 +1,9 @@
 import { basename, dirname, join } from 'node:path'
-import { FormatError } from '../../errors.js'
+import { FormatError, UnsupportedModelError } from '../../errors.js'
+import { adapterFile, isAdapter, whatAdaptersAre } from '../beside.js'
+import { type Companions, companionJson, companionsIn, namesIn } from '../companions.js'
 import { readGenaiConfig } from '../genai-config.js'
 import { phi3ConfigFromHuggingFace } from '../hf-config.js'
-import { readJsonObject } from '../json.js'
-import { namesIn } from '../locate.js'
 import { phi3Weights } from '../phi3.js'
 import type { WeightSource } from '../source.js'
 import { huggingFaceTokenizerSource } from '../tokenizer-source.js'
@@ -13,24 +13,23 @@ import { readSafetensors } from './read.js'
 import { isShard, isShardIndex, readShards } from './shards.js'
 
 /** Opens model.safetensors, the index of a sharded one or one of its shards, with the companions beside it. */
-export async function openSafetensors(file: string): Promise<WeightSource> {
+export async function openSafetensors(file: string): Promise<Omit<WeightSource, 'notes'>> {
   const folder = dirname(file)
-  const names = await namesIn(folder)
-  const path = isShard(file) ? indexOf(file, names) : file
-
+  const path = isShard(file) ? indexOf(file, await namesIn(folder)) : file
+  const companions = await companionsIn(folder)
+  const json = await companionJson(companions, 'config.json')
   const configFile = join(folder, 'config.json')
-  if (!names.includes('config.json')) {
+  if (json === null || basename(path) === adapterFile) await refuseAdapter(path, companions)
+  if (json === null) {
     const problem = 'must be beside the weights, as it gives the sizes of the model, but is missing'
     throw new FormatError(configFile, problem, undefined, 'ERR_FILE')
   }
-  const json = await readJsonObject(configFile)
-  const generation = 'generation_config.json'
   const config = phi3ConfigFromHuggingFace(json, configFile, {
-    generation: names.includes(generation) ? await readJsonObject(join(folder, generation)) : undefined,
-    genaiEos: (await readGenaiConfig(folder))?.eosTokenIds,
+    generation: await companionJson(companions, 'generation_config.json'),
+    genaiEos: (await readGenaiConfig(companions))?.eosTokenIds,
   })
 
-  const quantization = await readQuantization(folder, names, json)
+  const quantization = await readQuantization(configFile, json, companions)
   const { metadata, tensors } = await (isShardIndex(path) ? readShards(path) : readSafetensors(path))
   const found = quantization ? await groupIndicesInMemory(path, tensors) : tensors
   const weights = phi3Weights(config, found, 'safetensors', path, quantization)
@@ -44,8 +43,17 @@ export async function openSafetensors(file: string): Promise<WeightSource> {
     allowsInt8: false,
     tensors,
     metadata,
-    tokenizer: await huggingFaceTokenizerSource(folder, names),
+    companions,
+    tokenizer: await huggingFaceTokenizerSource(companions),
   }
+}
+
+/** An adapter has no config of its own, or that of its base. */
+async function refuseAdapter(path: string, companions: Companions): Promise<void> {
+  if (isShardIndex(path) || !(await readSafetensors(path)).tensors.some(isAdapter)) return
+  const base = (await companionJson(companions, 'adapter_config.json'))?.base_model_name_or_path
+  const of = typeof base === 'string' ? ` (its base is ${base})` : ''
+  throw new UnsupportedModelError(`${path}: must be a model, but is ${whatAdaptersAre}${of}`)
 }
 
 /** The index that a shard belongs to. */
