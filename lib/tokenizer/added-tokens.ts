@@ -40,18 +40,46 @@ function startOfSpaces(text: string, index: number, floor: number): number {
   return index
 }
 
+/** Finds the longest token that begins at `index` of a text and ends by `limit`: in time that grows with its length. */
+function longestMatch(tokens: readonly AddedToken[]) {
+  const sorted = tokens.toSorted((a, b) => (a.content < b.content ? -1 : a.content > b.content ? 1 : 0))
+  const content = (rank: number) => (sorted[rank] as AddedToken).content
+  const opens = new Uint8Array(0x10000)
+  for (const token of tokens) opens[token.content.charCodeAt(0)] = 1
+
+  /** The first of the tokens low..high - 1, equal before `depth`, whose unit there is `unit` or more. */
+  function firstFrom(unit: number, depth: number, low: number, high: number): number {
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (content(middle).charCodeAt(depth) < unit) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  return (text: string, index: number, limit: number): AddedToken | undefined => {
+    if (opens[text.charCodeAt(index)] === 0) return undefined
+    let found: AddedToken | undefined
+    let low = 0
+    let high = sorted.length
+    for (let depth = 0; index + depth < limit; depth++) {
+      const unit = text.charCodeAt(index + depth)
+      low = firstFrom(unit, depth, low, high)
+      high = firstFrom(unit + 1, depth, low, high)
+      if (low === high) break
+      if (content(low).length === depth + 1) found = sorted[low]
+      while (low < high && content(low).length === depth + 1) low++
+    }
+    return found
+  }
+}
+
 /**
  * Splits a text on added tokens, leftmost and longest first. No token is matched where it would touch a range of
  * `literal` (ascending, disjoint).
  */
 export function addedTokenSplitter(tokens: readonly AddedToken[]) {
-  const byFirst = new Map<string, AddedToken[]>()
-  for (const token of tokens.toSorted((a, b) => b.content.length - a.content.length)) {
-    const first = token.content[0] as string
-    const bucket = byFirst.get(first)
-    if (bucket) bucket.push(token)
-    else byFirst.set(first, [token])
-  }
+  const match = longestMatch(tokens)
 
   return (text: string, literal: readonly TextRange[]): TextPart[] => {
     const parts: TextPart[] = []
@@ -60,17 +88,14 @@ export function addedTokenSplitter(tokens: readonly AddedToken[]) {
     let index = 0
     while (index < text.length) {
       while (nextLiteral < literal.length && (literal[nextLiteral] as TextRange).end <= index) nextLiteral++
-      const limit = literal[nextLiteral]?.start ?? text.length
-      const token = byFirst
-        .get(text[index] as string)
-        ?.find((each) => index + each.content.length <= limit && text.startsWith(each.content, index))
+      const token = match(text, index, literal[nextLiteral]?.start ?? text.length)
       if (!token) {
         index++
         continue
       }
       const matchEnd = index + token.content.length
-      const inWord = matchesAt(wordBefore, text, index) || matchesAt(wordHere, text, matchEnd)
-      if (!(token.singleWord && inWord)) {
+      const inWord = token.singleWord && (matchesAt(wordBefore, text, index) || matchesAt(wordHere, text, matchEnd))
+      if (!inWord) {
         const start = token.lstrip ? startOfSpaces(text, index, begin) : index
         if (begin < start) parts.push({ start: begin, end: start })
         parts.push({ id: token.id })

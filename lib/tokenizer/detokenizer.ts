@@ -1,3 +1,5 @@
+import { byteCharacters } from './byte-characters.js'
+
 /** How pieces become text. */
 export type Decoding =
   /** `mark` stands for a space, `<0xNN>` for a byte; `strip` leading spaces of the whole text are dropped. */
@@ -90,23 +92,13 @@ function sentencePieceDecoder(mark: string, strip: number): PieceDecoder {
   }
 }
 
-/** GPT-2's table: printable Latin-1 stands for itself, the other bytes for U+0100 and up in order. */
-function byteOfCharacter(): ReadonlyMap<string, number> {
-  const table = new Map<string, number>()
-  let next = 0x100
-  for (let byte = 0; byte < 256; byte++) {
-    const printable = (byte > 0x20 && byte < 0x7f) || (byte > 0xa0 && byte !== 0xad)
-    table.set(String.fromCharCode(printable ? byte : next++), byte)
-  }
-  return table
-}
+const byteOfCharacter: ReadonlyMap<string, number> = new Map(byteCharacters.map((character, byte) => [character, byte]))
 
 function byteLevelDecoder(): PieceDecoder {
-  const table = byteOfCharacter()
   const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
   return {
     push(piece: string): string {
-      const bytes = Array.from(piece, (character) => table.get(character))
+      const bytes = Array.from(piece, (character) => byteOfCharacter.get(character))
       // an added token may hold characters outside the table, such as a space: it stands for itself
       const whole = bytes.every((byte) => byte !== undefined)
       return utf8.decode(whole ? Uint8Array.from(bytes as number[]) : new TextEncoder().encode(piece), { stream: true })

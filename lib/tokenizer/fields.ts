@@ -49,3 +49,14 @@ export function idField(field: string, value: unknown): number {
   }
   return value
 }
+
+/** The steps of a component: those of a Sequence, one, or none. */
+export function stepsOf(field: string, value: unknown, list: string): { field: string; step: Fields }[] {
+  if (value === undefined || value === null) return []
+  const component = objectField(field, value)
+  if (component.type !== 'Sequence') return [{ field, step: component }]
+  return arrayField(`${field}.${list}`, component[list]).map((step, index) => {
+    const name = `${field}.${list}[${index}]`
+    return { field: name, step: objectField(name, step) }
+  })
+}

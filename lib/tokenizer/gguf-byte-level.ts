@@ -10,18 +10,7 @@ import {
   tokenId,
   tokenType,
 } from './gguf-metadata.js'
-
-// How texts are cut into words before bytes merge, as tiktoken publishes the patterns.
-const gpt2 = String.raw`'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`
-const contraction = "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
-const cl100k = String.raw`${contraction}|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
-const upper = String.raw`[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]`
-const lower = String.raw`[\p{Ll}\p{Lm}\p{Lo}\p{M}]`
-const o200k = [
-  String.raw`[^\r\n\p{L}\p{N}]?${upper}*${lower}+${contraction}?`,
-  String.raw`[^\r\n\p{L}\p{N}]?${upper}+${lower}*${contraction}?`,
-  String.raw`\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+`,
-].join('|')
+import { patterns } from './patterns.js'
 
 interface PreTokenizer {
   readonly pattern: string
@@ -31,12 +20,13 @@ interface PreTokenizer {
 
 /** By tokenizer.ggml.pre: Phi-4 is converted as "dbrx", Phi-4-mini as "gpt-4o". */
 export const preTokenizers: ReadonlyMap<string, PreTokenizer> = new Map([
-  ['gpt-2', { pattern: gpt2 }],
-  ['dbrx', { pattern: cl100k }],
-  ['smaug-bpe', { pattern: cl100k }],
-  ['llama-bpe', { pattern: cl100k, llama3: true }],
-  ['llama3', { pattern: cl100k, llama3: true }],
-  ['gpt-4o', { pattern: o200k }],
+  ['gpt-2', { pattern: patterns.gpt2 }],
+  ['dbrx', { pattern: patterns.cl100k }],
+  ['smaug-bpe', { pattern: patterns.cl100k }],
+  ['llama-bpe', { pattern: patterns.cl100k, llama3: true }],
+  ['llama3', { pattern: patterns.cl100k, llama3: true }],
+  ['gpt-4o', { pattern: patterns.o200k }],
+  ['qwen2', { pattern: patterns.qwen2 }],
 ])
 
 /** Model "gpt2": byte-level BPE with a list of merges. */

@@ -1,6 +1,6 @@
-import { Tokenizer as Library } from '@huggingface/tokenizers'
-import { FormatError, UnsupportedModelError } from '../errors.js'
+import { FormatError } from '../errors.js'
 import { type AddedToken, addedTokenSplitter, type TextRange } from './added-tokens.js'
+import { type BpeModel, bpeEncoder } from './bpe.js'
 import type { Decoding } from './detokenizer.js'
 import {
   arrayField,
@@ -9,9 +9,12 @@ import {
   type Fields,
   idField,
   objectField,
+  stepsOf,
   stringField,
   unsupportedField,
 } from './fields.js'
+import { readNormalizer } from './normalizer.js'
+import { readPreTokenizer } from './pre-tokenizer.js'
 
 export interface Vocabulary {
   readonly pieces: ReadonlyMap<number, string>
@@ -37,41 +40,44 @@ export interface Pipeline {
 
 const bpeExtras = ['dropout', 'continuing_subword_prefix', 'end_of_word_suffix'] as const
 
-function readModel(value: unknown): Fields {
+/** The pieces of `model.vocab` below `rows`, and the merges among them. */
+function readModel(value: unknown, rows: number): BpeModel {
   const model = objectField('model', value)
   if (model.type !== 'BPE') throw unsupportedField('model.type', '"BPE"', model.type)
   for (const key of bpeExtras) if (model[key]) throw unsupportedField(`model.${key}`, 'null', model[key])
 
   const vocab = objectField('model.vocab', model.vocab)
-  const pieces = new Set(Object.keys(vocab))
-  for (const piece of pieces) idField(`model.vocab[${JSON.stringify(piece)}]`, vocab[piece])
+  const ids = new Map<string, number>()
+  for (const piece of Object.keys(vocab)) ids.set(piece, idField(`model.vocab[${JSON.stringify(piece)}]`, vocab[piece]))
 
   const merges = arrayField('model.merges', model.merges).map((merge, rank): [string, string] => {
     const pair = typeof merge === 'string' ? merge.split(' ') : merge
-    if (!Array.isArray(pair) || pair.length !== 2 || !pieces.has(pair[0]) || !pieces.has(pair[1])) {
+    if (!Array.isArray(pair) || pair.length !== 2 || !ids.has(pair[0]) || !ids.has(pair[1])) {
       throw badField(`model.merges[${rank}]`, 'two pieces of model.vocab', merge)
     }
-    if (!pieces.has(pair[0] + pair[1]))
+    if (!ids.has(pair[0] + pair[1]))
       throw badField(`model.merges[${rank}]`, 'a merge into a piece of model.vocab', merge)
     return [pair[0], pair[1]]
   })
 
   const unknown = model.unk_token ?? null
-  if (unknown !== null && !pieces.has(stringField('model.unk_token', unknown))) {
+  if (unknown !== null && !ids.has(stringField('model.unk_token', unknown))) {
     throw badField('model.unk_token', 'a piece of model.vocab', unknown)
   }
+  const size = ids.size
+  for (const [piece, id] of ids) if (id >= rows) ids.delete(piece)
+  const isWhole = ([left, right]: [string, string]) => ids.has(left) && ids.has(right) && ids.has(left + right)
   return {
-    type: 'BPE',
-    vocab,
-    merges,
-    unk_token: unknown,
-    byte_fallback: booleanField('model.byte_fallback', model.byte_fallback, false),
-    fuse_unk: booleanField('model.fuse_unk', model.fuse_unk, false),
-    ignore_merges: booleanField('model.ignore_merges', model.ignore_merges, false),
+    ids,
+    merges: ids.size === size ? merges : merges.filter(isWhole),
+    unknown: ids.get(unknown as string) ?? null,
+    byteFallback: booleanField('model.byte_fallback', model.byte_fallback, false),
+    fuseUnknown: booleanField('model.fuse_unk', model.fuse_unk, false),
+    ignoreMerges: booleanField('model.ignore_merges', model.ignore_merges, false),
   }
 }
 
-function readAddedTokens(value: unknown, vocab: Fields): AddedToken[] {
+function readAddedTokens(value: unknown, vocab: ReadonlyMap<string, number>): AddedToken[] {
   return arrayField('added_tokens', value ?? []).map((each, index) => {
     const field = `added_tokens[${index}]`
     const token = objectField(field, each)
@@ -79,7 +85,7 @@ function readAddedTokens(value: unknown, vocab: Fields): AddedToken[] {
     if (content === '') throw badField(`${field}.content`, 'a string of one character or more', content)
     const special = booleanField(`${field}.special`, token.special, false)
     const id = idField(`${field}.id`, token.id)
-    const own = Object.hasOwn(vocab, content) ? vocab[content] : id
+    const own = vocab.get(content) ?? id
     if (id !== own) throw badField(`${field}.id`, `${own} as in model.vocab`, id)
     return {
       id,
@@ -91,106 +97,6 @@ function readAddedTokens(value: unknown, vocab: Fields): AddedToken[] {
       special,
     }
   })
-}
-
-/** The steps of a component: those of a Sequence, one, or none. */
-function stepsOf(field: string, value: unknown, list: string): { field: string; step: Fields }[] {
-  if (value === undefined || value === null) return []
-  const component = objectField(field, value)
-  if (component.type !== 'Sequence') return [{ field, step: component }]
-  return arrayField(`${field}.${list}`, component[list]).map((step, index) => {
-    const name = `${field}.${list}[${index}]`
-    return { field: name, step: objectField(name, step) }
-  })
-}
-
-function checkPattern(field: string, value: unknown): void {
-  const pattern = objectField(field, value)
-  if (pattern.Regex === undefined) stringField(`${field}.String`, pattern.String)
-  else stringField(`${field}.Regex`, pattern.Regex)
-}
-
-/** How many times longer a text becomes at most; steps multiply, and Phi-3's make it 4. */
-const maxGrowth = 1024
-
-function checkNormalizers(steps: readonly { field: string; step: Fields }[]): void {
-  let growth = 1
-  for (const { field, step } of steps) {
-    checkNormalizer({ field, step })
-    growth *= 1 + String(step.content ?? step.prepend ?? '').length
-  }
-  if (growth > maxGrowth)
-    throw unsupportedField('normalizer', `steps that make a text at most ${maxGrowth} times longer`, growth)
-}
-
-function checkNormalizer({ field, step }: { field: string; step: Fields }): void {
-  switch (step.type) {
-    case 'Prepend':
-      stringField(`${field}.prepend`, step.prepend)
-      return
-    case 'Replace':
-      checkPattern(`${field}.pattern`, step.pattern)
-      stringField(`${field}.content`, step.content)
-      return
-    case 'NFC':
-    case 'NFD':
-    case 'NFKC':
-    case 'NFKD':
-      return
-    default:
-      throw unsupportedField(`${field}.type`, 'Prepend, Replace, NFC, NFD, NFKC or NFKD', step.type)
-  }
-}
-
-function checkPreTokenizer({ field, step }: { field: string; step: Fields }): void {
-  switch (step.type) {
-    case 'Split': {
-      checkPattern(`${field}.pattern`, step.pattern)
-      const invert = booleanField(`${field}.invert`, step.invert, false)
-      const behavior = stringField(`${field}.behavior`, step.behavior)
-      if (behavior === 'Removed' || (behavior === 'Isolated' && !invert)) return
-      throw unsupportedField(`${field}.behavior`, 'Removed, or Isolated without invert', behavior)
-    }
-    case 'ByteLevel':
-      booleanField(`${field}.add_prefix_space`, step.add_prefix_space, true)
-      booleanField(`${field}.use_regex`, step.use_regex, true)
-      return
-    default:
-      throw unsupportedField(`${field}.type`, 'Split or ByteLevel', step.type)
-  }
-}
-
-/** What is done to a segment before the library has it; `first` says that the segment opens the text. */
-type Prepare = (segment: string, first: boolean) => string
-
-/**
- * Metaspace done here, because the library cannot know which segment opens the text: spaces become the mark, and one
- * goes in front of a segment that has none.
- */
-function readMetaspace(field: string, step: Fields): Prepare {
-  const mark = stringField(`${field}.replacement`, step.replacement)
-  if ([...mark].length !== 1) throw badField(`${field}.replacement`, 'one character', mark)
-  const scheme = stringField(`${field}.prepend_scheme`, step.prepend_scheme ?? 'always')
-  if (!['always', 'first', 'never'].includes(scheme)) {
-    throw badField(`${field}.prepend_scheme`, 'always, first or never', scheme)
-  }
-  if (step.split !== false) throw unsupportedField(`${field}.split`, 'false', step.split)
-  return (segment, first) => {
-    const text = segment.replaceAll(' ', mark)
-    const prefixed = scheme === 'always' || (scheme === 'first' && first)
-    return prefixed && !text.startsWith(mark) ? mark + text : text
-  }
-}
-
-function readPreTokenizer(value: unknown, normalizer: unknown): { preTokenizer: unknown; prepare: Prepare } {
-  const steps = stepsOf('pre_tokenizer', value, 'pretokenizers')
-  const [only] = steps
-  if (steps.length === 1 && only?.step.type === 'Metaspace') {
-    if (normalizer !== null) throw unsupportedField('normalizer', 'null beside Metaspace', normalizer)
-    return { preTokenizer: null, prepare: readMetaspace(only.field, only.step) }
-  }
-  for (const step of steps) checkPreTokenizer(step)
-  return { preTokenizer: value, prepare: (segment) => segment }
 }
 
 const sentencePieceSteps = ['Replace', 'ByteFallback', 'Fuse', 'Strip']
@@ -245,8 +151,8 @@ function readNamedTokens(config: Fields): Record<string, string> {
 }
 
 /** `added` are `tokens` with their contents as they stand in normalised text, which is how they are decoded. */
-function readVocabulary(model: Fields, tokens: readonly AddedToken[], added: readonly AddedToken[]): Vocabulary {
-  const ids = new Map(Object.entries(model.vocab as Record<string, number>))
+function readVocabulary(model: BpeModel, tokens: readonly AddedToken[], added: readonly AddedToken[]): Vocabulary {
+  const ids = new Map(model.ids)
   const pieces = new Map<number, string>()
   for (const [piece, id] of ids) pieces.set(id, piece)
   for (const { content, id } of tokens) ids.set(content, id)
@@ -263,68 +169,52 @@ function readNames(json: Fields, config: Fields, { ids }: Vocabulary) {
   const prefix = readPrefix(json.post_processor)
   const addBos = config.add_bos_token ?? prefix !== null
   if (typeof addBos !== 'boolean') throw badConfig('add_bos_token must be a boolean')
-  const bosId = idOf(namedTokens.bos_token ?? prefix)
-  if (addBos && bosId === null) throw badConfig('bos_token must be in the vocabulary where add_bos_token is true')
-  return { addBos, bosId, eosId: idOf(namedTokens.eos_token), namedTokens }
+  return { addBos, bosId: idOf(namedTokens.bos_token ?? prefix), eosId: idOf(namedTokens.eos_token), namedTokens }
 }
 
-function newLibrary(tokenizer: Fields): Library {
-  try {
-    return new Library(tokenizer, {})
-  } catch (error) {
-    // what is left to fail is a regular expression that does not translate
-    throw new UnsupportedModelError(`tokenizer.json: ${error instanceof Error ? error.message : String(error)}`)
-  }
-}
-
-/**
- * Reads a tokenizer.json. The library does normalising, pre-tokenising and BPE; added tokens are matched here, since it
- * strips white space after them by JavaScript's rule and cannot leave them unmatched.
- */
-export function readPipeline(tokenizer: unknown, config: Fields): Pipeline {
+/** Reads a tokenizer.json; tokens with ids from `rows` on, which the model lacks, are left out. */
+export function readPipeline(tokenizer: unknown, config: Fields, rows: number): Pipeline {
   const json = objectField('the file', tokenizer)
-  const model = readModel(json.model)
-  const tokens = readAddedTokens(json.added_tokens, model.vocab as Fields)
+  const model = readModel(json.model, rows)
+  const tokens = readAddedTokens(json.added_tokens, model.ids).filter(({ id }) => id < rows)
   const decoding = readDecoder(json.decoder)
-  const normalizer = json.normalizer ?? null
-  checkNormalizers(stepsOf('normalizer', normalizer, 'normalizers'))
-  const { preTokenizer, prepare } = readPreTokenizer(json.pre_tokenizer ?? null, normalizer)
+  const normalize = readNormalizer(json.normalizer)
+  const preTokenize = readPreTokenizer(json.pre_tokenizer, json.normalizer !== undefined && json.normalizer !== null)
 
-  const library = newLibrary({
-    normalizer,
-    pre_tokenizer: preTokenizer,
-    model,
-    post_processor: null,
-    decoder: null,
-    added_tokens: [],
-  })
-  // taken out of the library's hands, because some added tokens are matched between normalising and the rest
-  const { normalizer: normalizing } = library
-  library.normalizer = null
-  const normalize = (text: string) => normalizing?.normalize(text) ?? text
   const added = tokens.map((token) => (token.normalized ? { ...token, content: normalize(token.content) } : token))
   const splitRaw = addedTokenSplitter(added.filter((token) => !token.normalized))
   const splitNormalized = addedTokenSplitter(added.filter((token) => token.normalized))
   const vocabulary = readVocabulary(model, tokens, added)
+  const encodeWord = bpeEncoder(model)
 
-  function encodeSegment(segment: string, first: boolean, literal: boolean): number[] {
+  function encodeSegment(segment: string, first: boolean, literal: boolean, ids: number[]): void {
     const text = normalize(segment)
-    return splitNormalized(text, literal ? [{ start: 0, end: text.length }] : []).flatMap((part) => {
-      if ('id' in part) return part.id
-      const input = prepare(text.slice(part.start, part.end), first && part.start === 0)
-      return library.encode(input, { add_special_tokens: false }).ids
-    })
+    for (const part of splitNormalized(text, literal ? [{ start: 0, end: text.length }] : [])) {
+      if ('id' in part) ids.push(part.id)
+      else {
+        const words = preTokenize(text.slice(part.start, part.end), first && part.start === 0)
+        for (const word of words) encodeWord(word, ids)
+      }
+    }
   }
 
   return {
     vocabulary,
     decoding,
     ...readNames(json, config, vocabulary),
-    encode: (text, literal) =>
-      splitRaw(text, literal).flatMap((part) => {
-        if ('id' in part) return part.id
-        const touched = literal.some((range) => range.start < part.end && part.start < range.end)
-        return encodeSegment(text.slice(part.start, part.end), part.start === 0, touched)
-      }),
+    encode(text, literal) {
+      const ids: number[] = []
+      let next = 0
+      for (const part of splitRaw(text, literal)) {
+        if ('id' in part) {
+          ids.push(part.id)
+          continue
+        }
+        while (next < literal.length && (literal[next] as TextRange).end <= part.start) next++
+        const touched = next < literal.length && (literal[next] as TextRange).start < part.end
+        encodeSegment(text.slice(part.start, part.end), part.start === 0, touched, ids)
+      }
+      return ids
+    },
   }
 }

@@ -78,19 +78,12 @@ function checkId(id: number): void {
   throw new ArgumentError('ERR_OUT_OF_RANGE', `decode: id must be an integer of 0 or more, but is ${String(id)}`)
 }
 
-/** `vocabSize` is the model's, where it has more rows than the tokenizer has tokens. */
+/** `vocabSize` is the model's: it may have more rows than the tokenizer has tokens, and tokens without a row are none. */
 export function createTokenizer(source: TokenizerSource, options: { vocabSize?: number } = {}): Tokenizer {
   const rewritten = source.kind === 'gguf' ? rewriteGguf(source.metadata) : { ...source, eotId: null, size: 0 }
-  const pipeline = readPipeline(rewritten.tokenizer, rewritten.config)
+  const pipeline = readPipeline(rewritten.tokenizer, rewritten.config, options.vocabSize ?? Number.POSITIVE_INFINITY)
   const { vocabulary, bosId, namedTokens } = pipeline
-  const size = Math.max(rewritten.size, vocabulary.size)
-  const vocabSize = options.vocabSize ?? size
-  if (vocabSize < vocabulary.size) {
-    throw new ArgumentError(
-      'ERR_ARGUMENT',
-      `tokenizer: ids must be below vocabSize ${vocabSize}, but the largest is ${vocabulary.size - 1}`,
-    )
-  }
+  const vocabSize = options.vocabSize ?? Math.max(rewritten.size, vocabulary.size)
 
   const idOf = (token: string): number | null => vocabulary.ids.get(token) ?? null
   const isSpecial = (id: number): boolean => vocabulary.special.has(id)

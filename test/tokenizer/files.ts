@@ -1,5 +1,7 @@
 // tokenizer.json put together by hand, so that tests can bend each field.
 
+import { patterns } from '../../lib/tokenizer/patterns.js'
+
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json }
 
 export const token = (id: number, content: string, flags: Record<string, Json> = {}) => ({
@@ -62,7 +64,7 @@ export function byteLevel(): { [key: string]: Json } {
     pre_tokenizer: {
       type: 'Sequence',
       pretokenizers: [
-        { type: 'Split', pattern: { Regex: '[^\\s]+|\\s' }, behavior: 'Removed', invert: true },
+        { type: 'Split', pattern: { Regex: patterns.cl100k }, behavior: 'Removed', invert: true },
         { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false },
       ],
     },

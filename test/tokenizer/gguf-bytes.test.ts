@@ -187,7 +187,7 @@ describe('a byte-level vocabulary in GGUF', () => {
     expect([ids[0], ids.at(-1)]).toEqual([id('<|im_start|>'), id('<|im_end|>')])
   })
 
-  test.each([['default'], ['qwen2'], ['toString']])('of pre-tokenizer %s is not supported', (pre) => {
+  test.each([['default'], ['deepseek-llm'], ['toString']])('of pre-tokenizer %s is not supported', (pre) => {
     expect(() => tokenizer({ [key('pre')]: pre })).toThrow(UnsupportedModelError)
     expect(() => tokenizer({ [key('pre')]: pre })).toThrow(`tokenizer.ggml.pre must be one of gpt-2, dbrx`)
   })

@@ -47,6 +47,7 @@ describe('tokenizer.json', () => {
     expect(() => open(changed(sentencePiece(), ['post_processor'], null)).encode('ab', { addBos: true })).toThrow(
       'encode: addBos must be false, but the tokenizer has no BOS',
     )
+    expect(() => open(sentencePiece(), { bos_token: '<none>' }).encode('ab')).toThrow('the tokenizer has no BOS')
   })
 
   test('takes names of tokens from the config, plain or as objects', () => {
@@ -58,7 +59,15 @@ describe('tokenizer.json', () => {
     const padded = open(sentencePiece(), {}, 64)
     expect(padded.vocabSize).toBe(64)
     expect([padded.piece(63), padded.decode([5, 63, 5])]).toEqual(['', 'ab ab'])
-    expect(() => open(sentencePiece(), {}, 7)).toThrow('ids must be below vocabSize 7, but the largest is 7')
+  })
+
+  test('has no token beyond the rows of the model, and has all others', () => {
+    const rows7 = open(sentencePiece(), {}, 7)
+    expect([rows7.vocabSize, rows7.bosId, rows7.piece(7), rows7.idOf('<s>')]).toEqual([7, null, '', null])
+    expect(rows7.encode('ab<|end|>', { addBos: false })).toEqual([5, 6])
+    expect(() => rows7.encode('ab')).toThrow('encode: addBos must be false, but the tokenizer has no BOS')
+    const rows5 = open(sentencePiece(), {}, 5)
+    expect(rows5.encode('ab<|end|>', { addBos: false })).toEqual([1, 4, 0])
   })
 
   test.each([
@@ -114,7 +123,7 @@ describe('byte-level BPE', () => {
   const pieces = (text: string) => tokenizer.encode(text).map((id) => tokenizer.piece(id))
 
   test('encodes by the pattern and the merges', () => {
-    expect(pieces('bc a')).toEqual(['bc', 'Ġ', 'a'])
+    expect(pieces('bc a')).toEqual(['bc', 'Ġa'])
     expect(pieces('é')).toEqual(['Ã', '©'])
     expect(pieces('bc <|end|>\na')).toEqual(['bc', '<|end|>', 'a'])
   })
@@ -168,7 +177,16 @@ describe('a damaged file is refused by field:', () => {
     ],
     [['normalizer'], { type: 'Lowercase' }, 'normalizer.type must be Prepend, Replace, NFC, NFD, NFKC or NFKD'],
     [['pre_tokenizer'], { type: 'Digits' }, 'pre_tokenizer.type must be Split or ByteLevel, but is "Digits"'],
-    [['pre_tokenizer'], { type: 'Split', pattern: { Regex: '(' }, behavior: 'Isolated' }, 'tokenizer.json: '],
+    [
+      ['pre_tokenizer'],
+      { type: 'Split', pattern: { Regex: '(a+)+b' }, behavior: 'Isolated' },
+      'pre_tokenizer.pattern.Regex must be that of GPT-2, cl100k, Qwen2 or o200k, but is "(a+)+b"',
+    ],
+    [
+      ['normalizer'],
+      { type: 'Replace', pattern: { Regex: '(a+)+b' }, content: '' },
+      'normalizer.pattern must be a String, but is "(a+)+b"',
+    ],
   ]
   test.each(foreign)('%j = %j is not supported', (path, value, message) => {
     expect(() => open(changed(sentencePiece(), path, value))).toThrow(UnsupportedModelError)
@@ -178,7 +196,6 @@ describe('a damaged file is refused by field:', () => {
   test('the config, too', () => {
     expect(() => open(sentencePiece(), { add_bos_token: 'yes' })).toThrow('tokenizer_config.json: add_bos_token')
     expect(() => open(sentencePiece(), { eos_token: 5 })).toThrow('tokenizer_config.json: eos_token')
-    expect(() => open(sentencePiece(), { bos_token: '<none>' })).toThrow('bos_token must be in the vocabulary')
     for (const json of [null, [], 'x', 5])
       expect(() => open(json)).toThrow('tokenizer.json: the file must be an object')
   })
