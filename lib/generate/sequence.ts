@@ -76,9 +76,9 @@ export class Sequence {
     try {
       this.#cache = new KvCache(device, phi3.config, options.kvType, Math.min(firstCapacity, options.context))
       this.#position = device.tensor(new Int32Array(1), [1])
-      this.#params = device.tensor(new Float32Array(8), [8])
-      this.#seed = device.tensor(new Uint32Array(2), [2])
-      this.#history = device.tensor(new Int32Array(historyLength).fill(-1), [historyLength])
+      this.#params = device.tensor(new Float32Array(8), [1, 8])
+      this.#seed = device.tensor(new Uint32Array(2), [1, 2])
+      this.#history = device.tensor(new Int32Array(historyLength).fill(-1), [1, historyLength])
     } catch (error) {
       this.dispose()
       throw error
@@ -234,8 +234,9 @@ export class Sequence {
   #pass(ids: readonly number[], onHidden: PrefillOptions['onHidden']): void {
     const first = this.#ids.length
     scope(() => {
-      this.#position.write(Int32Array.of(first))
-      const hidden = this.#phi3.forward(this.#device.tensor(Int32Array.from(ids), [ids.length]), this.#state)
+      const tensor = (values: ArrayLike<number>) => this.#device.tensor(Int32Array.from(values), [ids.length])
+      const position = tensor(ids.map((_, i) => first + i))
+      const hidden = this.#phi3.forward(tensor(ids), { ...this.#state, position })
       onHidden?.(hidden, first)
     })
   }
@@ -258,9 +259,9 @@ export class Sequence {
     return ops.sample({
       logits,
       params: this.#params,
-      seed: this.#seed,
+      seeds: this.#seed,
       position: this.#position,
-      history: this.#history,
+      histories: this.#history,
     })
   }
 

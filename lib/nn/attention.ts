@@ -17,7 +17,7 @@ export interface AttentionWeights {
 export interface AttentionState {
   readonly cache: KvCache
   readonly rotary: RotaryTables
-  /** Tokens before this call: int32[1]. */
+  /** Of each row: int32[T]. */
   readonly position: Tensor<'int32'>
   /** Keys seen per query, the own one included; 0 = all. */
   readonly window: number

@@ -7,11 +7,11 @@ import type { Tensor } from '../tensor.js'
 export type KvType = 'float32' | 'float16'
 type Cached = Tensor<'float32'> | Tensor<'float16'>
 
-/** Keys (rotated) and values of one sequence: [kvHeads, capacity, headDim] per layer. Its owner knows how much of it is filled. */
+/** Keys (rotated) and values of one sequence: one page [1, kvHeads, capacity, headDim] per layer. Its owner knows how much of it is filled. */
 export class KvCache {
   readonly device: Device
   readonly type: KvType
-  readonly #shape: (capacity: number) => [number, number, number]
+  readonly #shape: (capacity: number) => [number, number, number, number]
   #capacity: number
   #keys: Cached[]
   #values: Cached[]
@@ -19,7 +19,7 @@ export class KvCache {
   constructor(device: Device, config: Phi3Config, type: KvType, capacity: number) {
     this.device = device
     this.type = type
-    this.#shape = (tokens) => [config.numKeyValueHeads, tokens, config.headDim]
+    this.#shape = (tokens) => [1, config.numKeyValueHeads, tokens, config.headDim]
     this.#capacity = capacity
     this.#keys = []
     this.#values = []
@@ -52,7 +52,7 @@ export class KvCache {
     const widen = (old: Cached): Cached =>
       scope(() => {
         const room = this.#zeros(capacity - this.#capacity)
-        return ops.concat({ xs: [old, room], axis: 1 }) as Cached
+        return ops.concat({ xs: [old, room], axis: 2 }) as Cached
       })
     // All new tensors exist before an old one goes, so that running out of memory leaves the cache as it was.
     const made: Cached[] = []

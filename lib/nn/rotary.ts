@@ -43,7 +43,7 @@ export function storedRotaryTables(device: Device, { cos, sin }: RotaryCache, po
   return { cos: readRows(device, cos, rows), sin: readRows(device, sin, rows), positions }
 }
 
-/** Rotates the first `heads` heads of each row of x [T, heads' · headDim], in place, at position + row. */
+/** Rotates the first `heads` heads of each row of x [T, heads' · headDim], in place, each at its position [T]. */
 export function rotate(
   x: Tensor,
   tables: RotaryTables,

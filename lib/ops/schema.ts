@@ -3,8 +3,8 @@
  * (`npm run gen`), the checker's rules and the loop of test/ops/ops.test.ts.
  *
  * An operand is `dtype[dims]`:
- *   dtype  a dtype, a class (`float`: float32 float16 bfloat16, `number`: float or int32, `any`), `weight`, another
- *          operand's name (the same dtype) or, for outputs, `dtype` (the attribute of that name)
+ *   dtype  a dtype, a class (`float`: float32 float16 bfloat16, `number`: float or int32, `cache`: float or int8, `any`),
+ *          `weight`, another operand's name (the same dtype) or, for outputs, `dtype` (the attribute of that name)
  *   dims   names, integers, attributes, sums, products, exact quotients and `ceil(a/b)`; a leading `...` is any number of
  *          axes, equal wherever it stands; a name is bound where it first can be, then compared
  *   prefix `inout` is read and written; suffix `?` optional, `*` variadic (one or more, last operand)
@@ -57,27 +57,31 @@ export const schema = {
     out: { y: 'a[..., N]' },
   },
   linear: {
-    doc: 'y = x · wᵀ for a weight of any format. activations int8 quantises x per 32 values (scale = absmax/127) for 4- and 8-bit formats; f32 never does.',
-    in: { x: 'float[..., K]', w: 'weight[N, K]' },
+    doc: 'y = x · wᵀ + bias for a weight of any format. activations int8 quantises x per 32 values (scale = absmax/127) for 4- and 8-bit formats; f32 never does.',
+    in: { x: 'float[..., K]', w: 'weight[N, K]', bias: 'float32[N]?' },
     attrs: { activations: 'f32 | int8 = f32' },
     out: { y: 'x[..., N]' },
   },
   rotaryEmbedding: {
-    doc: 'Rotates the first `heads` heads (all when 0) of each row t at position + t, the rest pass through; halves are paired: (i, i + R) for i < R, where R is the width of cos and sin. ERR_OUT_OF_RANGE when a position lies beyond the table.',
+    doc: 'Rotates the first `heads` heads (all when 0) of each row t by the angles of row position[t] of the table, the rest pass through; halves are paired: (i, i + R) for i < R, where R is the width of cos and sin. ERR_OUT_OF_RANGE when a position lies outside the table.',
     requires: ['2*R <= headDim', '0 <= heads', 'heads <= N'],
-    in: { x: 'float[T, N*headDim]', cos: 'float32[P, R]', sin: 'float32[P, R]', position: 'int32[1]' },
+    in: { x: 'float[T, N*headDim]', cos: 'float32[P, R]', sin: 'float32[P, R]', position: 'int32[T]' },
     attrs: { headDim: 'int', heads: 'int = 0' },
     out: { y: 'x[T, N*headDim]' },
     inPlace: true,
   },
   attention: {
-    doc: 'Grouped-query attention with a cache. Writes the K and V heads of qkv (rows of Q | K | V) to keys and values at position.., then y = softmax(scale · q · kᵀ) · v in float32; key j is seen by query i when j <= i and, with a window, j > i - window. scale 0 means 1/sqrt(D). ERR_CONTEXT_OVERFLOW when position + T > S.',
+    doc: 'Grouped-query attention of B sequences over a cache of P pages of L tokens. Row t stands at position[t] of its sequence: rows[b] .. rows[b+1]-1 belong to sequence b (without rows: ceil(T/B) each), rows outside belong to none, write nothing and get y = 0. Token j of sequence b lies in slot j modulo L of page pages[b, j/L] (without pages: the P/B pages from b*P/B on; B is 1 where neither is given). Writes the K and V heads of qkv (rows of Q | K | V) to their slots, then y = softmax(scale · q · kᵀ) · v in float32; key j is seen by the row at position i when j <= i and, with a window, j > i - window. scale 0 means 1/sqrt(D). An int8 cache has scales: a head of a token is rounded to absmax/127. Entries of pages that no row sees may hold anything; what one sequence writes no other may see. ERR_CONTEXT_OVERFLOW when a position lies beyond the pages; ERR_OUT_OF_RANGE for a position below 0 or not above that of the row before it, a page outside 0..P-1, and rows that fall or leave 0..T.',
     requires: ['H/G >= 1', '0 <= window'],
     in: {
-      keys: 'inout float[G, S, D]',
-      values: 'inout keys[G, S, D]',
+      keys: 'inout cache[P, G, L, D]',
+      values: 'inout keys[P, G, L, D]',
       qkv: 'float[T, (H+2*G)*D]',
-      position: 'int32[1]',
+      position: 'int32[T]',
+      pages: 'int32[B, M]?',
+      rows: 'int32[B+1]?',
+      keyScales: 'inout float32[P, G, L]?',
+      valueScales: 'inout float32[P, G, L]?',
     },
     attrs: { window: 'int = 0', scale: 'float = 0' },
     out: { y: 'qkv[T, H*D]' },
@@ -89,17 +93,17 @@ export const schema = {
     out: { y: 'x[..., I]' },
   },
   sample: {
-    doc: 'Picks a token from one row of logits. params: temperature (0 = greedy), topK (0 = all), topP, minP, repeatPenalty, frequencyPenalty, presencePenalty, 0. Penalties look at the ids in history (a ring; -1 = empty). Random numbers: Philox4x32-10 keyed by seed, counter position. Writes the id, its log-probability under softmax(logits) before any change, and the id into history at position modulo W.',
+    doc: 'Picks a token from each of B rows of logits. A row of params: temperature (0 = greedy), topK (0 = all), topP (1 = all, 0 = the likeliest alone), minP, repeatPenalty, frequencyPenalty, presencePenalty, 0. Penalties look at the ids in its row of histories (a ring; -1 = empty). Random numbers: Philox4x32-10 keyed by its row of seeds, counter position. Writes the id, its log-probability under softmax(logits) before any change, and the id into the history at position modulo W. ERR_OUT_OF_RANGE when a position is negative, or when the largest logit is no number or infinite.',
     requires: ['V >= 1', 'W >= 1'],
     in: {
-      logits: 'float[1, V]',
-      params: 'float32[8]',
-      seed: 'uint32[2]',
-      position: 'int32[1]',
-      history: 'inout int32[W]',
+      logits: 'float[B, V]',
+      params: 'float32[B, 8]',
+      seeds: 'uint32[B, 2]',
+      position: 'int32[B]',
+      histories: 'inout int32[B, W]',
     },
     attrs: {},
-    out: { id: 'int32[1]', logprob: 'float32[1]' },
+    out: { id: 'int32[B]', logprob: 'float32[B]' },
   },
 
   // ---- elementwise; operands broadcast as in NumPy

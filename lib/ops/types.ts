@@ -14,7 +14,9 @@ type DTypes<Word extends string> = Word extends DType
     ? Float
     : Word extends 'number'
       ? Float | 'int32'
-      : DType
+      : Word extends 'cache'
+        ? Float | 'int8'
+        : DType
 
 type Trim<Spec extends string> = Spec extends `inout ${infer Rest}` ? Rest : Spec
 /** 'float[N, K]?' -> 'float'; 'a broadcast' -> 'a' */

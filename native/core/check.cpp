@@ -50,7 +50,7 @@ std::optional<DType> dtype_named(std::string_view name) {
 }
 
 bool overlap(const View& a, const View& b) {
-  return a.buffer == b.buffer && a.offset < b.offset + b.bytes() && b.offset < a.offset + a.bytes();
+  return a.buffer && a.buffer == b.buffer && a.offset < b.offset + b.bytes() && b.offset < a.offset + a.bytes();
 }
 
 // An axis given from the end counts back; throws when it lies outside.
@@ -134,8 +134,10 @@ class Checker {
     bool ok = s.dtype == "any" || s.dtype == name_of(dtype);
     if (s.dtype == "float") ok = is_float(dtype);
     if (s.dtype == "number") ok = is_float(dtype) || dtype == DType::kInt32;
+    if (s.dtype == "cache") ok = is_float(dtype) || dtype == DType::kInt8;
     std::string wanted = s.dtype == "float"    ? "float32, float16 or bfloat16"
                          : s.dtype == "number" ? "float32, float16, bfloat16 or int32"
+                         : s.dtype == "cache"  ? "float32, float16, bfloat16 or int8"
                                                : s.dtype;
     if (const View* other = find(s.dtype)) {
       ok = other->dtype == dtype;

@@ -88,21 +88,21 @@ inline const std::vector<OpEntry>& op_entries() {
        false,
        {}},
       {"linear",
-       {{"x", "float[..., K]"}, {"w", "weight[N, K]"}},
+       {{"x", "float[..., K]"}, {"w", "weight[N, K]"}, {"bias", "float32[N]?"}},
        {{"activations", "f32 | int8 = f32"}},
        {{"y", "x[..., N]"}},
        {},
        false,
        {}},
       {"rotaryEmbedding",
-       {{"x", "float[T, N*headDim]"}, {"cos", "float32[P, R]"}, {"sin", "float32[P, R]"}, {"position", "int32[1]"}},
+       {{"x", "float[T, N*headDim]"}, {"cos", "float32[P, R]"}, {"sin", "float32[P, R]"}, {"position", "int32[T]"}},
        {{"headDim", "int"}, {"heads", "int = 0"}},
        {{"y", "x[T, N*headDim]"}},
        {"2*R <= headDim", "0 <= heads", "heads <= N"},
        true,
        {}},
       {"attention",
-       {{"keys", "inout float[G, S, D]"}, {"values", "inout keys[G, S, D]"}, {"qkv", "float[T, (H+2*G)*D]"}, {"position", "int32[1]"}},
+       {{"keys", "inout cache[P, G, L, D]"}, {"values", "inout keys[P, G, L, D]"}, {"qkv", "float[T, (H+2*G)*D]"}, {"position", "int32[T]"}, {"pages", "int32[B, M]?"}, {"rows", "int32[B+1]?"}, {"keyScales", "inout float32[P, G, L]?"}, {"valueScales", "inout float32[P, G, L]?"}},
        {{"window", "int = 0"}, {"scale", "float = 0"}},
        {{"y", "qkv[T, H*D]"}},
        {"H/G >= 1", "0 <= window"},
@@ -116,9 +116,9 @@ inline const std::vector<OpEntry>& op_entries() {
        false,
        {}},
       {"sample",
-       {{"logits", "float[1, V]"}, {"params", "float32[8]"}, {"seed", "uint32[2]"}, {"position", "int32[1]"}, {"history", "inout int32[W]"}},
+       {{"logits", "float[B, V]"}, {"params", "float32[B, 8]"}, {"seeds", "uint32[B, 2]"}, {"position", "int32[B]"}, {"histories", "inout int32[B, W]"}},
        {},
-       {{"id", "int32[1]"}, {"logprob", "float32[1]"}},
+       {{"id", "int32[B]"}, {"logprob", "float32[B]"}},
        {"V >= 1", "W >= 1"},
        false,
        {}},
@@ -409,11 +409,13 @@ struct Linear {
   enum class Activations { kF32, kInt8 };
   const View& x;
   const Weight& w;
+  const View* bias;
   const View& y;
   Activations activations;
   explicit Linear(const Call& call)
       : x(call.in[0]),
         w(*call.weights[0]),
+        bias(call.in[1].buffer ? &call.in[1] : nullptr),
         y(call.out[0]),
         activations(static_cast<Activations>(call.attributes[0].integer)) {}
 };
@@ -441,6 +443,10 @@ struct Attention {
   const View& values;
   const View& qkv;
   const View& position;
+  const View* pages;
+  const View* rows;
+  const View* key_scales;
+  const View* value_scales;
   const View& y;
   int64_t window;
   double scale;
@@ -449,6 +455,10 @@ struct Attention {
         values(call.in[1]),
         qkv(call.in[2]),
         position(call.in[3]),
+        pages(call.in[4].buffer ? &call.in[4] : nullptr),
+        rows(call.in[5].buffer ? &call.in[5] : nullptr),
+        key_scales(call.in[6].buffer ? &call.in[6] : nullptr),
+        value_scales(call.in[7].buffer ? &call.in[7] : nullptr),
         y(call.out[0]),
         window(call.attributes[0].integer),
         scale(call.attributes[1].number) {}
@@ -465,17 +475,17 @@ struct SiluMul {
 struct Sample {
   const View& logits;
   const View& params;
-  const View& seed;
+  const View& seeds;
   const View& position;
-  const View& history;
+  const View& histories;
   const View& id;
   const View& logprob;
   explicit Sample(const Call& call)
       : logits(call.in[0]),
         params(call.in[1]),
-        seed(call.in[2]),
+        seeds(call.in[2]),
         position(call.in[3]),
-        history(call.in[4]),
+        histories(call.in[4]),
         id(call.out[0]),
         logprob(call.out[1]) {}
 };

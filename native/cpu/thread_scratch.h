@@ -16,9 +16,9 @@ struct ThreadScratch {
     std::unique_ptr<std::byte[], Free> memory;
     size_t bytes = 0;
   };
-  Block blocks[2];                     // of the ISA's kernels
-  std::vector<float> row;              // a row that is widened
-  std::vector<float> scores, widened;  // of attention
+  Block blocks[2];                              // of the ISA's kernels
+  std::vector<float> row;                       // a row that is widened
+  std::vector<float> scores, widened, partial;  // of attention
 };
 
 ThreadScratch& thread_scratch();  // the calling thread's, made at its first call

@@ -38,10 +38,10 @@ export type GivenAttributes<O extends OpName> = {
 } & { readonly [K in DefaultedKeys<Attributes<O>>]?: AttributeOf<Attributes<O>[K]> }
 
 type InOutKeys<T> = { [K in keyof T]: T[K] extends `inout ${string}` ? K : never }[keyof T]
-/** The outputs, and the in-out operands as they stand afterwards. */
+/** The outputs, and the in-out operands that were given as they stand afterwards. */
 export type ResultsOf<O extends OpName> = {
-  readonly [K in keyof Schema[O]['out'] | InOutKeys<Schema[O]['in']>]: NdArray
-}
+  readonly [K in keyof Schema[O]['out'] | Exclude<InOutKeys<Schema[O]['in']>, OptionalKeys<Schema[O]['in']>>]: NdArray
+} & { readonly [K in Extract<InOutKeys<Schema[O]['in']>, OptionalKeys<Schema[O]['in']>> & string]?: NdArray }
 export type Reference<O extends OpName> = (operands: OperandsOf<O>, attributes: AttributesOf<O>) => ResultsOf<O>
 
 export const opNames = Object.keys(schema) as OpName[]

@@ -90,7 +90,7 @@ function* wrongShapes(op: OpName, operands: AnyOperands): Generator<WrongCall> {
 function wrongDType(word: string, operands: AnyOperands): DType | null {
   if (word === 'any') return null
   if (word === 'number') return 'uint8'
-  if (word === 'float') return 'int32'
+  if (word === 'float' || word === 'cache') return 'int32'
   const wanted = dtypes.find((dtype) => dtype === word) ?? (operands[word] as NdArray).dtype
   return wanted === 'float32' ? 'float16' : 'float32'
 }

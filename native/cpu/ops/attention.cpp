@@ -7,121 +7,348 @@
 namespace lophi::cpu {
 namespace {
 
-WeightFormat row_format(DType dtype) {
-  return dtype == DType::kFloat32   ? WeightFormat::kFloat32
-         : dtype == DType::kFloat16 ? WeightFormat::kFloat16
-                                    : WeightFormat::kBfloat16;
-}
+// Keys that one softmax is taken over; softmaxes of consecutive pieces are then merged in order. Pieces begin at
+// multiples of this in the sequence, so that neither pages nor threads change a bit of y.
+constexpr int64_t kPiece = 128;
+// The inner loops take keys by four: a piece that a window cuts begins up to three keys early.
+constexpr int64_t kColumns = 4;
+constexpr int64_t kLine = kPiece + kColumns;  // scores of a piece, per row
 
 // Sizes of one call. qkv holds rows of Q (heads x d) | K (groups x d) | V (groups x d), `width` floats each.
 struct Sizes {
-  int64_t tokens, heads, groups, d, capacity, width, position, window;
+  int64_t tokens, heads, groups, d, page, width, window;
   float scale;
+
+  int64_t low(int64_t position) const { return window ? std::max<int64_t>(0, position - window + 1) : 0; }
 };
 
-void append(Context& cpu, const Sizes& s, const float* qkv, const View& keys, const View& values) {
-  const size_t bytes = static_cast<size_t>(s.d) * static_cast<size_t>(bits_of(keys.dtype)) / 8;
-  cpu.pool.run(s.groups * s.tokens, std::max<int64_t>(1, kGrain / s.d), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t g = i / s.tokens, t = i % s.tokens;
-      const float* k = qkv + t * s.width + (s.heads + g) * s.d;
-      const size_t at = static_cast<size_t>(g * s.capacity + s.position + t) * bytes;
-      for (const auto& [from, cache] : {std::pair{k, &keys}, std::pair{k + s.groups * s.d, &values}}) {
-        if (keys.dtype == DType::kFloat32)
-          std::memcpy(data_of(*cache) + at, from, bytes);
-        else
-          cpu.isa.from_float(keys.dtype, from, data_of(*cache) + at, s.d);
-      }
-    }
-  });
+// One sequence of the call: rows [begin, end) of qkv, and the pages that hold its tokens.
+struct Span {
+  int64_t sequence;
+  int64_t begin, end;
+  const int32_t* pages;  // null: consecutive ones
+  int64_t first_page;
+
+  int64_t page(int64_t m) const { return pages ? pages[m] : first_page + m; }
+};
+
+[[noreturn]] void fail(const char* code, const std::string& text) { throw Error(code, "attention: " + text); }
+
+std::string element(const char* name, int64_t index) { return std::string(name) + "[" + std::to_string(index) + "]"; }
+
+// Positions rise and their pages exist.
+void check_span(const Sizes& s, const Span& span, const int32_t* position, int64_t page_count, int64_t pages_in_cache) {
+  const int64_t capacity = page_count * s.page;
+  for (int64_t t = span.begin; t < span.end; ++t) {
+    const std::string is = ", but it is " + std::to_string(position[t]);
+    if (position[t] < 0) fail("ERR_OUT_OF_RANGE", element("position", t) + " must not be negative" + is);
+    if (t > span.begin && position[t] <= position[t - 1])
+      fail("ERR_OUT_OF_RANGE",
+           element("position", t) + " must be above that of the row before, " + std::to_string(position[t - 1]) + is);
+    if (position[t] >= capacity)
+      fail("ERR_CONTEXT_OVERFLOW",
+           element("position", t) + " must lie in the cache of " + std::to_string(capacity) + " tokens" + is);
+  }
+  for (int64_t m = s.low(position[span.begin]) / s.page; m <= position[span.end - 1] / s.page; ++m)
+    if (const int64_t page = span.page(m); page < 0 || page >= pages_in_cache)
+      fail("ERR_OUT_OF_RANGE", element("pages", span.sequence) + element("", m) + " must be a page of the cache of " +
+                                   std::to_string(pages_in_cache) + ", but it is " + std::to_string(page));
 }
 
-// `count` query rows against the keys and values of one group. Row r asks from position first + r * step.
-struct Queries {
-  const float* q;
-  int64_t stride, count, group;
-  int64_t first, step;
-  float* y;
-  int64_t y_stride;
+// The sequences that have rows in this call.
+std::vector<Span> spans_of(const args::Attention& x, const Sizes& s) {
+  const int64_t cache = x.keys.dim(0);
+  const int64_t count = x.pages ? x.pages->dim(0) : x.rows ? x.rows->dim(0) - 1 : 1;
+  const int64_t page_count = x.pages ? x.pages->dim(1) : count ? cache / count : 0;
+  const int32_t* rows = x.rows ? data_as<int32_t>(*x.rows) : nullptr;
+  const int64_t each = count ? (s.tokens + count - 1) / count : 0;
+  std::vector<Span> spans;
+  for (int64_t b = 0; b < count; ++b) {
+    Span span{b, std::min(b * each, s.tokens), std::min((b + 1) * each, s.tokens),
+              x.pages ? data_as<int32_t>(*x.pages) + b * page_count : nullptr, b * page_count};
+    if (rows) {
+      if (rows[b] < 0 || rows[b + 1] < rows[b] || rows[b + 1] > s.tokens)
+        fail("ERR_OUT_OF_RANGE", element("rows", b + 1) + " must be " + std::to_string(std::max(0, rows[b])) + " to " +
+                                     std::to_string(s.tokens) + ", but it is " + std::to_string(rows[b + 1]));
+      span.begin = rows[b];
+      span.end = rows[b + 1];
+    }
+    if (span.begin < span.end) spans.push_back(span);
+  }
+  for (const Span& span : spans) check_span(s, span, data_as<int32_t>(x.position), page_count, cache);
+  return spans;
+}
+
+// Keys or values as they lie in memory: [pages, groups, page, d], with a scale per row where they are int8.
+struct Cache {
+  std::byte* data;
+  DType dtype;
+  size_t row;     // bytes
+  float* scales;  // [pages, groups, page]
+
+  Cache(const View& view, const View* scales)
+      : data(data_of(view)),
+        dtype(view.dtype),
+        row(static_cast<size_t>(view.dim(3)) * static_cast<size_t>(bits_of(view.dtype)) / 8),
+        scales(scales ? data_as<float>(*scales) : nullptr) {}
+
+  std::byte* at(int64_t slot) const { return data + static_cast<size_t>(slot) * row; }
+
+  void store(const Isa& isa, const float* from, int64_t slot, int64_t d) const {
+    if (dtype == DType::kFloat32) {
+      std::memcpy(at(slot), from, row);
+    } else if (dtype == DType::kInt8) {
+      scales[slot] = quantize(from, reinterpret_cast<int8_t*>(at(slot)), d);
+    } else {
+      isa.from_float(dtype, from, at(slot), d);
+    }
+  }
+
+  // Gives the scale: NaN where one of the values is none or infinite.
+  static float quantize(const float* from, int8_t* to, int64_t d) {
+    float most = 0;
+    bool finite = true;
+    for (int64_t i = 0; i < d; ++i) {
+      most = std::max(most, std::abs(from[i]));
+      finite &= std::isfinite(from[i]);
+    }
+    const float scale = finite ? most / 127 : std::numeric_limits<float>::quiet_NaN();
+    for (int64_t i = 0; i < d; ++i)
+      to[i] = finite && scale > 0 ? static_cast<int8_t>(std::clamp(std::nearbyint(from[i] / scale), -127.0f, 127.0f))
+                                  : int8_t{0};
+    return scale;
+  }
+
+  void widen(const Isa& isa, int64_t slot, int64_t count, int64_t d, float* to) const {
+    if (dtype != DType::kInt8) return isa.to_float(dtype, at(slot), to, count * d);
+    const auto* from = reinterpret_cast<const int8_t*>(at(slot));
+    for (int64_t j = 0; j < count; ++j)
+      for (int64_t i = 0; i < d; ++i) to[j * d + i] = static_cast<float>(from[j * d + i]) * scales[slot + j];
+  }
 };
 
-void attend(const Isa& isa, const Sizes& s, const Queries& rows, const View& keys, const View& values) {
-  const int64_t last = rows.first + (rows.count - 1) * rows.step;
-  const int64_t low = s.window ? std::max<int64_t>(0, rows.first - s.window + 1) : 0, seen = last + 1 - low;
-  std::vector<float>&scores = thread_scratch().scores, &widened = thread_scratch().widened;
-  scores.resize(static_cast<size_t>(rows.count * seen));
-  const size_t element = static_cast<size_t>(bits_of(keys.dtype)) / 8;
-  const size_t start = static_cast<size_t>((rows.group * s.capacity + low) * s.d) * element;
-  const WeightRows seen_keys{row_format(keys.dtype), data_of(keys) + start, static_cast<size_t>(s.d) * element};
-  isa.matmul(seen_keys, rows.q, rows.stride, scores.data(), seen, rows.count, seen, s.d);
-  for (int64_t r = 0; r < rows.count; ++r) {
-    // Keys [from, to) of this tile are visible to the row; the others get weight 0.
-    const int64_t at = rows.first + r * rows.step, to = at + 1 - low;
-    const int64_t from = s.window ? std::max<int64_t>(0, at - s.window + 1 - low) : 0;
-    float* line = scores.data() + r * seen;
-    isa.scale(line + from, s.scale, to - from);
-    const float sum = isa.exp_sum(line + from, isa.max(line + from, to - from), to - from);
-    isa.scale(line + from, 1.0f / sum, to - from);
-    std::fill(line, line + from, 0.0f);
-    std::fill(line + to, line + seen, 0.0f);
-    std::fill_n(rows.y + r * rows.y_stride, s.d, 0.0f);
+// Query rows that look at the keys and values of one group of one sequence.
+struct Tile {
+  const Span* span;
+  int64_t group, count;
+  const float* q;
+  int64_t stride;
+  const int32_t* position;
+  int64_t step;  // from the position of a row to that of the next: 0 for heads of one token, else 1
+  float* y;
+  int64_t y_stride;
+
+  int64_t at(int64_t row) const { return position[row * step]; }
+};
+
+// A softmax under way: y = Σ e^(score - top) v beside it. Nothing is seen where sum is 0.
+struct Partial {
+  float top, sum;
+};
+constexpr int64_t kTile = 16;  // query rows that share one pass over the keys
+
+struct Attend {
+  const Isa& isa;
+  const Sizes& s;
+  const Cache keys, values;
+
+  int64_t first_piece(const Tile& tile) const { return s.low(tile.at(0)) / kPiece; }
+  int64_t pieces(const Tile& tile) const { return tile.at(tile.count - 1) / kPiece + 1 - first_piece(tile); }
+
+  // Calls f(slot, first key, count) for what lies together of keys [from, to).
+  template <class F>
+  void each_run(const Tile& tile, int64_t from, int64_t to, F&& f) const {
+    for (int64_t j = from; j < to;) {
+      const int64_t within = j % s.page, count = std::min(s.page - within, to - j);
+      f((tile.span->page(j / s.page) * s.groups + tile.group) * s.page + within, j, count);
+      j += count;
+    }
   }
-  const std::byte* v = data_of(values) + start;
-  DType dtype = values.dtype;
-  if (dtype == DType::kBfloat16) {
-    widened.resize(static_cast<size_t>(seen * s.d));
-    isa.to_float(dtype, v, widened.data(), seen * s.d);
-    v = reinterpret_cast<const std::byte*>(widened.data());
-    dtype = DType::kFloat32;
+
+  // The tile over one piece, counted from its first; y is written.
+  void piece(const Tile& tile, int64_t index, Partial* state, float* y, int64_t y_stride) const {
+    const int64_t start = (first_piece(tile) + index) * kPiece;
+    const int64_t to = std::min(start + kPiece, tile.at(tile.count - 1) + 1);
+    int64_t from = std::max(start, s.low(tile.at(0)));
+    from -= std::min(from % s.page % kColumns, from);
+    ThreadScratch& scratch = thread_scratch();
+    scratch.scores.resize(static_cast<size_t>(kTile * kLine));
+    float* scores = scratch.scores.data();
+    const auto widened = [&](const Cache& cache, int64_t slot, int64_t count) {
+      scratch.widened.resize(static_cast<size_t>(kLine * s.d));
+      cache.widen(isa, slot, count, s.d, scratch.widened.data());
+      return reinterpret_cast<const std::byte*>(scratch.widened.data());
+    };
+    each_run(tile, from, to, [&](int64_t slot, int64_t j, int64_t count) {
+      const bool half = keys.dtype == DType::kFloat16, brain = keys.dtype == DType::kBfloat16;
+      WeightRows rows{half    ? WeightFormat::kFloat16
+                      : brain ? WeightFormat::kBfloat16
+                              : WeightFormat::kFloat32,
+                      keys.at(slot), keys.row};
+      if (keys.dtype == DType::kInt8) {
+        rows.data = widened(keys, slot, count);
+        rows.stride = static_cast<size_t>(s.d) * sizeof(float);
+      }
+      isa.matmul(rows, tile.q, tile.stride, scores + (j - from), kLine, tile.count, count, s.d);
+    });
+    for (int64_t r = 0; r < tile.count; ++r) {
+      // Keys [first, last) of the piece are visible to the row; the others get weight 0.
+      const int64_t last = std::min(tile.at(r) + 1, to) - from;
+      const int64_t first = std::min(std::max(start, s.low(tile.at(r))), to) - from;
+      float* line = scores + r * kLine;
+      state[r] = {0, 0};
+      if (first < last) {
+        isa.scale(line + first, s.scale, last - first);
+        state[r].top = isa.max(line + first, last - first);
+        state[r].sum = isa.exp_sum(line + first, state[r].top, last - first);
+      }
+      std::fill(line, line + std::min(first, to - from), 0.0f);
+      std::fill(line + std::max(first, last), line + (to - from), 0.0f);
+      std::fill_n(y + r * y_stride, s.d, 0.0f);
+    }
+    each_run(tile, from, to, [&](int64_t slot, int64_t j, int64_t count) {
+      const bool direct = values.dtype == DType::kFloat32 || values.dtype == DType::kFloat16;
+      isa.accumulate(direct ? values.dtype : DType::kFloat32, direct ? values.at(slot) : widened(values, slot, count),
+                     scores + (j - from), kLine, y, y_stride, tile.count, count, s.d);
+    });
   }
-  isa.accumulate(dtype, v, scores.data(), seen, rows.y, rows.y_stride, rows.count, seen, s.d);
+
+  // `state` and `y` go on with what is seen later.
+  void merge(Partial& state, float* y, const Partial& later, const float* later_y) const {
+    if (later.sum == 0) return;
+    if (state.sum == 0) {
+      state = later;
+      std::copy_n(later_y, s.d, y);
+      return;
+    }
+    const float top = std::max(state.top, later.top);
+    const float mine = std::exp(state.top - top), its = std::exp(later.top - top);
+    state = {top, state.sum * mine + later.sum * its};
+    for (int64_t i = 0; i < s.d; ++i) y[i] = y[i] * mine + later_y[i] * its;
+  }
+
+  void finish(const Tile& tile, const Partial* state) const {
+    for (int64_t r = 0; r < tile.count; ++r) isa.scale(tile.y + r * tile.y_stride, 1.0f / state[r].sum, s.d);
+  }
+
+  void whole(const Tile& tile) const {
+    Partial state[kTile], later[kTile];
+    piece(tile, 0, state, tile.y, tile.y_stride);
+    std::vector<float>& partial = thread_scratch().partial;
+    partial.resize(static_cast<size_t>(kTile * s.d));
+    for (int64_t i = 1; i < pieces(tile); ++i) {
+      piece(tile, i, later, partial.data(), s.d);
+      for (int64_t r = 0; r < tile.count; ++r)
+        merge(state[r], tile.y + r * tile.y_stride, later[r], partial.data() + r * s.d);
+    }
+    finish(tile, state);
+  }
+};
+
+void append(Context& cpu, const Sizes& s, const Attend& a, const std::vector<Span>& spans, const int32_t* position,
+            const float* qkv) {
+  for (const Span& span : spans) {
+    const int64_t count = span.end - span.begin;
+    cpu.pool.run(s.groups * count, std::max<int64_t>(1, kGrain / s.d), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t g = i / count, t = span.begin + i % count, at = position[t];
+        const float* k = qkv + t * s.width + (s.heads + g) * s.d;
+        const int64_t slot = (span.page(at / s.page) * s.groups + g) * s.page + at % s.page;
+        a.keys.store(cpu.isa, k, slot, s.d);
+        a.values.store(cpu.isa, k + s.groups * s.d, slot, s.d);
+      }
+    });
+  }
+}
+
+std::vector<Tile> tiles_of(const Sizes& s, const std::vector<Span>& spans, const int32_t* position, const float* qkv,
+                           float* y) {
+  const int64_t shared = s.heads / s.groups, out = s.heads * s.d;  // query heads that read the same keys
+  std::vector<Tile> tiles;
+  for (const Span& span : spans) {
+    for (int64_t h = 0; h < s.heads; ++h) {
+      if (span.end - span.begin > 1) {
+        for (int64_t t = span.begin; t < span.end; t += kTile)
+          tiles.push_back({&span, h / shared, std::min(kTile, span.end - t), qkv + t * s.width + h * s.d, s.width,
+                           position + t, 1, y + t * out + h * s.d, out});
+      } else if (const int64_t t = span.begin; h % shared % kTile == 0) {
+        tiles.push_back({&span, h / shared, std::min(kTile, shared - h % shared), qkv + t * s.width + h * s.d, s.d,
+                         position + t, 0, y + t * out + h * s.d, s.d});
+      }
+    }
+  }
+  return tiles;
+}
+
+// Few tiles with long histories: every piece is a task of its own, and the threads meet again to merge.
+void attend_in_pieces(Context& cpu, const Attend& a, const std::vector<Tile>& tiles) {
+  std::vector<std::pair<size_t, int64_t>> tasks;  // tile, piece
+  std::vector<size_t> first{0};                   // row of the partial results of each task
+  for (size_t i = 0; i < tiles.size(); ++i)
+    for (int64_t p = 0; p < a.pieces(tiles[i]); ++p) {
+      tasks.emplace_back(i, p);
+      first.push_back(first.back() + static_cast<size_t>(tiles[i].count));
+    }
+  const auto d = static_cast<size_t>(a.s.d);
+  auto* y = cpu.scratch.get<float>(first.back() * (d + 2), kScratchInt8);
+  auto* states = reinterpret_cast<Partial*>(y + first.back() * d);
+  cpu.pool.run(static_cast<int64_t>(tasks.size()), 1, [&](int64_t begin, int64_t end) {
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i)
+      a.piece(tiles[tasks[i].first], tasks[i].second, states + first[i], y + first[i] * d, a.s.d);
+  });
+  size_t task = 0;
+  for (const Tile& tile : tiles) {
+    const size_t start = first[task];
+    for (int64_t r = 0; r < tile.count; ++r) std::copy_n(y + (start + r) * d, d, tile.y + r * tile.y_stride);
+    for (++task; task < tasks.size() && tasks[task].second > 0; ++task)
+      for (int64_t r = 0; r < tile.count; ++r)
+        a.merge(states[start + r], tile.y + r * tile.y_stride, states[first[task] + r], y + (first[task] + r) * d);
+    a.finish(tile, states + start);
+  }
+}
+
+// Rows that belong to no sequence.
+void clear_others(const Sizes& s, const std::vector<Span>& spans, float* y) {
+  const int64_t out = s.heads * s.d;
+  int64_t done = 0;
+  for (const Span& span : spans) {
+    std::fill(y + done * out, y + span.begin * out, 0.0f);
+    done = span.end;
+  }
+  std::fill(y + done * out, y + s.tokens * out, 0.0f);
 }
 
 }  // namespace
 
 void attention(Context& cpu, const Call& call) {
   const args::Attention x(call);
-  const int64_t d = x.keys.dim(2), groups = x.keys.dim(0), tokens = x.qkv.dim(0), heads = d ? x.y.dim(1) / d : 0;
+  const int64_t d = x.keys.dim(3), groups = x.keys.dim(1), tokens = x.qkv.dim(0), heads = d ? x.y.dim(1) / d : 0;
+  const bool int8 = x.keys.dtype == DType::kInt8;
+  if (int8 != (x.key_scales != nullptr) || int8 != (x.value_scales != nullptr))
+    fail("ERR_ARGUMENT", std::string("keyScales and valueScales must be ") +
+                             (int8 ? "given with a cache of int8" : "absent where the cache is not int8"));
   if (!tokens || !d) return;
-  const Sizes s{tokens,
-                heads,
-                groups,
-                d,
-                x.keys.dim(1),
-                x.qkv.dim(1),
-                *data_as<int32_t>(x.position),
-                x.window,
-                x.scale ? static_cast<float>(x.scale) : 1.0f / std::sqrt(static_cast<float>(d))};
-  if (s.position < 0)
-    throw range_error("attention: position must not be negative, but it is " + std::to_string(s.position));
-  if (s.position + tokens > s.capacity)
-    throw Error("ERR_CONTEXT_OVERFLOW", "attention: the cache must hold " + std::to_string(s.position) + " + " +
-                                            std::to_string(tokens) + " tokens, but its capacity is " +
-                                            std::to_string(s.capacity));
+  const Sizes s{tokens,        heads,
+                groups,        d,
+                x.keys.dim(2), x.qkv.dim(1),
+                x.window,      x.scale ? static_cast<float>(x.scale) : 1.0f / std::sqrt(static_cast<float>(d))};
+  const int32_t* position = data_as<int32_t>(x.position);
+  const std::vector<Span> spans = spans_of(x, s);
   const float* qkv = float_rows(cpu, x.qkv);
   float* y = float_place(cpu, x.y);
-  append(cpu, s, qkv, x.keys, x.values);
+  const Attend a{cpu.isa, s, Cache(x.keys, x.key_scales), Cache(x.values, x.value_scales)};
+  append(cpu, s, a, spans, position, qkv);
+  clear_others(s, spans, y);
 
-  const int64_t shared = heads / groups;  // query heads that read the same keys
-  if (tokens == 1) {
-    cpu.pool.run(groups, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t g = begin; g < end; ++g)
-        attend(cpu.isa, s, {qkv + g * shared * d, d, shared, g, s.position, 0, y + g * shared * d, d}, x.keys,
-               x.values);
+  const std::vector<Tile> tiles = tiles_of(s, spans, position, qkv, y);
+  const auto count = static_cast<int64_t>(tiles.size());
+  const bool few = count < 4 * cpu.pool.threads() && cpu.pool.threads() > 1;
+  if (few && std::any_of(tiles.begin(), tiles.end(), [&](const Tile& tile) { return a.pieces(tile) > 1; }))
+    attend_in_pieces(cpu, a, tiles);
+  else
+    cpu.pool.run(count, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) a.whole(tiles[static_cast<size_t>(i)]);
     });
-  } else {
-    constexpr int64_t kTile = 16;  // query rows that share one pass over the keys
-    const int64_t tiles = (tokens + kTile - 1) / kTile;
-    cpu.pool.run(heads * tiles, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const int64_t h = i / tiles, t = i % tiles * kTile;
-        attend(cpu.isa, s,
-               {qkv + t * s.width + h * d, s.width, std::min(kTile, tokens - t), h / shared, s.position + t, 1,
-                y + t * heads * d + h * d, heads * d},
-               x.keys, x.values);
-      }
-    });
-  }
   store_place(cpu, x.y, y);
 }
 

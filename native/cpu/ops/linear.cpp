@@ -39,6 +39,11 @@ std::vector<const float*> ordered_rows(Context& cpu, const CpuWeight& w, const f
   return rows;
 }
 
+// Columns [from, to) of y [m, n] get their part of the bias.
+void add_bias(const Isa& isa, const float* bias, float* y, int64_t m, int64_t n, int64_t from, int64_t to) {
+  for (int64_t i = 0; i < m; ++i) isa.add(y + i * n + from, bias + from, y + i * n + from, to - from);
+}
+
 }  // namespace
 
 // Threads split the rows of w, which are read in place, once.
@@ -64,6 +69,7 @@ void linear(Context& cpu, const Call& call) {
       else
         cpu.isa.matmul(part.from(from), ordered[p], k, y + from, n, m, to - from, k);
     }
+    if (x.bias) add_bias(cpu.isa, data_as<float>(*x.bias), y, m, n, begin, end);
   });
   store_place(cpu, x.y, y);
 }

@@ -1,3 +1,4 @@
+#include "core/error.h"
 #include "cuda/ops/table.h"
 
 namespace lophi::cuda {
@@ -22,6 +23,7 @@ LinearVariant variant_of(WeightFormat format) {
 
 void linear(Context& cuda, const Call& call) {
   const args::Linear x(call);
+  if (x.bias) throw Error("ERR_OP_UNSUPPORTED", "linear: bias must be absent on cuda");
   const auto& w = static_cast<const CudaWeight&>(x.w);
   const bool quantized = w.format == WeightFormat::kQ8_0 || w.format == WeightFormat::kQ4_0;
   const bool int8 = quantized && x.activations == args::Linear::Activations::kInt8;

@@ -48,6 +48,7 @@ std::string refusal(const Call& call) {
   if (format != WeightFormat::kQ4_0) return name + ": w must be q4_0 on dml, but it is " + info_of(format).name;
   if (x.activations != args::Linear::Activations::kF32)
     return name + ": activations must be f32 on dml, but they are int8";
+  if (x.bias) return name + ": bias must be absent on dml";
   return {};
 }
 

@@ -47,7 +47,8 @@ export const within = (random: Random, dtype: DType, shape: Shape, low: number, 
 export const anything = (random: Random, dtype: DType, shape: Shape): NdArray =>
   isFloat(dtype) ? normal(random, dtype, shape) : integers(random, dtype, shape, ...rangeOf(dtype))
 
-export const position = (value: number): NdArray => ndarray('int32', [1], [value])
+/** The positions of `count` tokens from `start` on. */
+export const positions = (start: number, count: number): NdArray => ndarray('int32', [count], (i) => start + i)
 
 const isWritable = (format: WeightFormat): format is Encoding => (encodings as readonly string[]).includes(format)
 

@@ -180,6 +180,22 @@ const int8GroupsOf = (format: 'int4' | 'int8', size: number, columns: number): O
   }),
 })
 
+const biasedOf = (format: WeightFormat, x: readonly number[], n: number, activations?: 'int8'): OpCase<'linear'> => {
+  const plain = linearOf('float16', format, x, n, activations)
+  return {
+    ...plain,
+    name: `${plain.name}, bias`,
+    operands: (random) => {
+      const [rows, k] = [x.slice(0, -1), wide(format, x[x.length - 1])]
+      return {
+        x: clearOfBorders(random, 'float16', [rows.reduce((a, b) => a * b, 1), k], 32, int8Step),
+        w: weight(random, format, [n, k]),
+        bias: normal(random, 'float32', [n]),
+      }
+    },
+  }
+}
+
 const plainFormats = weightFormats.filter(isPlain)
 const groupedFormats = weightFormats.filter(isGrouped)
 const quantizedFormats = weightFormats.filter((format) => !isPlain(format))
@@ -227,6 +243,11 @@ export const linear: OpCase<'linear'>[] = [
     int8LinearOf('float32', format, [5, 160], 17),
     int8LinearOf('float32', format, [17, 288], 31),
     int8LinearOf('float16', format, [67, 64], 66),
+  ]),
+  ...(['float32', 'q8_0', 'q4_k', 'int4'] as const).flatMap((format) => [
+    biasedOf(format, [1, 96], 67),
+    biasedOf(format, [19, 64], 33),
+    biasedOf(format, [3, 64], 130, 'int8'),
   ]),
   ...quantizedFormats.map(
     (format): OpCase<'linear'> => ({

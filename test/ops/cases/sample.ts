@@ -1,6 +1,6 @@
 import type { FloatDType } from '../../support/floats.js'
 import { ndarray } from '../../support/ndarray.js'
-import { floatDTypes, normal, type OpCase, position } from './build.js'
+import { floatDTypes, integers, normal, type OpCase, positions } from './build.js'
 
 interface Sampling {
   readonly vocab: number
@@ -21,7 +21,7 @@ interface Sampling {
 }
 
 function sampleOf({ vocab, dtype = 'float32', ...options }: Sampling): OpCase<'sample'> {
-  const { spread = 2, temperature = 0, topK = 0, topP = 0, minP = 0, repeat = 0, frequency = 0, presence = 0 } = options
+  const { spread = 2, temperature = 0, topK = 0, topP = 1, minP = 0, repeat = 0, frequency = 0, presence = 0 } = options
   const { at = 0, seed = [1, 2], history = [-1, -1, -1, -1], logits } = options
   const facts = Object.entries({
     ...options,
@@ -34,13 +34,34 @@ function sampleOf({ vocab, dtype = 'float32', ...options }: Sampling): OpCase<'s
     attributes: {},
     operands: (random) => ({
       logits: logits ? ndarray(dtype, [1, vocab], logits) : normal(random, dtype, [1, vocab], spread),
-      params: ndarray('float32', [8], [temperature, topK, topP, minP, repeat, frequency, presence, 0]),
-      seed: ndarray('uint32', [2], seed),
-      position: position(at),
-      history: ndarray('int32', [history.length], history),
+      params: ndarray('float32', [1, 8], [temperature, topK, topP, minP, repeat, frequency, presence, 0]),
+      seeds: ndarray('uint32', [1, 2], seed),
+      position: positions(at, 1),
+      histories: ndarray('int32', [1, history.length], history),
     }),
   }
 }
+
+/** Greedy, drawn, penalised, and drawn with everything at once. */
+const kinds = [
+  [0, 0, 1, 0, 0, 0, 0, 0],
+  [1, 0, 1, 0, 0, 0, 0, 0],
+  [0, 0, 1, 0, 1.5, 0.2, 0.1, 0],
+  [0.8, 20, 0.9, 0.05, 1.1, 0.1, 0, 0],
+]
+
+/** Rows of every kind side by side. */
+const rowsOf = (rows: number, vocab: number, dtype: FloatDType): OpCase<'sample'> => ({
+  name: `${rows} rows of ${vocab}, ${dtype}`,
+  attributes: {},
+  operands: (random) => ({
+    logits: normal(random, dtype, [rows, vocab], 2),
+    params: ndarray('float32', [rows, 8], (i) => kinds[(i >> 3) % kinds.length][i % 8]),
+    seeds: integers(random, 'uint32', [rows, 2], 0, 2 ** 32 - 1),
+    position: ndarray('int32', [rows], (row) => 3 * row + 1),
+    histories: integers(random, 'int32', [rows, 6], -1, vocab - 1),
+  }),
+})
 
 const tied = [1, 3, 3, -2, 3, 0, 2]
 
@@ -78,6 +99,7 @@ export const sample: OpCase<'sample'>[] = [
   { vocab: 127, temperature: 1, topP: 0.5, at: 4 },
   { vocab: 127, temperature: 1, topP: 0.001 },
   { vocab: 127, temperature: 1, topP: 1, at: 2 },
+  ...[0, 1, 2].map((at) => ({ vocab: 127, temperature: 3, topP: 0, at })),
   { vocab: 127, temperature: 1, minP: 0.1, at: 3 },
   { vocab: 127, temperature: 1, minP: 1, at: 3 },
   { vocab: 127, temperature: 1, topP: 0.8, minP: 0.2, at: 6 },
@@ -94,3 +116,5 @@ export const sample: OpCase<'sample'>[] = [
   { vocab: 67, temperature: 0.9, topK: 10, repeat: 1.1, history: Array.from({ length: 64 }, (_, i) => i % 9), at: 100 },
   { vocab: 31, at: 6, history: [4] },
 ].map(sampleOf)
+
+sample.push(rowsOf(4, 257, 'float32'), rowsOf(9, 95, 'float16'), rowsOf(2, 32064, 'float32'), rowsOf(0, 7, 'float32'))

@@ -1,6 +1,6 @@
 import type { FloatDType } from '../../support/floats.js'
 import { ndarray } from '../../support/ndarray.js'
-import { floatDTypes, normal, type OpCase, position, words } from './build.js'
+import { floatDTypes, normal, type OpCase, positions, words } from './build.js'
 
 // ---- rmsNorm
 
@@ -87,7 +87,7 @@ const rotaryOf = (size: RotarySize): OpCase<'rotaryEmbedding'> => {
         // LongRoPE's factor: cos and sin are not of length 1
         cos: ndarray('float32', table, (i) => 1.19 * Math.cos(angles[i])),
         sin: ndarray('float32', table, (i) => 1.19 * Math.sin(angles[i])),
-        position: position(start),
+        position: positions(start, tokens),
       }
     },
   }
@@ -104,6 +104,16 @@ export const rotaryEmbedding: OpCase<'rotaryEmbedding'>[] = [
   rotaryOf({ dtype: 'float32', tokens: 1, heads: 1, headDim: 2, half: 1, rotatedHeads: 1 }),
   rotaryOf({ dtype: 'float32', tokens: 5, heads: 40, headDim: 96, half: 48, rotatedHeads: 36, start: 255 }),
   rotaryOf({ dtype: 'float32', tokens: 0, heads: 2, headDim: 32, half: 16, start: 3 }),
+  {
+    name: 'rows at positions in any order',
+    attributes: { headDim: 32 },
+    operands: (random) => ({
+      x: normal(random, 'float32', [4, 64]),
+      cos: normal(random, 'float32', [9, 16]),
+      sin: normal(random, 'float32', [9, 16]),
+      position: ndarray('int32', [4], [8, 0, 3, 3]),
+    }),
+  },
 ]
 
 // ---- siluMul

@@ -28,17 +28,43 @@ const axisOps: readonly [OpName, AnyOperands, AnyAttributes][] = [
   ['slice', { x: f32(2, 3) }, { start: 0, end: 1 }],
 ]
 
-export const attentionOperands = (heads: number, groups: number, start: number): AnyOperands => ({
-  keys: f32(groups, 4, 8),
-  values: f32(groups, 4, 8),
+/** Two rows; a cache of one page of four tokens. */
+export const attentionOperands = (
+  heads: number,
+  groups: number,
+  start: number,
+  rest: AnyOperands = {},
+): AnyOperands => ({
+  keys: f32(1, groups, 4, 8),
+  values: f32(1, groups, 4, 8),
   qkv: f32(2, (heads + 2 * groups) * 8),
-  position: i32(start),
+  position: i32(start, start + 1),
+  ...rest,
 })
+/** Of two sequences with pages of two tokens, of which there are three. */
+const batchOperands = (rest: AnyOperands): AnyOperands => ({
+  ...attentionOperands(2, 2, 0),
+  keys: f32(3, 2, 2, 8),
+  values: f32(3, 2, 2, 8),
+  position: i32(1, 2),
+  pages: ndarray('int32', [2, 2], [0, -1, 2, 1]),
+  rows: i32(0, 1, 2),
+  ...rest,
+})
+const int8Cache = ndarray('int8', [1, 2, 4, 8], () => 1)
 const rotaryOperands = (half: number, start = 0): AnyOperands => ({
   x: f32(2, 24),
   cos: f32(4, half),
   sin: f32(4, half),
-  position: i32(start),
+  position: i32(start, start + 1),
+})
+const sampleOperands = (rest: AnyOperands): AnyOperands => ({
+  logits: f32(2, 3),
+  params: f32(2, 8),
+  seeds: ndarray('uint32', [2, 2], () => 0),
+  position: i32(0, 0),
+  histories: ndarray('int32', [2, 1], () => -1),
+  ...rest,
 })
 const table = { format: 'float32', shape: [3, 2], data: new Float64Array(6), bytes: new Uint8Array(24) } as const
 const int4 = (blocks: number, bytes: number): AnyOperands => ({
@@ -240,15 +266,30 @@ export const refused: readonly Wrong[] = [
     names: 'window',
   },
   {
+    op: 'attention',
+    what: 'rows of as many sequences as there are pages of',
+    operands: batchOperands({ rows: i32(0, 1) }),
+    code: 'ERR_SHAPE',
+    names: 'rows',
+  },
+  {
+    op: 'attention',
+    what: 'scales of another shape',
+    operands: attentionOperands(2, 2, 0, { keys: int8Cache, values: int8Cache, keyScales: f32(1, 2, 3) }),
+    code: 'ERR_SHAPE',
+    names: 'keyScales',
+  },
+  {
+    op: 'linear',
+    what: 'a bias of another length',
+    operands: { x: f32(2, 2), w: table, bias: f32(2) },
+    code: 'ERR_SHAPE',
+    names: 'bias',
+  },
+  {
     op: 'sample',
     what: 'no history to write to',
-    operands: {
-      logits: f32(1, 3),
-      params: f32(8),
-      seed: ndarray('uint32', [2], [0, 0]),
-      position: i32(0),
-      history: i32(),
-    },
+    operands: sampleOperands({ histories: ndarray('int32', [2, 0], []) }),
     code: 'ERR_SHAPE',
     names: 'W',
   },
@@ -304,9 +345,67 @@ export const failing: readonly Wrong[] = [
   {
     op: 'attention',
     what: 'the last position of int32',
-    operands: attentionOperands(2, 2, 2 ** 31 - 1),
+    operands: attentionOperands(2, 2, 0, { position: i32(0, 2 ** 31 - 1) }),
     code: 'ERR_CONTEXT_OVERFLOW',
     names: 'cache',
+  },
+  {
+    op: 'attention',
+    what: 'a position that does not rise',
+    operands: attentionOperands(2, 2, 0, { position: i32(1, 1) }),
+    code: 'ERR_OUT_OF_RANGE',
+    names: 'position',
+  },
+  {
+    op: 'attention',
+    what: 'a position beyond the pages of its sequence',
+    operands: batchOperands({ position: i32(1, 4) }),
+    code: 'ERR_CONTEXT_OVERFLOW',
+    names: 'cache',
+  },
+  {
+    op: 'attention',
+    what: 'a position beyond its share of the pages',
+    operands: { ...attentionOperands(2, 2, 3), rows: i32(0, 1, 2) },
+    code: 'ERR_CONTEXT_OVERFLOW',
+    names: 'cache',
+  },
+  ...[-1, 3, 2 ** 31 - 1].map(
+    (page): Wrong => ({
+      op: 'attention',
+      what: `page ${page} of 3`,
+      operands: batchOperands({ pages: ndarray('int32', [2, 2], [0, -1, page, 1]) }),
+      code: 'ERR_OUT_OF_RANGE',
+      names: 'pages',
+    }),
+  ),
+  ...[
+    [0, 2, 1],
+    [-1, 1, 2],
+    [0, 1, 3],
+    [3, 3, 3],
+  ].map(
+    (rows): Wrong => ({
+      op: 'attention',
+      what: `rows ${rows.join(' ')} of 2`,
+      operands: batchOperands({ rows: i32(...rows) }),
+      code: 'ERR_OUT_OF_RANGE',
+      names: 'rows',
+    }),
+  ),
+  {
+    op: 'attention',
+    what: 'an int8 cache without scales',
+    operands: attentionOperands(2, 2, 0, { keys: int8Cache, values: int8Cache }),
+    code: 'ERR_ARGUMENT',
+    names: 'keyScales',
+  },
+  {
+    op: 'attention',
+    what: 'scales of a cache of floats',
+    operands: attentionOperands(2, 2, 0, { keyScales: f32(1, 2, 4) }),
+    code: 'ERR_ARGUMENT',
+    names: 'keyScales',
   },
   {
     op: 'attention',
@@ -318,14 +417,24 @@ export const failing: readonly Wrong[] = [
   {
     op: 'sample',
     what: 'a negative position',
-    operands: {
-      logits: f32(1, 3),
-      params: f32(8),
-      seed: ndarray('uint32', [2], [0, 0]),
-      position: i32(-1),
-      history: i32(-1),
-    },
+    operands: sampleOperands({ position: i32(0, -1) }),
     code: 'ERR_OUT_OF_RANGE',
     names: 'position',
+  },
+  ...[Number.NaN, Number.POSITIVE_INFINITY].map(
+    (value): Wrong => ({
+      op: 'sample',
+      what: `logits with ${value}`,
+      operands: sampleOperands({ logits: ndarray('float32', [2, 3], [0, 1, 2, 0, value, 2]) }),
+      code: 'ERR_OUT_OF_RANGE',
+      names: 'logits\\[1\\] must be a finite number',
+    }),
+  ),
+  {
+    op: 'sample',
+    what: 'logits that are all impossible',
+    operands: sampleOperands({ logits: ndarray('float16', [2, 3], () => Number.NEGATIVE_INFINITY) }),
+    code: 'ERR_OUT_OF_RANGE',
+    names: 'logits',
   },
 ]

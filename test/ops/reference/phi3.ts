@@ -1,7 +1,7 @@
 import { roundHalfEven } from '../../support/floats.js'
 import { convert, exactly, type NdArray, type WeightArray } from '../../support/ndarray.js'
 import { sizeOf, withAxis } from '../indexing.js'
-import type { Reference } from '../signature.js'
+import type { OperandsOf, Reference } from '../signature.js'
 import { sigmoidOf } from './elementwise.js'
 import { int4Values } from './quantize.js'
 import { softmaxOf } from './reduce.js'
@@ -83,9 +83,18 @@ function takesInt8({ format, shape, groups }: WeightArray): boolean {
   return !groups || groups.size % activationBlock === 0
 }
 
-export const linear: Reference<'linear'> = ({ x, w }, { activations }) => ({
-  y: timesTransposed(activations === 'int8' && takesInt8(w) ? int8Activations(x) : x, w.data, w.shape[0]),
-})
+export const linear: Reference<'linear'> = ({ x, w, bias }, { activations }) => {
+  const y = timesTransposed(activations === 'int8' && takesInt8(w) ? int8Activations(x) : x, w.data, w.shape[0])
+  return {
+    y: bias
+      ? exactly(
+          y.dtype,
+          y.shape,
+          y.data.map((value, i) => value + bias.data[i % w.shape[0]]),
+        )
+      : y,
+  }
+}
 
 export const rotaryEmbedding: Reference<'rotaryEmbedding'> = ({ x, cos, sin, position }, { headDim, heads }) => {
   const [tokens, width] = x.shape
@@ -96,7 +105,7 @@ export const rotaryEmbedding: Reference<'rotaryEmbedding'> = ({ x, cos, sin, pos
     for (let head = 0; head < rotated; head++) {
       for (let i = 0; i < half; i++) {
         const at = t * width + head * headDim + i
-        const angle = (position.data[0] + t) * half + i
+        const angle = position.data[t] * half + i
         data[at] = x.data[at] * cos.data[angle] - x.data[at + half] * sin.data[angle]
         data[at + half] = x.data[at + half] * cos.data[angle] + x.data[at] * sin.data[angle]
       }
@@ -105,47 +114,85 @@ export const rotaryEmbedding: Reference<'rotaryEmbedding'> = ({ x, cos, sin, pos
   return { y: exactly(x.dtype, x.shape, data) }
 }
 
-/** Copies the K or V heads of qkv, which start at head `first`, into a cache at `position`; rounds to its dtype. */
-function append(cache: NdArray, qkv: NdArray, first: number, position: number): NdArray {
-  const [groups, capacity, dim] = cache.shape
-  const [tokens, width] = qkv.shape
+/** The rows of one sequence, and where the slot of its token j lies in [P, G, L] for group g. */
+interface Span {
+  readonly begin: number
+  readonly end: number
+  readonly slot: (g: number, j: number) => number
+}
+
+function spansOf({ keys, qkv, pages, rows }: OperandsOf<'attention'>): Span[] {
+  const [cachePages, groups, length] = keys.shape
+  const tokens = qkv.shape[0]
+  const count = pages?.shape[0] ?? (rows ? rows.shape[0] - 1 : 1)
+  const each = Math.ceil(tokens / count)
+  return Array.from({ length: count }, (_, b) => ({
+    begin: rows ? rows.data[b] : Math.min(b * each, tokens),
+    end: rows ? rows.data[b + 1] : Math.min((b + 1) * each, tokens),
+    slot: (g, j) => {
+      const m = Math.floor(j / length)
+      const page = pages ? pages.data[b * pages.shape[1] + m] : b * Math.floor(cachePages / count) + m
+      return (page * groups + g) * length + (j % length)
+    },
+  }))
+}
+
+/** Copies the K or V heads of qkv, which start at head `first`, into their slots; rounds to the dtype of the cache. */
+function append(cache: NdArray, scales: NdArray | undefined, first: number, operands: OperandsOf<'attention'>) {
+  const { qkv, position } = operands
+  const [, groups, , dim] = cache.shape
+  const width = qkv.shape[1]
   const data = Float64Array.from(cache.data)
-  for (let t = 0; t < tokens; t++) {
-    for (let g = 0; g < groups; g++) {
-      const row = t * width + (first + g) * dim
-      const head = qkv.data.subarray(row, row + dim).map((value) => convert(cache.dtype, value))
-      data.set(head, (g * capacity + position + t) * dim)
+  const factors = scales && Float64Array.from(scales.data)
+  for (const { begin, end, slot } of spansOf(operands)) {
+    for (let t = begin; t < end; t++) {
+      for (let g = 0; g < groups; g++) {
+        const row = t * width + (first + g) * dim
+        const head = qkv.data.subarray(row, row + dim)
+        const at = slot(g, position.data[t])
+        if (factors) factors[at] = Math.fround(head.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / 127)
+        const step = factors?.[at]
+        const stored = (value: number) =>
+          step === undefined ? convert(cache.dtype, value) : roundHalfEven(value / step)
+        data.set(
+          head.map((value) => (step === 0 ? 0 : stored(value))),
+          at * dim,
+        )
+      }
     }
   }
-  return { ...cache, data }
+  return { cache: { ...cache, data }, scales: scales && { ...scales, data: factors as Float64Array } }
 }
 
 export const attention: Reference<'attention'> = (operands, { window, scale }) => {
-  const { qkv } = operands
-  const [groups, capacity, dim] = operands.keys.shape
+  const { qkv, position } = operands
+  const [, groups, , dim] = operands.keys.shape
   const [tokens, width] = qkv.shape
   const heads = width / dim - 2 * groups
-  const position = operands.position.data[0]
-  const keys = append(operands.keys, qkv, heads, position)
-  const values = append(operands.values, qkv, heads + groups, position)
+  const { cache: keys, scales: keyScales } = append(operands.keys, operands.keyScales, heads, operands)
+  const { cache: values, scales: valueScales } = append(operands.values, operands.valueScales, heads + groups, operands)
 
   const data = new Float64Array(tokens * heads * dim)
-  for (let t = 0; t < tokens; t++) {
-    const last = position + t
-    const first = window > 0 ? Math.max(0, last - window + 1) : 0
-    for (let h = 0; h < heads; h++) {
-      const query = qkv.data.subarray(t * width + h * dim, t * width + (h + 1) * dim)
-      const row = Math.floor(h / (heads / groups)) * capacity
-      const at = (j: number, d: number): number => (row + first + j) * dim + d
-      const scores = Float64Array.from({ length: last - first + 1 }, (_, j) =>
-        query.reduce((sum, value, d) => sum + value * keys.data[at(j, d)] * (scale || 1 / Math.sqrt(dim)), 0),
-      )
-      softmaxOf(scores).forEach((probability, j) => {
-        for (let d = 0; d < dim; d++) data[(t * heads + h) * dim + d] += probability * values.data[at(j, d)]
-      })
+  for (const { begin, end, slot } of spansOf(operands)) {
+    for (let t = begin; t < end; t++) {
+      const last = position.data[t]
+      const first = window > 0 ? Math.max(0, last - window + 1) : 0
+      for (let h = 0; h < heads; h++) {
+        const query = qkv.data.subarray(t * width + h * dim, t * width + (h + 1) * dim)
+        const slotOf = (j: number) => slot(Math.floor(h / (heads / groups)), first + j)
+        const key = (j: number, d: number) => keys.data[slotOf(j) * dim + d] * (keyScales?.data[slotOf(j)] ?? 1)
+        const scores = Float64Array.from({ length: last - first + 1 }, (_, j) =>
+          query.reduce((sum, value, d) => sum + value * key(j, d) * (scale || 1 / Math.sqrt(dim)), 0),
+        )
+        softmaxOf(scores).forEach((probability, j) => {
+          const weight = probability * (valueScales?.data[slotOf(j)] ?? 1)
+          for (let d = 0; d < dim; d++) data[(t * heads + h) * dim + d] += weight * values.data[slotOf(j) * dim + d]
+        })
+      }
     }
   }
-  return { y: exactly(qkv.dtype, [tokens, heads * dim], data), keys, values }
+  const scales = keyScales && valueScales ? { keyScales, valueScales } : {}
+  return { y: exactly(qkv.dtype, [tokens, heads * dim], data), keys, values, ...scales }
 }
 
 export const siluMul: Reference<'siluMul'> = ({ x }) => {

@@ -1,4 +1,4 @@
-import { exactly } from '../../support/ndarray.js'
+import { exactly, type NdArray } from '../../support/ndarray.js'
 import type { OperandsOf, Reference } from '../signature.js'
 import { descending, softmaxOf } from './reduce.js'
 
@@ -57,6 +57,22 @@ const cumulative = (candidates: readonly Candidate[]): number[] => {
 
 const distance = (border: number) => (value: number) => Math.abs(value - border)
 
+/** What one row of the call is picked from. */
+const rowOf = (operands: OperandsOf<'sample'>, row: number): Record<keyof OperandsOf<'sample'>, Float64Array> => {
+  const part = ({ data, shape }: NdArray) => {
+    const width = shape[1] ?? 1
+    return data.subarray(row * width, (row + 1) * width)
+  }
+  const { logits, params, seeds, position, histories } = operands
+  return {
+    logits: part(logits),
+    params: part(params),
+    seeds: part(seeds),
+    position: part(position),
+    histories: part(histories),
+  }
+}
+
 export interface Draw {
   readonly id: number
   /** How far the nearest decision is from going the other way; a test with less than 1e-6 would test rounding. */
@@ -69,12 +85,13 @@ export interface Draw {
  *    the logit is not or is above 0, then less count * frequencyPenalty and presencePenalty;
  * 2. temperature 0: the first of the largest; else divide by it;
  * 3. topK largest, equal ones by index; 4. softmax over them, likeliest first;
- * 5. topP: the shortest prefix whose sum reaches it (0 or >= 1: off); 6. minP: those of at least minP times the likeliest;
+ * 5. topP: the shortest prefix whose sum reaches it (0: the likeliest, >= 1: off); 6. minP: those of at least minP times the likeliest;
  * 7. renormalise, and walk the sums until one exceeds u, the first Philox word times 2^-32.
  */
-export function draw({ logits, params, seed, position, history }: OperandsOf<'sample'>): Draw {
-  const [temperature, topK, topP, minP] = params.data
-  const changed = penalised(logits.data, history.data, params.data)
+export function draw(operands: OperandsOf<'sample'>, row = 0): Draw {
+  const { params, logits, seeds, position, histories } = rowOf(operands, row)
+  const [temperature, topK, topP, minP] = params
+  const changed = penalised(logits, histories, params)
   if (temperature === 0) {
     const [first, second] = candidatesOf(changed, 2)
     const tied = second === undefined || second.logit === first.logit
@@ -88,7 +105,7 @@ export function draw({ logits, params, seed, position, history }: OperandsOf<'sa
     margin = distances.reduce((least, value) => Math.min(least, value), margin)
   }
 
-  if (topP > 0 && topP < 1) {
+  if (topP < 1) {
     const sums = cumulative(candidates)
     keepNearest(sums.map(distance(topP)))
     const last = sums.findIndex((sum) => sum >= topP)
@@ -104,7 +121,7 @@ export function draw({ logits, params, seed, position, history }: OperandsOf<'sa
 
   const sums = cumulative(candidates)
   const total = sums[sums.length - 1]
-  const u = philox([position.data[0], 0, 0, 0], [...seed.data])[0] / 2 ** 32
+  const u = philox([position[0], 0, 0, 0], [...seeds])[0] / 2 ** 32
   // the last sum is 1 whatever it rounds to
   keepNearest(sums.slice(0, -1).map((sum) => Math.abs(sum / total - u)))
   const walked = sums.findIndex((sum) => sum / total > u)
@@ -115,15 +132,20 @@ export function draw({ logits, params, seed, position, history }: OperandsOf<'sa
 }
 
 export const sample: Reference<'sample'> = (operands) => {
-  const { logits, position, history } = operands
-  const { id } = draw(operands)
-  const top = logits.data.reduce((a, b) => Math.max(a, b))
-  const logsum = Math.log(logits.data.reduce((sum, logit) => sum + Math.exp(logit - top), 0))
-  const ring = Float64Array.from(history.data)
-  ring[position.data[0] % ring.length] = id
+  const { logits, histories } = operands
+  const [rows] = logits.shape
+  const width = histories.shape[1]
+  const rings = Float64Array.from(histories.data)
+  const ids = Array.from({ length: rows }, (_, row) => draw(operands, row).id)
+  const logprobs = ids.map((id, row) => {
+    const { logits, position } = rowOf(operands, row)
+    rings[row * width + (position[0] % width)] = id
+    const top = logits.reduce((a, b) => Math.max(a, b))
+    return logits[id] - top - Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - top), 0))
+  })
   return {
-    id: exactly('int32', [1], [id]),
-    logprob: exactly('float32', [1], [logits.data[id] - top - logsum]),
-    history: { ...history, data: ring },
+    id: exactly('int32', [rows], ids),
+    logprob: exactly('float32', [rows], logprobs),
+    histories: { ...histories, data: rings },
   }
 }
