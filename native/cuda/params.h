@@ -41,10 +41,11 @@ struct MatmulInt4Params {
   int scale_dtype;
 };
 
-// y [m, n] = x [m, k] · w [n, k]ᵀ
+// y [m, n] = x [m, k] · w [n, k]ᵀ + bias [n]
 struct LinearParams {
   const void* x;           // (m, k)
   const unsigned char* w;  // (n, k / kBlock, kBytes)
+  const float* bias;       // null: none
   void* y;                 // (m, n)
   long long m, n, k;
   int int8;  // x is rounded as int8 per 32 values

@@ -1,4 +1,3 @@
-#include "core/error.h"
 #include "cuda/ops/table.h"
 
 namespace lophi::cuda {
@@ -23,13 +22,18 @@ LinearVariant variant_of(WeightFormat format) {
 
 void linear(Context& cuda, const Call& call) {
   const args::Linear x(call);
-  if (x.bias) throw Error("ERR_OP_UNSUPPORTED", "linear: bias must be absent on cuda");
   const auto& w = static_cast<const CudaWeight&>(x.w);
   const bool quantized = w.format == WeightFormat::kQ8_0 || w.format == WeightFormat::kQ4_0;
   const bool int8 = quantized && x.activations == args::Linear::Activations::kInt8;
   const int64_t m = w.rows ? x.y.count() / w.rows : 0;
-  const LinearParams p{
-      pointer_to(x.x), pointer_to<unsigned char>(*w.data), pointer_to(x.y), m, w.rows, w.columns, int8};
+  const LinearParams p{pointer_to(x.x),
+                       pointer_to<unsigned char>(*w.data),
+                       x.bias ? pointer_to<float>(*x.bias) : nullptr,
+                       pointer_to(x.y),
+                       m,
+                       w.rows,
+                       w.columns,
+                       int8};
   cuda.launch(linear_kernel(variant_of(w.format), x.x.dtype), {blocks(w.rows, 8), m}, p);
 }
 

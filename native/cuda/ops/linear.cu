@@ -1,4 +1,4 @@
-// y = x · wᵀ for a weight in its file's layout. A warp per output, its lanes side by side along k; rows of x by grid.y.
+// y = x · wᵀ + bias for a weight in its file's layout. A warp per output, its lanes side by side along k; rows of x by grid.y.
 // The plain version: reads w once per row of x.
 #include "cuda/common.cuh"
 
@@ -59,7 +59,7 @@ struct Linear {
           sum += (p.int8 ? as_int8(value) : value) * W::value(weights, i);
         }
         sum = warp_sum(sum);
-        if (lane_id() == 0) store(y + row * p.n + column, sum);
+        if (lane_id() == 0) store(y + row * p.n + column, p.bias ? sum + p.bias[column] : sum);
       }
   }
 };
