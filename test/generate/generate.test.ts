@@ -55,17 +55,19 @@ async function bytesUsed(): Promise<number> {
 describe('tokens and text', () => {
   test('the pieces of text add up to the decoded ids, at any temperature', async () => {
     let all = ''
-    for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
-      const generation = model.generate(story, { temperature: seed, seed, maxTokens: 60, ignoreEos: true })
+    const beyondAscii = /[^\0-\x7f\ufffd]/
+    // Hot enough for tokens of single bytes, whole characters and broken ones: which ones come is up to rounding.
+    for (let seed = 1; seed <= 6 || (seed < 60 && !beyondAscii.test(all)); seed++) {
+      const [temperature, maxTokens] = seed <= 6 ? [seed, 60] : [1e4, 600]
+      const generation = model.generate(story, { temperature, seed, maxTokens, ignoreEos: true })
       const tokens = await tokensOf(generation)
       expect(tokens.map(({ id }) => id)).toEqual(generation.ids)
       expect(tokens.map(({ text }) => text).join('')).toBe(generation.text)
       expect(generation.text).toBe(model.tokenizer!.decode(generation.ids))
       all += generation.text
     }
-    // Hot enough for tokens of single bytes, whole characters and broken ones.
     expect(all).toMatch(/\ufffd/)
-    expect(all).toMatch(/[^\0-\x7f\ufffd]/)
+    expect(all).toMatch(beyondAscii)
   })
 
   test('ends at an end-of-text token, which counts but is not shown', async () => {
