@@ -78,7 +78,7 @@ export class FormatError extends LophiError {
   /** Byte offset of the offending field, where one is known. */
   readonly offset: number | undefined
   constructor(file: string, message: string, offset?: number, code: 'ERR_FORMAT' | 'ERR_FILE' = 'ERR_FORMAT') {
-    super(code, offset === undefined ? `${file}: ${message}` : `${file}: at byte ${offset}: ${message}`)
+    super(code, [...(file ? [file] : []), ...(offset === undefined ? [] : [`at byte ${offset}`]), message].join(': '))
     this.file = file
     this.offset = offset
   }
@@ -95,23 +95,41 @@ export class TokenizerError extends LophiError {
   }
 }
 
-/** Builds the class that belongs to `code`; the native addon makes its errors with it. */
-export function errorOf(code: ErrorCode, message: string): LophiError {
-  switch (code) {
-    case 'ERR_ABORTED':
-      return new AbortedError(message)
-    case 'ERR_DISPOSED':
-      return new DisposedError(message)
-    case 'ERR_OUT_OF_MEMORY':
-      return new OutOfMemoryError(message)
-    case 'ERR_DEVICE_ABSENT':
-    case 'ERR_DEVICE_LOST':
-    case 'ERR_DRIVER':
-    case 'ERR_OP_UNSUPPORTED':
-      return new DeviceError(code, message)
-    case 'ERR_MODEL_UNSUPPORTED':
-      return new UnsupportedModelError(message)
-    default:
-      return new ArgumentError(code, message)
-  }
+type Build = (message: string, file: string) => LophiError
+const argument =
+  (code: ErrorCode): Build =>
+  (message) =>
+    new ArgumentError(code, message)
+const device =
+  (code: ErrorCode): Build =>
+  (message) =>
+    new DeviceError(code, message)
+
+/** The class of every code, whichever side of the addon notices first. */
+const classes: { readonly [C in ErrorCode]: Build } = {
+  ERR_ABORTED: (message) => new AbortedError(message),
+  ERR_ARGUMENT: argument('ERR_ARGUMENT'),
+  ERR_BINARY_MISSING: (message) => new BinaryMissingError(message),
+  ERR_CHECKSUM: (message) => new DownloadError(message, { code: 'ERR_CHECKSUM' }),
+  ERR_CONTEXT_OVERFLOW: argument('ERR_CONTEXT_OVERFLOW'),
+  ERR_DEVICE_ABSENT: device('ERR_DEVICE_ABSENT'),
+  ERR_DEVICE_LOST: device('ERR_DEVICE_LOST'),
+  ERR_DISPOSED: (message) => new DisposedError(message),
+  ERR_DOWNLOAD: (message) => new DownloadError(message),
+  ERR_DRIVER: device('ERR_DRIVER'),
+  ERR_DTYPE: argument('ERR_DTYPE'),
+  ERR_FILE: (message, file) => new FormatError(file, message, undefined, 'ERR_FILE'),
+  ERR_FORMAT: (message, file) => new FormatError(file, message),
+  ERR_MODEL_UNSUPPORTED: (message) => new UnsupportedModelError(message),
+  ERR_OP_UNSUPPORTED: device('ERR_OP_UNSUPPORTED'),
+  ERR_OUT_OF_MEMORY: (message) => new OutOfMemoryError(message),
+  ERR_OUT_OF_RANGE: argument('ERR_OUT_OF_RANGE'),
+  ERR_RECORDING: argument('ERR_RECORDING'),
+  ERR_SHAPE: argument('ERR_SHAPE'),
+  ERR_TOKENIZER_MISSING: (message) => new TokenizerError(message),
+}
+
+/** An error of the class that belongs to `code`; the addon makes its errors with it. `file` begins the message where one is the matter. */
+export function errorOf(code: ErrorCode, message: string, file = ''): LophiError {
+  return classes[code](file && message.startsWith(`${file}: `) ? message.slice(file.length + 2) : message, file)
 }

@@ -33,7 +33,7 @@ struct Mapping {
 };
 
 [[noreturn]] void fail(const std::string& path, const std::string& reason) {
-  throw Error("ERR_FILE", path + ": " + reason);
+  throw FileError("ERR_FILE", path, reason);
 }
 
 #ifdef _WIN32
@@ -124,8 +124,9 @@ std::shared_ptr<const Mapping> map_file(const std::string& path) {
 Bytes map_range(const std::string& path, uint64_t offset, uint64_t size) {
   auto mapping = map_file(path);
   if (offset > mapping->size || size > mapping->size - offset)
-    throw Error("ERR_FORMAT", path + ": a range of " + std::to_string(size) + " bytes at " + std::to_string(offset) +
-                                  " must lie inside the file, but it has " + std::to_string(mapping->size) + " bytes");
+    throw FileError("ERR_FORMAT", path,
+                    "a range of " + std::to_string(size) + " bytes at " + std::to_string(offset) +
+                        " must lie inside the file, but it has " + std::to_string(mapping->size) + " bytes");
   const std::byte* data = mapping->data + offset;
   return {std::move(mapping), data, static_cast<size_t>(size), true};
 }

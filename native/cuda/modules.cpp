@@ -19,7 +19,9 @@ std::map<std::string, std::span<const std::byte>> parse(const Bytes& image) {
   std::map<std::string, std::span<const std::byte>> code;
   const std::string_view text(reinterpret_cast<const char*>(image.data), image.size);
   const size_t end = text.find("\n\n");
-  const auto damaged = [] { return Error("ERR_FORMAT", "cuda: the kernel image is damaged: npm run cuda:images"); };
+  const auto damaged = [] {
+    return FileError("ERR_FORMAT", "cuda", "the kernel image is damaged: npm run cuda:images");
+  };
   if (end == std::string_view::npos) throw damaged();
   size_t offset = end + 2;
   for (size_t line = 0; line < end;) {

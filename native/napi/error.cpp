@@ -13,9 +13,13 @@ Napi::Value set_error_factory(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value error_value(Napi::Env env, std::exception_ptr exception) {
-  std::string code = "ERR_ARGUMENT", message;
+  std::string code = "ERR_ARGUMENT", message, file;
   try {
     std::rethrow_exception(exception);
+  } catch (const FileError& error) {
+    code = error.code();
+    message = error.what();
+    file = error.file();
   } catch (const Error& error) {
     code = error.code();
     message = error.what();
@@ -25,7 +29,8 @@ Napi::Value error_value(Napi::Env env, std::exception_ptr exception) {
   } catch (const std::exception& error) {
     message = std::string("internal error: ") + error.what();
   }
-  return addon_of(env).error_factory.Call({Napi::String::New(env, code), Napi::String::New(env, message)});
+  return addon_of(env).error_factory.Call(
+      {Napi::String::New(env, code), Napi::String::New(env, message), Napi::String::New(env, file)});
 }
 
 }  // namespace lophi::js
