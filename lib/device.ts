@@ -1,7 +1,8 @@
-import { type DType, dtypes, type TypedArrays } from './dtype.js'
+import { type DType, dtypes } from './dtype.js'
 import { ArgumentError } from './errors.js'
 import { type Counters, type DeviceHandle, type DeviceInfo, type MemoryInfo, native, readImage } from './native.js'
-import { bytesOf, checkData, Tensor } from './tensor.js'
+import { checkNames, checkOptions, described } from './options.js'
+import { bytesOf, checkData, frozen, Tensor } from './tensor.js'
 import { makeWeight, type Weight, type WeightOptions } from './weight.js'
 
 /** `'auto'` takes the best device there is and says why; a name never falls back. */
@@ -12,80 +13,115 @@ export interface DeviceReference {
   readonly id: string
 }
 
+/** A device by its parts. `adapter` counts from 0, the default; 'cpu' has one. */
+export interface DeviceAddress {
+  readonly backend: 'cpu' | 'cuda' | 'dml'
+  readonly adapter?: number
+}
+
 export interface OpenDeviceOptions {
   /** Threads of the CPU backend, JavaScript's own not counted; default: one per core. A device that is open already keeps its own. */
   readonly threads?: number
 }
 
 /** The typed arrays that name a dtype by themselves. */
-interface InferredDTypes {
-  Float32Array: 'float32'
-  Int8Array: 'int8'
-  Uint8Array: 'uint8'
-  Int32Array: 'int32'
-  Uint32Array: 'uint32'
-}
-type Data = TypedArrays[keyof TypedArrays]
-type DTypeOf<A> = A extends { readonly [Symbol.toStringTag]: infer T }
-  ? T extends keyof InferredDTypes
-    ? InferredDTypes[T]
-    : never
-  : never
-
-const inferred: Readonly<Record<string, DType>> = {
+const inferred = {
   Float32Array: 'float32',
+  Float16Array: 'float16',
   Int8Array: 'int8',
   Uint8Array: 'uint8',
   Int32Array: 'int32',
   Uint32Array: 'uint32',
-} satisfies InferredDTypes
+} as const satisfies Readonly<Record<string, DType>>
+type Inferred = typeof inferred
+type Data = ArrayBufferView & { readonly [Symbol.toStringTag]: keyof Inferred }
+type DTypeOf<A> = A extends { readonly [Symbol.toStringTag]: infer T extends keyof Inferred } ? Inferred[T] : never
+
+/** What to do with the typed arrays that name none. */
+const conversions: Readonly<Record<string, string>> = {
+  Uint16Array: "name 'float16' or 'bfloat16' where it holds their bit patterns, or give Int32Array.from(data)",
+  Int16Array: 'give Int32Array.from(data)',
+  Uint8ClampedArray: 'give Uint8Array.from(data)',
+  Float64Array: 'give Float32Array.from(data)',
+  BigInt64Array: 'give Int32Array.from(data, Number)',
+  BigUint64Array: 'give Uint32Array.from(data, Number)',
+}
+
+function dtypeOf(data: ArrayBufferView, named: DType | undefined): DType {
+  const array = (data as Data)[Symbol.toStringTag] as string
+  const dtype = named ?? (inferred as Readonly<Record<string, DType>>)[array]
+  if (dtypes.includes(dtype as DType)) return dtype as DType
+  const help =
+    named === undefined ? `${array} has none of its own: ${conversions[array] ?? 'name one'}` : `it is ${named}`
+  throw new ArgumentError('ERR_DTYPE', `tensor: dtype must be one of ${dtypes.join(' ')}, but ${help}`)
+}
 
 /** Devices of this machine, and the backends that have none, each with the reason. */
 export async function listDevices(): Promise<{ devices: DeviceInfo[]; absent: { backend: string; reason: string }[] }> {
-  return native.listDevices()
+  return native.listDevices(null)
 }
 
 /** Opens a device; opened twice in a process, it is shared. Rejects with ERR_DEVICE_ABSENT where the named one is missing. */
 export async function openDevice(
-  name: DeviceName | DeviceReference | { readonly backend: string; readonly adapter?: number } = 'auto',
-  { threads = 0 }: OpenDeviceOptions = {},
+  device: DeviceName | DeviceReference | DeviceAddress = 'auto',
+  options: OpenDeviceOptions = {},
 ): Promise<Device> {
+  checkOptions('openDevice', options, { threads: true })
+  const { threads = 0 } = options
   if (!Number.isInteger(threads) || threads < 0 || threads > 1024)
     throw new ArgumentError('ERR_ARGUMENT', `openDevice: threads must be 0 to 1024, but it is ${threads}`)
-  if (name === 'auto') return openBest(threads)
-  return new Device(await openHandle(idOf(name), threads), null)
+  if (device === 'auto') return openBest(threads)
+  return new Device(await openHandle(idOf(device), threads), null)
 }
 
-function idOf(name: unknown): string {
-  if (typeof name === 'string') return name
-  const { id, backend, adapter = 0 } = (name ?? {}) as { id?: unknown; backend?: unknown; adapter?: number }
+function idOf(device: DeviceName | DeviceReference | DeviceAddress): string {
+  if (typeof device === 'string') return device
+  const { id, backend, adapter = 0 } = (device ?? {}) as Partial<DeviceReference & DeviceAddress>
   if (typeof id === 'string') return id
-  if (typeof backend === 'string') return backend === 'cpu' ? 'cpu' : `${backend}:${adapter}`
-  throw new ArgumentError('ERR_ARGUMENT', `openDevice: name must be a device's id, but it is ${String(name)}`)
+  if (typeof backend !== 'string')
+    throw new ArgumentError('ERR_ARGUMENT', `openDevice: device must be a device's id, but it is ${described(device)}`)
+  checkNames('openDevice', 'part', device, ['backend', 'adapter'])
+  if (!Number.isInteger(adapter) || adapter < 0)
+    throw new ArgumentError(
+      'ERR_ARGUMENT',
+      `openDevice: adapter must be a whole number, but it is ${described(adapter)}`,
+    )
+  return backend === 'cpu' && adapter === 0 ? 'cpu' : `${backend}:${adapter}`
 }
 
 async function openHandle(id: string, threads: number): Promise<DeviceHandle> {
-  const image = native.listDevices().devices.find((device) => device.id === id)?.image
-  return native.openDevice(id, threads, typeof image === 'string' ? await readImage(image) : null)
+  // the CPU has no device code, and nobody who asks for it waits for a driver
+  const [backend = ''] = id.split(':')
+  const { devices } = backend === 'cpu' ? { devices: [] } : await native.listDevices(backend)
+  const image = devices.find((device) => device.id === id)?.details.image
+  return native.openDevice(id, threads, image === undefined ? null : await readImage(image))
 }
 
-/** The first real device that has every op; else the CPU, with the reasons why not another. */
+/** The first real device that opens and has every op; else the CPU, with the reasons why not another. */
 async function openBest(threads: number): Promise<Device> {
-  const { devices, absent } = native.listDevices()
+  const { devices, absent } = await listDevices()
   const reasons = absent.map(({ backend, reason }) => `${backend}: ${reason}`)
   for (const { id, backend, software } of devices) {
     if (backend === 'cpu') continue
-    if (software) {
-      reasons.push(`${id}: an emulation, taken only by name`)
-      continue
-    }
-    const handle = await openHandle(id, threads)
-    const missing = native.missingOps(handle)
-    if (missing.length === 0) return new Device(handle, null)
-    reasons.push(`${id}: lacks ${missing.length} ops, ${missing[0]} among them`)
-    await native.closeDevice(handle)
+    const handle = software ? 'an emulation, taken only by name' : await tryDevice(id, threads)
+    if (typeof handle !== 'string') return new Device(handle, null)
+    reasons.push(`${id}: ${handle}`)
   }
   return new Device(await openHandle('cpu', threads), reasons.join('; ') || null)
+}
+
+/** A device that has every op, or why it cannot be taken. */
+async function tryDevice(id: string, threads: number): Promise<DeviceHandle | string> {
+  let handle: DeviceHandle
+  try {
+    handle = await openHandle(id, threads)
+  } catch (error) {
+    return (error as Error).message
+  }
+  const missing = native.missingOps(handle)
+  if (missing.length === 0) return handle
+  await native.closeDevice(handle)
+  return `lacks ${missing.length} ops, ${missing[0]} among them`
 }
 
 /** A device with its in-order stream. Counted in the process: memory goes when the last user has disposed it. */
@@ -114,13 +150,11 @@ export class Device {
   tensor<D extends DType, const S extends readonly number[]>(data: ArrayBufferView, shape: S, dtype: D): Tensor<D, S>
   tensor(data: ArrayBufferView, shape: readonly number[], dtype?: DType): Tensor {
     if (!ArrayBuffer.isView(data))
-      throw new ArgumentError('ERR_ARGUMENT', `tensor: data must be a typed array, but it is ${typeof data}`)
-    const type = dtype ?? inferred[(data as Data)[Symbol.toStringTag]]
-    if (!type || !dtypes.includes(type))
-      throw new ArgumentError('ERR_DTYPE', `tensor: dtype must be one of ${dtypes.join(' ')}, but it is ${type}`)
+      throw new ArgumentError('ERR_ARGUMENT', `tensor: data must be a typed array, but it is ${described(data)}`)
+    const type = dtypeOf(data, dtype)
     checkData(type, shape, data)
     const handle = native.createTensor(this.native, dtypes.indexOf(type), shape, bytesOf(data))
-    return new Tensor(this, handle, type, [...shape])
+    return new Tensor(this, handle, type, frozen(shape))
   }
 
   /**
@@ -151,9 +185,15 @@ export class Device {
     return { id: this.id }
   }
 
-  /** Refuses new calls at once and resolves when the work under way is done. Idempotent. */
+  /** Refuses new calls at once and resolves when the work under way is done, failed or not. Idempotent. */
   async dispose(): Promise<void> {
-    await native.closeDevice(this.native)
+    const closed = native.closeDevice(this.native)
+    // what failed and was never waited for is of interest to nobody, and must not hide the error that ends a block of `using`
+    await closed?.catch(() => {})
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return `Device ${this.id} (${this.info.name})`
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -51,14 +51,29 @@ export function typedArray<D extends DType>(dtype: D, bytes: ArrayBuffer): Typed
   return new arrays[dtype](bytes) as TypedArrayOf<D>
 }
 
-/** Element `index` of what `read()` gives, as a number: 16-bit floats are decoded, 4-bit integers unpacked. */
-export function numberAt(dtype: DType, data: ArrayLike<number>, index: number): number {
+/** What `read()` gives as `count` numbers: 16-bit floats are decoded, 4-bit integers unpacked. */
+export function numbersOf(dtype: DType, data: ArrayLike<number>, count: number): number[] {
+  const numbers = new Array<number>(count)
+  for (let i = 0; i < count; i++) numbers[i] = numberAt(dtype, data, i)
+  return numbers
+}
+
+function numberAt(dtype: DType, data: ArrayLike<number>, index: number): number {
   if (dtype === 'float16') return float16(data[index] as number)
-  if (dtype === 'bfloat16')
-    return new Float32Array(new Uint32Array([(data[index] as number) << 16]).buffer)[0] as number
+  if (dtype === 'bfloat16') return bfloat16(data[index] as number)
   if (dtype !== 'int4' && dtype !== 'uint4') return data[index] as number
   const nibble = ((data[index >> 1] as number) >> ((index & 1) * 4)) & 15
   return dtype === 'int4' && nibble > 7 ? nibble - 16 : nibble
+}
+
+/** Bit patterns of float16, as `read()` gives them -> the same numbers; every one is exact. */
+export function float16ToFloat32(bits: ArrayLike<number>): Float32Array {
+  return Float32Array.from(bits, float16)
+}
+
+/** The same of bfloat16. */
+export function bfloat16ToFloat32(bits: ArrayLike<number>): Float32Array {
+  return Float32Array.from(bits, bfloat16)
 }
 
 function float16(bits: number): number {
@@ -67,4 +82,12 @@ function float16(bits: number): number {
   const mantissa = bits & 1023
   if (exponent === 31) return mantissa ? Number.NaN : sign * Number.POSITIVE_INFINITY
   return sign * (exponent ? (1 + mantissa / 1024) * 2 ** (exponent - 15) : (mantissa / 1024) * 2 ** -14)
+}
+
+const word = new Uint32Array(1)
+const wordAsFloat = new Float32Array(word.buffer)
+
+function bfloat16(bits: number): number {
+  word[0] = bits << 16
+  return wordAsFloat[0] as number
 }

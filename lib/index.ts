@@ -1,13 +1,15 @@
+export { type InspectOptions, inspect, type Report } from './cli/report.js'
 export { type ConvertOptions, type ConvertResult, convert } from './convert/index.js'
 export {
   Device,
+  type DeviceAddress,
   type DeviceName,
   type DeviceReference,
   listDevices,
   type OpenDeviceOptions,
   openDevice,
 } from './device.js'
-export { type DType, dtypes, type TypedArrayOf } from './dtype.js'
+export { bfloat16ToFloat32, type DType, dtypes, float16ToFloat32, type TypedArrayOf } from './dtype.js'
 export * from './errors.js'
 export type { FileRange, Phi3Config, WeightFormat } from './formats/source.js'
 export { type GenerateOptions, Generation, type StopReason, type Token } from './generate/generation.js'
@@ -22,7 +24,7 @@ export {
 export type { SamplingOptions } from './generate/sampling.js'
 export type { PrefillOptions, PrefillProgress, Sampled, SampleOptions, Sequence } from './generate/sequence.js'
 export type { Session, SessionOptions } from './generate/session.js'
-export type { Counters, DeviceInfo, MemoryInfo } from './native.js'
+export type { Counters, DeviceDetails, DeviceInfo, MemoryInfo } from './native.js'
 export { ops, supports } from './ops/index.js'
 export { type OpName, schema } from './ops/schema.js'
 export type { OpArguments, OpResult } from './ops/types.js'

@@ -16,7 +16,23 @@ export type TensorHandle = { readonly [brand]: 'tensor' }
 export type WeightHandle = { readonly [brand]: 'weight' }
 export type PlanHandle = { readonly [brand]: 'plan' }
 
-/** A device as it describes itself; backends add fields of their own (isa, threads, driver). */
+/** What only some backends tell. */
+export interface DeviceDetails {
+  /** cpu: the instruction set in use, and those that this processor has. */
+  readonly isa?: string
+  readonly isas?: readonly string[]
+  /** cpu: that compute, JavaScript's own not counted. */
+  readonly threads?: number
+  /** cuda: what the driver supports, as CUDA counts; dml: the driver's own version. */
+  readonly driver?: string
+  readonly computeCapability?: string
+  /** cuda: the device code in the package that it takes. */
+  readonly image?: string
+  /** dml: the version of DirectML. */
+  readonly directml?: string
+}
+
+/** A device as it describes itself. */
 export interface DeviceInfo {
   /** 'cpu', 'cuda:0', 'dml:1': what openDevice takes. */
   readonly id: string
@@ -28,7 +44,7 @@ export interface DeviceInfo {
   readonly memory: number
   /** True for an emulation of a device. */
   readonly software: boolean
-  readonly [detail: string]: unknown
+  readonly details: DeviceDetails
 }
 
 /** Bytes. */
@@ -74,10 +90,11 @@ export interface NativeGroups {
 
 /** What native/addon.cpp exports: flat functions over handles. Shapes are row-major, dtypes the index in lib/dtype.ts. */
 export interface NativeModule {
-  setErrorFactory(factory: (code: ErrorCode, message: string) => Error): void
+  setErrorFactory(factory: (code: ErrorCode, message: string, file: string) => Error): void
   /** Tells which device code lies in the package, before the first listDevices: "cuda/sm_90a". */
   setImageNames(names: readonly string[]): void
-  listDevices(): { devices: DeviceInfo[]; absent: { backend: string; reason: string }[] }
+  /** Of one backend, or of all. Asks drivers on a thread of its own. */
+  listDevices(backend: string | null): Promise<{ devices: DeviceInfo[]; absent: { backend: string; reason: string }[] }>
   /** `image`: the unpacked device code that DeviceInfo.image names. */
   openDevice(id: string, threads: number, image: Uint8Array | null): Promise<DeviceHandle>
   deviceInfo(device: DeviceHandle): DeviceInfo

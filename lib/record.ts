@@ -2,6 +2,7 @@ import type { Device } from './device.js'
 import { type TypedArrayOf, typedArray } from './dtype.js'
 import { ArgumentError, DisposedError } from './errors.js'
 import { native, type PlanHandle } from './native.js'
+import { checkNames, checkOptions, described } from './options.js'
 import { keep, madeHere, scope } from './scope.js'
 import { bytesOf, Tensor } from './tensor.js'
 
@@ -13,6 +14,16 @@ let recording: Device | undefined
 
 /** A value for an input of a plan: as many elements as the tensor has; a number for a tensor of one. */
 export type InputValue = ArrayBufferView | number
+
+export interface RunOptions<K extends string> {
+  /** The outputs to read back. */
+  readonly read?: readonly K[] | undefined
+}
+
+export interface RecordOptions<I> {
+  /** Tensors whose values `run` may replace. */
+  readonly inputs: I
+}
 
 /** A step recorded once: checked calls with their buffers, replayed by one native call. */
 export class Plan<I extends TensorMap = TensorMap, O extends TensorMap = TensorMap> {
@@ -45,16 +56,13 @@ export class Plan<I extends TensorMap = TensorMap, O extends TensorMap = TensorM
   /** Writes the given inputs, replays, and resolves with the outputs named in `read` once that is done. One native call. */
   async run<const K extends keyof O & string = never>(
     values: { readonly [N in keyof I]?: InputValue } = {},
-    { read = [] }: { readonly read?: readonly K[] } = {},
+    options: RunOptions<K> = {},
   ): Promise<{ [N in K]: TypedArrayOf<DTypeOf<O[N]>> }> {
     const handle = this.#live()
-    for (const name of Object.keys(values))
-      if (!(name in this.inputs))
-        throw new ArgumentError(
-          'ERR_ARGUMENT',
-          `plan: inputs must be among ${Object.keys(this.inputs).join(' ')}, but ${name} was given`,
-        )
     const names = Object.keys(this.inputs)
+    checkNames('plan', 'input', values, names)
+    checkOptions('plan', options, { read: true })
+    const { read = [] } = options
     const data = this.#inputs.map((tensor, i) => inputBytes(tensor, values[names[i] as keyof I]))
     const buffers = await native.runPlan(
       handle,
@@ -93,7 +101,12 @@ export class Plan<I extends TensorMap = TensorMap, O extends TensorMap = TensorM
 
 function inputBytes(tensor: Tensor, value: InputValue | undefined): Uint8Array | null {
   if (value === undefined) return null
-  if (typeof value !== 'number') return bytesOf(value)
+  if (ArrayBuffer.isView(value)) return bytesOf(value)
+  if (typeof value !== 'number')
+    throw new ArgumentError(
+      'ERR_ARGUMENT',
+      `plan: inputs must be typed arrays or numbers, but one is ${described(value)}`,
+    )
   switch (tensor.dtype) {
     case 'int32':
       return bytesOf(Int32Array.of(value))
@@ -113,9 +126,13 @@ function inputBytes(tensor: Tensor, value: InputValue | undefined): Uint8Array |
  */
 export function record<I extends TensorMap, O extends TensorMap>(
   device: Device,
-  { inputs }: { readonly inputs: I },
+  options: RecordOptions<I>,
   fn: (inputs: I) => O,
 ): Plan<I, O> {
+  checkOptions('record', options, { inputs: true })
+  const { inputs } = options
+  if (typeof inputs !== 'object' || inputs === null)
+    throw new ArgumentError('ERR_ARGUMENT', `record: inputs must be tensors by name, but are ${described(inputs)}`)
   native.beginRecording(device.native)
   recording = device
   try {

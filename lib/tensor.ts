@@ -1,7 +1,8 @@
 import type { Device } from './device.js'
-import { byteLength, type DType, numberAt, type TypedArrayOf, typedArray } from './dtype.js'
+import { byteLength, type DType, numbersOf, type TypedArrayOf, typedArray } from './dtype.js'
 import { ArgumentError, DisposedError } from './errors.js'
 import { native, type TensorHandle } from './native.js'
+import { described } from './options.js'
 import { register } from './scope.js'
 
 export type Shape = readonly number[]
@@ -27,6 +28,8 @@ export class Tensor<D extends DType = DType, S extends Shape = Shape> {
   /** For the package's own use. */
   readonly native: TensorHandle
   #disposed = false
+  /** The first values as they were last read, for printing. */
+  #shown: readonly number[] | undefined
 
   /** Made by `device.tensor`, ops and views. */
   constructor(device: Device, handle: TensorHandle, dtype: D, shape: S) {
@@ -34,7 +37,7 @@ export class Tensor<D extends DType = DType, S extends Shape = Shape> {
     this.native = handle
     this.dtype = dtype
     this.shape = shape
-    register(this as unknown as Tensor)
+    register(this)
   }
 
   /** Number of elements. */
@@ -48,34 +51,46 @@ export class Tensor<D extends DType = DType, S extends Shape = Shape> {
 
   /** Replaces all elements; `data` is copied before this returns. 16-bit floats are given as bit patterns. */
   write(data: ArrayBufferView): void {
+    if (!ArrayBuffer.isView(data))
+      throw new ArgumentError('ERR_ARGUMENT', `write: data must be a typed array, but it is ${described(data)}`)
     native.writeTensor(this.#live('write'), bytesOf(data))
   }
 
-  /** All elements, once everything enqueued before has run. Rejects with the first error of that work. */
+  /**
+   * All elements, once everything enqueued before has run. Rejects with the first error of that work. float16 and bfloat16
+   * come as bit patterns (`numbers`, or `float16ToFloat32`, decodes them), int4 and uint4 two a byte, low nibble first.
+   */
   async read(): Promise<TypedArrayOf<D>> {
-    return typedArray(this.dtype, await native.readTensor(this.#live('read')))
+    return this.#arrived(await native.readTensor(this.#live('read')))
   }
 
   /** As `read`, but blocks the JS thread. */
   readSync(): TypedArrayOf<D> {
-    return typedArray(this.dtype, native.readTensorSync(this.#live('readSync')))
+    return this.#arrived(native.readTensorSync(this.#live('readSync')))
+  }
+
+  /** All elements as numbers, row-major, whatever the dtype. */
+  async numbers(): Promise<number[]> {
+    return numbersOf(this.dtype, await this.read(), this.size)
   }
 
   /** The one element of a tensor of size 1, as a number. */
   async item(): Promise<number> {
     if (this.size !== 1)
       throw new ArgumentError('ERR_SHAPE', `item: the tensor must have one element, but it is [${this.shape}]`)
-    return numberAt(this.dtype, await this.read(), 0)
+    const [number] = await this.numbers()
+    return number as number
   }
 
   /** The same memory under another shape of as many elements. */
   view<const T extends Shape>(shape: T): Tensor<D, T> {
+    checkShape('view', shape)
     if (sizeOf(shape) !== this.size)
       throw new ArgumentError(
         'ERR_SHAPE',
         `view: shape must have ${this.size} elements as [${this.shape}] has, but it is [${shape}]`,
       )
-    return new Tensor(this.device, native.viewTensor(this.#live('view'), shape, 0), this.dtype, shape)
+    return new Tensor(this.device, native.viewTensor(this.#live('view'), shape, 0), this.dtype, frozen(shape))
   }
 
   /** Rows start..end-1 of the first axis, in the same memory; bounds as in TypedArray.subarray. */
@@ -101,17 +116,50 @@ export class Tensor<D extends DType = DType, S extends Shape = Shape> {
     this.dispose()
   }
 
+  /** What console.log shows: a tensor's values live elsewhere, so only those that a read has brought here. */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    const what = `Tensor ${this.dtype} [${this.shape.join(', ')}] on ${this.device.id}`
+    if (this.#disposed) return `${what}, disposed`
+    if (!this.#shown) return what
+    const more = this.size - this.#shown.length
+    return `${what}, last read: ${this.#shown.map(shownNumber).join(' ')}${more > 0 ? ` ... ${more} more` : ''}`
+  }
+
+  #arrived(bytes: ArrayBuffer): TypedArrayOf<D> {
+    const data = typedArray(this.dtype, bytes)
+    this.#shown = numbersOf(this.dtype, data, Math.min(this.size, shownValues))
+    return data
+  }
+
   #live(call: string): TensorHandle {
     if (this.#disposed) throw new DisposedError(`${call}: the tensor must be live, but it was disposed`)
     return this.native
   }
 }
 
-/** Checks that `data` fits dtype and shape. */
-export function checkData(dtype: DType, shape: Shape, data: ArrayBufferView): void {
+const shownValues = 16
+
+const shownNumber = (value: number) => String(Number(value.toPrecision(6)))
+
+/** A copy that a later change of the caller's array does not reach. */
+export function frozen<S extends Shape>(shape: S): S {
+  return Object.freeze([...shape]) as unknown as S
+}
+
+function checkShape(where: string, shape: unknown): void {
+  if (!Array.isArray(shape))
+    throw new ArgumentError(
+      'ERR_ARGUMENT',
+      `${where}: shape must be an array of whole numbers, but it is ${described(shape)}`,
+    )
   for (const dim of shape)
     if (!Number.isSafeInteger(dim) || dim < 0)
-      throw new ArgumentError('ERR_SHAPE', `tensor: shape must hold whole numbers, but it is [${shape}]`)
+      throw new ArgumentError('ERR_SHAPE', `${where}: shape must hold whole numbers, but it is [${shape}]`)
+}
+
+/** Checks that `data` fits dtype and shape. */
+export function checkData(dtype: DType, shape: Shape, data: ArrayBufferView): void {
+  checkShape('tensor', shape)
   const wanted = byteLength(dtype, sizeOf(shape))
   if (data.byteLength !== wanted)
     throw new ArgumentError(

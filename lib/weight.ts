@@ -13,6 +13,7 @@ import {
   weightPackings,
 } from './formats/source.js'
 import { type NativeGroups, type NativePart, native, type WeightHandle } from './native.js'
+import { checkNames, checkOptions, described, type OptionNames } from './options.js'
 import { bytesOf } from './tensor.js'
 
 /** A typed array (copied) or a range of a file (mapped). */
@@ -77,16 +78,28 @@ export class Weight {
   }
 }
 
+const weightOptions: OptionNames<WeightOptions> = {
+  format: true,
+  shape: true,
+  parts: true,
+  group: true,
+  scaleType: true,
+  zeroType: true,
+  signed: true,
+  packing: true,
+}
+
 /** Checks the manners of the options; the addon checks lengths and ranges. */
 export function makeWeight(device: Device, options: WeightOptions): Weight {
+  checkOptions('weight', options, weightOptions)
   const { format, shape, parts, packing = 'rows', group } = options
   requireOneOf('format', format, weightFormats)
   requireOneOf('packing', packing, weightPackings)
   const grouped = format === 'int4' || format === 'int8'
   const taken = grouped ? ['data', 'scales', 'zeros', 'gIdx'] : ['data']
-  for (const part of Object.keys(parts))
-    if (!taken.includes(part))
-      throw new ArgumentError('ERR_ARGUMENT', `weight: ${format} takes no part ${part}, only ${taken.join(' ')}`)
+  checkNames(`weight of ${format}`, 'part', parts, taken)
+  if (!Array.isArray(shape) || shape.length !== 2)
+    throw new ArgumentError('ERR_ARGUMENT', `weight: shape must be [rows, columns], but it is ${described(shape)}`)
   if (!grouped && group !== undefined)
     throw new ArgumentError('ERR_ARGUMENT', `weight: ${format} takes no group, but it is ${group}`)
   const data = isList(parts.data) ? parts.data : [parts.data]

@@ -3,7 +3,8 @@ import type { Command } from 'commander'
 import type { DeviceName } from '../device.js'
 import { DeviceError } from '../errors.js'
 import type { DeviceInfo } from '../native.js'
-import { addCommonOptions, type CommonFlags } from './model-options.js'
+import { addCommonOptions, type CommonFlags } from './common-options.js'
+import { flat } from './devices.js'
 import { codeOf, exitCodes, print, printJson } from './output.js'
 import { packageVersion } from './version.js'
 
@@ -41,13 +42,13 @@ async function diagnose(checked: string) {
     works: problem === null,
     checked,
     problem,
-    devices,
+    devices: devices.map(flat),
     absent,
     advice: absent.map(({ backend, reason }) => ({ backend, action: remedies[backend] ?? reason })),
     versions: { lophi: packageVersion(), node: version.slice(1), platform, arch, glibc: glibcVersion() },
     binary: binaryPath(),
     cpu: cpu
-      ? { name: cpu.name, isa: cpu.isa, available: String(cpu.isas).split(' '), threads: Number(cpu.threads) }
+      ? { name: cpu.name, isa: cpu.details.isa, available: cpu.details.isas ?? [], threads: cpu.details.threads }
       : null,
     environment: Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('LOPHI_'))),
   }

@@ -1,5 +1,5 @@
 /** What inspect says of a model file: as much of it as the file gives, from its header alone. */
-import { LophiError } from '../errors.js'
+import { ArgumentError, LophiError } from '../errors.js'
 import { openSource } from '../formats/index.js'
 import {
   hasLongRotary,
@@ -11,12 +11,36 @@ import {
   type WeightPart,
   type WeightSource,
 } from '../formats/source.js'
+import { checkOptions, described } from '../options.js'
 import { createTokenizer } from '../tokenizer/index.js'
 import { type Container, openContainer } from './container.js'
-import { estimateMemory, type MemoryOptions } from './sizes.js'
+import { estimateMemory, type KvType, type MemoryOptions } from './sizes.js'
 import { variantOf } from './variant.js'
 
 export type Report = Awaited<ReturnType<typeof reportOf>>
+
+export interface InspectOptions {
+  /** Tokens to compute the memory for; default: what the model was made for. */
+  readonly context?: number
+  /** Of the cache that is computed; default float16. */
+  readonly kvType?: KvType
+}
+
+/** What a model file holds and how much memory it takes, as `lophi inspect --json` prints it. Reads no weights, opens no device. */
+export async function inspect(path: string, options: InspectOptions = {}): Promise<Report> {
+  if (typeof path !== 'string' || path === '')
+    throw new ArgumentError('ERR_ARGUMENT', `inspect: path must be a file or a folder, but is ${described(path)}`)
+  checkOptions('inspect', options, { context: true, kvType: true })
+  const { context, kvType = 'float16' } = options
+  if (context !== undefined && !(Number.isSafeInteger(context) && context > 0))
+    throw new ArgumentError(
+      'ERR_ARGUMENT',
+      `inspect: context must be a whole number from 1, but is ${described(context)}`,
+    )
+  if (kvType !== 'float16' && kvType !== 'float32')
+    throw new ArgumentError('ERR_ARGUMENT', `inspect: kvType must be float16 or float32, but is ${described(kvType)}`)
+  return reportOf(path, { context, kv: kvType === 'float16' ? 'f16' : 'f32', device: null })
+}
 
 /**
  * A model that lophi does not run has `supported` false with the reason, and what its container tells; a container that

@@ -1,9 +1,11 @@
 import { stat } from 'node:fs/promises'
 import { dirname, extname, join, resolve } from 'node:path'
 import { type Device, openDevice } from '../device.js'
+import { ArgumentError } from '../errors.js'
 import { fileError } from '../formats/file.js'
 import { openSource } from '../formats/index.js'
 import type { WeightSource } from '../formats/source.js'
+import { described } from '../options.js'
 import { checkTargets, type OutputFile, writeFiles } from './output.js'
 import { checkRotary } from './rotary.js'
 import { type ConvertOptions, type ConvertResult, type Kept, type Target, targetOf } from './types.js'
@@ -21,6 +23,8 @@ interface Plan {
  * is the file with the weights, or for the latter two a folder.
  */
 export async function convert(input: string, output: string, options: ConvertOptions): Promise<ConvertResult> {
+  if (typeof input !== 'string' || input === '')
+    throw new ArgumentError('ERR_ARGUMENT', `convert: input must be a path, but is ${described(input)}`)
   const target = targetOf(output, options)
   const { signal, onProgress, overwrite = false } = options
   const source = await openSource(input)

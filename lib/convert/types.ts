@@ -1,6 +1,7 @@
 /** What can be written: containers, and the types of their matrices. Needs no addon, so that a command line can ask. */
 import { extname } from 'node:path'
 import { ArgumentError } from '../errors.js'
+import { checkOptions, described } from '../options.js'
 
 export const containers = {
   gguf: ['f32', 'f16', 'bf16', 'q8_0', 'q4_0', 'q4_1', 'q5_0', 'q5_1'],
@@ -64,7 +65,19 @@ function wrong(message: string): ArgumentError {
   return new ArgumentError('ERR_ARGUMENT', `convert: ${message}`)
 }
 
-export function targetOf(output: string, { type, to, block, asymmetric }: ConvertOptions): Target {
+export function targetOf(output: string, options: ConvertOptions): Target {
+  if (typeof output !== 'string' || output === '') throw wrong(`output must be a path, but is ${described(output)}`)
+  checkOptions('convert', options, {
+    type: true,
+    to: true,
+    block: true,
+    asymmetric: true,
+    overwrite: true,
+    shardBytes: true,
+    signal: true,
+    onProgress: true,
+  })
+  const { type, to, block, asymmetric } = options
   const container = to ?? containerOf(output)
   if (!Object.hasOwn(containers, container))
     throw wrong(`to must be one of ${containerNames.join(', ')}, but is ${container}`)

@@ -1,6 +1,7 @@
 import { AbortedError, ArgumentError } from '../errors.js'
+import { checkOptions, type OptionNames } from '../options.js'
 import type { Tokenizer, TokenStream } from '../tokenizer/index.js'
-import { type SamplingOptions, samplingParams, seedWords } from './sampling.js'
+import { type SamplingOptions, samplingNames, samplingParams, seedWords } from './sampling.js'
 import type { PrefillOptions, Sampled, Sequence } from './sequence.js'
 import { StopStrings } from './stop.js'
 
@@ -63,7 +64,8 @@ export class Generation implements AsyncIterable<Token> {
   #started = false
 
   constructor(input: GenerationInput) {
-    checkOptions(input.options)
+    checkOptions('generate', input.options, generateOptions)
+    checkValues(input.options)
     this.#input = input
     this.promptTokens = input.ids.length
     this.#params = samplingParams(input.options)
@@ -141,7 +143,17 @@ export class Generation implements AsyncIterable<Token> {
   }
 }
 
-function checkOptions({ maxTokens = 0, logprobs = 0, stop = [] }: GenerateOptions): void {
+const generateOptions: OptionNames<GenerateOptions> = {
+  maxTokens: true,
+  ...samplingNames,
+  stop: true,
+  ignoreEos: true,
+  logprobs: true,
+  signal: true,
+  onProgress: true,
+}
+
+function checkValues({ maxTokens = 0, logprobs = 0, stop = [] }: GenerateOptions): void {
   const isCount = (value: number) => Number.isInteger(value) && value >= 0
   const wrong = (name: string, requirement: string, value: unknown) =>
     new ArgumentError('ERR_ARGUMENT', `generate: ${name} must be ${requirement}, but it is ${String(value)}`)

@@ -6,6 +6,7 @@ import type { PullProgress } from '../hub/index.js'
 import { chooseActivations, Phi3 } from '../models/phi3.js'
 import type { KvType } from '../nn/kv-cache.js'
 import type { Activations } from '../nn/linear.js'
+import { checkOptions, described, type OptionNames } from '../options.js'
 import { keep } from '../scope.js'
 import type { Tensor } from '../tensor.js'
 import { type ChatMessage, createTokenizer, type Tokenizer } from '../tokenizer/index.js'
@@ -133,14 +134,16 @@ export class Model {
 
   /** A conversation that keeps its cache over turns. */
   session(options: SessionOptions = {}): Session {
+    checkOptions('session', options, { system: true, literal: true })
     this.#needTokenizer('session')
     return new Session(this, this.sequence(), options)
   }
 
   /** Logits after ids: float32 [V] of the last position, or [T, V] of every one. */
   async logits(ids: readonly number[], options: LogitsOptions = {}): Promise<Float32Array> {
-    if (ids.length === 0)
-      throw new ArgumentError('ERR_ARGUMENT', 'logits: ids must hold at least one id, but it is empty')
+    checkOptions('logits', options, logitsOptions)
+    if (!Array.isArray(ids) || ids.length === 0)
+      throw new ArgumentError('ERR_ARGUMENT', `logits: ids must be an array of ids, but it is ${described(ids)}`)
     const sequence = this.sequence()
     const rows: Tensor<'float32'>[] = []
     try {
@@ -199,6 +202,11 @@ export class Model {
 
   #encode(prompt: string | readonly ChatMessage[] | readonly number[]): number[] {
     if (typeof prompt === 'string') return this.#needTokenizer('a text prompt').encode(prompt)
+    if (!Array.isArray(prompt))
+      throw new ArgumentError(
+        'ERR_ARGUMENT',
+        `generate: the prompt must be a text, messages or ids, but it is ${described(prompt)}`,
+      )
     if (prompt.every((part) => typeof part === 'number')) return [...(prompt as readonly number[])]
     return this.encodeMessages(prompt as readonly ChatMessage[])
   }
@@ -262,9 +270,31 @@ function chooseKvType(source: WeightSource, wanted: 'auto' | KvType = 'auto'): K
   return wanted
 }
 
+const logitsOptions: OptionNames<LogitsOptions> = { all: true, chunk: true, signal: true, onProgress: true }
+
+const loadOptions: OptionNames<LoadModelOptions> = {
+  device: true,
+  context: true,
+  kvType: true,
+  window: true,
+  longrope: true,
+  activations: true,
+  variant: true,
+  revision: true,
+  onProgress: true,
+  signal: true,
+}
+
 /** Puts a model on a device: a file, a folder, org/name from the hub or its cache, or a handle from another thread. */
 export async function loadModel(model: string | ModelReference, options: LoadModelOptions = {}): Promise<Model> {
-  if (typeof model !== 'string') return loadModel(model.path, { device: model.device, ...model.options, ...options })
+  checkOptions('loadModel', options, loadOptions)
+  if (typeof model === 'object' && typeof model?.path === 'string')
+    return loadModel(model.path, { device: model.device, ...model.options, ...options })
+  if (typeof model !== 'string' || model === '')
+    throw new ArgumentError(
+      'ERR_ARGUMENT',
+      `loadModel: model must be a path, org/name or a model's handle, but it is ${described(model)}`,
+    )
   const { device = 'auto', variant, revision, signal, onProgress } = options
   const report = onProgress && (({ done, total }: PullProgress) => onProgress({ stage: 'download', done, total }))
   const source = await openSource(await locate(model, { device, variant, revision, signal, onProgress: report }))

@@ -1,4 +1,5 @@
 import { ArgumentError } from '../errors.js'
+import type { OptionNames } from '../options.js'
 
 /** How a token is picked from the logits. */
 export interface SamplingOptions {
@@ -18,6 +19,17 @@ export interface SamplingOptions {
   readonly presencePenalty?: number
   /** The same seed, prompt and device give the same text. Default: a fresh one. */
   readonly seed?: number
+}
+
+export const samplingNames: OptionNames<SamplingOptions> = {
+  temperature: true,
+  topK: true,
+  topP: true,
+  minP: true,
+  repeatPenalty: true,
+  frequencyPenalty: true,
+  presencePenalty: true,
+  seed: true,
 }
 
 /** Recent tokens that penalties look at. */

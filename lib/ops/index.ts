@@ -2,6 +2,7 @@ import { Device } from '../device.js'
 import { type DType, dtypes } from '../dtype.js'
 import { ArgumentError, DisposedError } from '../errors.js'
 import { type AttributeValue, native, type TensorHandle, type WeightHandle } from '../native.js'
+import { described, unknownName } from '../options.js'
 import { type Shape, Tensor } from '../tensor.js'
 import { Weight } from '../weight.js'
 import { type OpName, schema } from './schema.js'
@@ -45,13 +46,9 @@ function parseEntry(name: OpName, op: number): Entry {
   }
 }
 
-function describe(value: unknown): string {
-  return Array.isArray(value) ? `[${value}]` : typeof value === 'object' ? 'an object' : String(value)
-}
-
 function attributeValue(op: string, spec: AttributeSpec, given: unknown): AttributeValue {
   const wrong = (requirement: string) =>
-    new ArgumentError('ERR_ARGUMENT', `${op}: ${spec.name} must be ${requirement}, but it is ${describe(given)}`)
+    new ArgumentError('ERR_ARGUMENT', `${op}: ${spec.name} must be ${requirement}, but it is ${described(given)}`)
   const value = given ?? (spec.initial === undefined ? undefined : fromText(spec))
   if (value === undefined) throw new ArgumentError('ERR_ARGUMENT', `${op}: ${spec.name} must be given`)
   switch (spec.type) {
@@ -89,7 +86,7 @@ function operands(entry: Entry, args: Arguments) {
     if (!(value instanceof Tensor) && !(value instanceof Weight))
       throw new ArgumentError(
         'ERR_ARGUMENT',
-        `${entry.name}: ${name} must be ${value === undefined ? 'given' : `a tensor or a weight, but it is ${describe(value)}`}`,
+        `${entry.name}: ${name} must be ${value === undefined ? 'given' : `a tensor or a weight, but it is ${described(value)}`}`,
       )
     if (value.disposed) throw new DisposedError(`${entry.name}: ${name} must be live, but it was disposed`)
     device ??= value.device
@@ -101,7 +98,7 @@ function operands(entry: Entry, args: Arguments) {
       if (!Array.isArray(value))
         throw new ArgumentError(
           'ERR_ARGUMENT',
-          `${entry.name}: ${name} must be an array of tensors, but it is ${describe(value)}`,
+          `${entry.name}: ${name} must be an array of tensors, but it is ${described(value)}`,
         )
       if (value.length === 0)
         throw new ArgumentError('ERR_ARGUMENT', `${entry.name}: ${name} must hold at least one tensor, but it is empty`)
@@ -118,7 +115,7 @@ function targets(entry: Entry, out: unknown): (Tensor | null)[] | null {
   if (typeof out !== 'object' || out === null)
     throw new ArgumentError(
       'ERR_ARGUMENT',
-      `${entry.name}: out must be a tensor or tensors by name, but it is ${describe(out)}`,
+      `${entry.name}: out must be a tensor or tensors by name, but it is ${described(out)}`,
     )
   const byName = out instanceof Tensor ? { [entry.outputs[0] as string]: out } : (out as Record<string, unknown>)
   for (const name of Object.keys(byName))
@@ -131,7 +128,7 @@ function targets(entry: Entry, out: unknown): (Tensor | null)[] | null {
     const tensor = byName[name]
     if (tensor === undefined) return null
     if (!(tensor instanceof Tensor))
-      throw new ArgumentError('ERR_ARGUMENT', `${entry.name}: ${name} must be a tensor, but it is ${describe(tensor)}`)
+      throw new ArgumentError('ERR_ARGUMENT', `${entry.name}: ${name} must be a tensor, but it is ${described(tensor)}`)
     if (tensor.disposed) throw new DisposedError(`${entry.name}: ${name} must be live, but it was disposed`)
     return tensor
   })
@@ -139,12 +136,10 @@ function targets(entry: Entry, out: unknown): (Tensor | null)[] | null {
 
 /** Runs one op: TypeScript checks the manners, the addon the truth. */
 function run(entry: Entry, args: Arguments): unknown {
+  if (typeof args !== 'object' || args === null)
+    throw new ArgumentError('ERR_ARGUMENT', `${entry.name}: operands must be given by name, but are ${described(args)}`)
   for (const name of Object.keys(args))
-    if (!entry.known.has(name))
-      throw new ArgumentError(
-        'ERR_ARGUMENT',
-        `${entry.name}: operands and attributes must be among ${[...entry.known].join(' ')}, but ${name} was given`,
-      )
+    if (!entry.known.has(name)) throw unknownName(entry.name, 'operand or attribute', name, [...entry.known])
   const { handles, device: named } = operands(entry, args)
   const device = named ?? args.device
   if (!(device instanceof Device))

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "core/host.h"
@@ -20,7 +21,8 @@ struct DeviceInfo {
   std::string vendor;
   uint64_t memory = 0;                                       // bytes that the device has in all
   bool software = false;                                     // an emulation of a device
-  std::vector<std::pair<std::string, std::string>> details;  // driver, instruction set, threads: for doctor
+  using Detail = std::variant<std::string, double, std::vector<std::string>>;
+  std::vector<std::pair<std::string, Detail>> details;  // DeviceDetails of lib/native.ts
 };
 
 struct MemoryInfo {

@@ -16,9 +16,10 @@ std::span<const Backend* const> backends() {
   return kBackends;
 }
 
-DeviceList list_devices() {
+DeviceList list_devices(std::string_view only) {
   DeviceList list;
   for (const Backend* backend : backends()) {
+    if (!only.empty() && only != backend->name) continue;
     std::string reason;
     std::vector<DeviceInfo> found = backend->list(reason);
     if (found.empty()) list.absent.push_back({backend->name, reason});
@@ -33,22 +34,21 @@ std::shared_ptr<Device> open_device(const std::string& id, const OpenOptions& op
   const std::lock_guard lock(mutex);
   if (const auto& [known, threads] = open[id]; auto device = known.lock()) {
     if (options.threads && options.threads != threads)
-      throw argument_error("openDevice: " + id + " must be opened with the threads it was opened with before, " +
-                           std::to_string(threads) + " (0 = all cores), but they are " +
-                           std::to_string(options.threads));
+      throw argument_error("openDevice: threads of " + id + " must be what it was opened with first, " +
+                           (threads ? std::to_string(threads) : "one per core") + ", but they are " +
+                           std::to_string(options.threads) + "; leave them out, or dispose it everywhere first");
     return device;
   }
   std::string why;
   for (const Backend* backend : backends()) {
-    std::string reason;
-    const std::vector<DeviceInfo> found = backend->list(reason);
+    if (!id.starts_with(backend->name)) continue;  // nobody waits for the driver of another
+    const std::vector<DeviceInfo> found = backend->list(why);
     for (size_t i = 0; i < found.size(); ++i) {
       if (found[i].id != id) continue;
       auto device = backend->open(static_cast<int>(i), options);
       open[id] = {device, options.threads};
       return device;
     }
-    if (id.starts_with(backend->name)) why = reason;
   }
   throw Error("ERR_DEVICE_ABSENT", "openDevice: " + id + " must be a device of this machine, but " +
                                        (why.empty() ? "there is none of that name" : why));

@@ -1,5 +1,6 @@
 #pragma once
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "core/backend.h"
@@ -16,7 +17,8 @@ struct DeviceList {
   std::vector<DeviceInfo> devices;
   std::vector<Absent> absent;
 };
-DeviceList list_devices();
+// `only`: of this backend alone; empty: of all. May take as long as a driver takes to load.
+DeviceList list_devices(std::string_view only);
 
 // The device named by id; a device that is open already is shared by the whole process. Throws ERR_DEVICE_ABSENT.
 std::shared_ptr<Device> open_device(const std::string& id, const OpenOptions& options);

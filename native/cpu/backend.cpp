@@ -23,9 +23,9 @@ WeightRows CpuWeight::Part::from(int64_t row) const {
 
 namespace {
 
-std::string isa_names() {
-  std::string names;
-  for (const Isa* isa : available_isas()) names.append(names.empty() ? "" : " ").append(isa->name);
+std::vector<std::string> isa_names() {
+  std::vector<std::string> names;
+  for (const Isa* isa : available_isas()) names.emplace_back(isa->name);
   return names;
 }
 
@@ -37,7 +37,7 @@ DeviceInfo describe(const Isa& isa, int threads) {
           processor.vendor,
           processor.memory,
           false,
-          {{"isa", isa.name}, {"isas", isa_names()}, {"threads", std::to_string(threads)}}};
+          {{"isa", std::string(isa.name)}, {"isas", isa_names()}, {"threads", static_cast<double>(threads)}}};
 }
 
 int default_threads() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }

@@ -80,6 +80,14 @@ Bytes copy_bytes(std::span<const std::byte> from) {
 
 namespace {
 
+Napi::Value value_of(Napi::Env env, const DeviceInfo::Detail& detail) {
+  if (const auto* number = std::get_if<double>(&detail)) return Napi::Number::New(env, *number);
+  if (const auto* text = std::get_if<std::string>(&detail)) return Napi::String::New(env, *text);
+  auto list = Napi::Array::New(env);
+  for (const std::string& word : std::get<std::vector<std::string>>(detail)) list[list.Length()] = word;
+  return list;
+}
+
 Napi::Object describe(Napi::Env env, const DeviceInfo& info) {
   auto object = Napi::Object::New(env);
   object["id"] = info.id;
@@ -88,7 +96,9 @@ Napi::Object describe(Napi::Env env, const DeviceInfo& info) {
   object["vendor"] = info.vendor;
   object["memory"] = static_cast<double>(info.memory);
   object["software"] = Napi::Boolean::New(env, info.software);
-  for (const auto& [key, value] : info.details) object[key] = value;
+  auto details = Napi::Object::New(env);
+  for (const auto& [key, value] : info.details) details[key] = value_of(env, value);
+  object["details"] = details;
   return object;
 }
 
@@ -117,21 +127,26 @@ Napi::Value set_image_names(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// (backend | null) -> Promise of both lists: a driver may take seconds to load.
 Napi::Value list_devices(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  const DeviceList list = lophi::list_devices();
-  auto devices = Napi::Array::New(env), absent = Napi::Array::New(env);
-  for (const DeviceInfo& device : list.devices) devices[devices.Length()] = describe(env, device);
-  for (const auto& [backend, reason] : list.absent) {
-    auto object = Napi::Object::New(env);
-    object["backend"] = backend;
-    object["reason"] = reason;
-    absent[absent.Length()] = object;
-  }
-  auto result = Napi::Object::New(env);
-  result["devices"] = devices;
-  result["absent"] = absent;
-  return result;
+  const std::string only = info[0].IsString() ? info[0].As<Napi::String>().Utf8Value() : "";
+  auto list = std::make_shared<DeviceList>();
+  return loader_of(info.Env()).promise(
+      info.Env(), [=] { *list = lophi::list_devices(only); },
+      [=](Napi::Env env) {
+        auto devices = Napi::Array::New(env), absent = Napi::Array::New(env);
+        for (const DeviceInfo& device : list->devices) devices[devices.Length()] = describe(env, device);
+        for (const auto& [backend, reason] : list->absent) {
+          auto object = Napi::Object::New(env);
+          object["backend"] = backend;
+          object["reason"] = reason;
+          absent[absent.Length()] = object;
+        }
+        auto result = Napi::Object::New(env);
+        result["devices"] = devices;
+        result["absent"] = absent;
+        return result;
+      });
 }
 
 // (id, threads, Uint8Array | null) -> Promise of a handle

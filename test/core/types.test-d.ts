@@ -47,6 +47,10 @@ describe('device.tensor', () => {
   test('refuses wrong data, shapes and dtypes', () => {
     // @ts-expect-error an array is no typed array
     device.tensor([1, 2, 3], [3])
+    // @ts-expect-error float64 is no dtype: nothing here computes in it
+    device.tensor(new Float64Array(6), [6])
+    // @ts-expect-error bit patterns need the name of their dtype
+    device.tensor(new Uint16Array(6), [6])
     // @ts-expect-error a shape is an array
     device.tensor(new Float32Array(6), 6)
     // @ts-expect-error float8 is no dtype
@@ -213,5 +217,10 @@ describe('scope and keep', () => {
   test('pass types through', () => {
     expectTypeOf(scope(() => ({ a: f32, list: [i32] }))).toEqualTypeOf<{ a: typeof f32; list: (typeof i32)[] }>()
     expectTypeOf(keep(f16)).toEqualTypeOf<Tensor<'float16', readonly [2, 3]>>()
+  })
+
+  test('a scope takes no async function', () => {
+    // @ts-expect-error its tensors would be gone before it goes on
+    scope(async () => f32)
   })
 })

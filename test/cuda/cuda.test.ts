@@ -59,6 +59,46 @@ describe('a missing driver is a reason, not an error', () => {
   })
 })
 
+/** What `body` prints as JSON in a process of its own; `stalled` is the longest time in which JavaScript had no turn. */
+const script = (body: string) => `
+  const { openDevice, listDevices } = await import('./dist/index.js')
+  let last = performance.now(), stalled = 0
+  const timer = setInterval(() => {
+    const now = performance.now()
+    stalled = Math.max(stalled, now - last)
+    last = now
+  }, 5)
+  ${body}
+  clearInterval(timer)`
+const run = (body: string, variables: Record<string, string> = {}) => {
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', script(body)], {
+    cwd: root,
+    encoding: 'utf8',
+    env: { ...process.env, ...variables },
+  })
+  expect(stderr.replace(/^.*ExperimentalWarning.*$/gm, '')).toBe('')
+  return JSON.parse(stdout)
+}
+
+describe.runIf(fake)('a driver', () => {
+  test('is not touched by who opens the CPU', () => {
+    const body = `
+      const device = await openDevice('cpu')
+      const loaded = process.report.getReport().sharedObjects
+      console.log(JSON.stringify({ id: device.id, driver: loaded.includes(process.env.LOPHI_CUDA_DRIVER) }))`
+    expect(run(body)).toEqual({ id: 'cpu', driver: false })
+  })
+
+  test('that takes its time does not hold JavaScript', () => {
+    const body = `
+      const { devices } = await listDevices()
+      console.log(JSON.stringify({ cuda: devices.some(({ id }) => id === 'cuda:0'), stalled }))`
+    const { cuda, stalled } = run(body, { LOPHI_FAKE_CUDA_SLOW: '3000' })
+    expect(cuda).toBe(true)
+    expect(stalled).toBeLessThan(2000)
+  })
+})
+
 describe.runIf(fake)('kernel images', async () => {
   const folder = await temporaryFolder()
   const images = join(folder, 'prebuilds/images/cuda')
@@ -83,13 +123,31 @@ describe.runIf(fake)('kernel images', async () => {
     const of = (capability: string) => {
       const { device, sum } = elsewhere({ ...variables, LOPHI_FAKE_CUDA_CAPABILITY: capability })
       expect(sum).toEqual([2, 4])
-      return device?.image
+      return device?.details.image
     }
     expect(of('80')).toBe('cuda/sm_80')
     expect(of('89')).toBe('cuda/sm_80')
     expect(of('90')).toBe('cuda/sm_90a')
     expect(of('120')).toBe('cuda/compute_75')
     expect(reasonOf(elsewhere({ ...variables, LOPHI_FAKE_CUDA_CAPABILITY: '70' }))).toContain('compute capability 7.0')
+  })
+
+  test('a GPU that does not open is passed over by auto, which says why', () => {
+    const body = `
+      const device = await openDevice()
+      console.log(JSON.stringify([device.id, device.fallbackReason]))`
+    const [id, reason] = run(body, { LOPHI_FAKE_CUDA_FAIL: 'cuDevicePrimaryCtxRetain:1:2', ...variables })
+    expect(id).toBe('cpu')
+    expect(reason).toMatch(/cuda:0: .*cuDevicePrimaryCtxRetain: CUDA_ERROR_OUT_OF_MEMORY/)
+  })
+
+  test('a GPU that lacks ops is passed over by auto, which names one', () => {
+    const [id, reason] = run(
+      'const device = await openDevice(); console.log(JSON.stringify([device.id, device.fallbackReason]))',
+      variables,
+    )
+    expect(id).toBe('cpu')
+    expect(reason).toMatch(/cuda:0: lacks \d+ ops, \w+ among them/)
   })
 
   test('a damaged one is refused', () => {

@@ -6,6 +6,7 @@
 //   LOPHI_FAKE_CUDA_DELAY   1: cuMemcpyHtoD from pageable memory returns once the bytes are staged, as a real driver's may; they
 //                           arrive when the NULL stream is synchronised, or at its next copy
 // and once
+//   LOPHI_FAKE_CUDA_SLOW    milliseconds that cuInit takes
 //   LOPHI_FAKE_CUDA_COUNTS  a file that receives the counters below as 64-bit integers
 //   LOPHI_FAKE_CUDA_IMAGES  images are needed, as on a GPU: cubins or PTX; their kernels are still found by name
 #include <fcntl.h>
@@ -206,6 +207,7 @@ const int lophi_simt_driver = std::getenv("LOPHI_FAKE_CUDA_IMAGES") ? 0 : 1;
 
 EXPORT int cuInit(unsigned) {
   return entry("cuInit", false, [] {
+    if (const char* slow = std::getenv("LOPHI_FAKE_CUDA_SLOW")) usleep(1000 * std::atoi(slow));
     const char* file = std::getenv("LOPHI_FAKE_CUDA_COUNTS");
     if (!file) return;
     const int descriptor = open(file, O_RDWR | O_CREAT, 0600);
