@@ -7,7 +7,7 @@ import type { Session } from '../generate/session.js'
 import { addGenerateOptions, answerOf, type GenerateFlags, generateOptions, noteAnswer } from './generate-options.js'
 import { addModelOptions, type ModelFlags, openModel } from './model-options.js'
 import { modelArgument } from './model-path.js'
-import { errorLine, exitCodes, note, printJson } from './output.js'
+import { errorLine, exitCodes, note, printJson, printText } from './output.js'
 import { generationBar } from './progress.js'
 
 interface ChatFlags extends ModelFlags, GenerateFlags {}
@@ -116,7 +116,7 @@ async function answer(message: string, { model, session, flags, interrupts }: Co
     try {
       for await (const { text } of generation) {
         bar.stop()
-        if (!flags.json) stdout.write(text)
+        if (!flags.json) printText(text)
       }
     } catch (error) {
       if (!(error instanceof AbortedError)) throw error

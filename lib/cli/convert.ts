@@ -9,7 +9,7 @@ import {
   convertTypes,
   targetOf,
 } from '../convert/types.js'
-import { addCommonOptions, type CommonFlags, noDevice } from './model-options.js'
+import { addCommonOptions, type CommonFlags, noDevice } from './common-options.js'
 import { addHubOptions, type HubFlags, modelArgument, modelPath } from './model-path.js'
 import { exitCodes, formatBytes, print, printJson } from './output.js'
 import { progressBar } from './progress.js'

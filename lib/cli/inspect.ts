@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander'
 import type { DeviceName } from '../device.js'
 import { count } from './arguments.js'
-import { addCommonOptions, type CommonFlags } from './model-options.js'
+import { addCommonOptions, type CommonFlags } from './common-options.js'
 import { addHubOptions, type HubFlags, modelArgument, modelPath } from './model-path.js'
 import { formatBytes, print, printJson } from './output.js'
 import { type Kind, type Report, reportOf } from './report.js'

@@ -1,16 +1,12 @@
-/** Options that every command has, and those of the commands that run a model. */
+/** Options of the commands that run a model. */
 import { type Command, Option } from 'commander'
 import type { DeviceName } from '../device.js'
 import type { LoadModelOptions, Model, WindowOption } from '../generate/model.js'
 import { count, window } from './arguments.js'
+import { addCommonOptions, type CommonFlags } from './common-options.js'
 import { addHubOptions, type HubFlags, modelPath } from './model-path.js'
 import { note } from './output.js'
 import { progressBar } from './progress.js'
-
-export interface CommonFlags {
-  readonly json?: true
-  readonly device: string
-}
 
 export interface ModelFlags extends CommonFlags, HubFlags {
   readonly context?: number
@@ -22,16 +18,6 @@ export interface ModelFlags extends CommonFlags, HubFlags {
 
 const kvTypes = { auto: 'auto', f16: 'float16', f32: 'float32' } as const
 const kvChoices = Object.keys(kvTypes)
-
-/** `device`: what --device means for this command. */
-export function addCommonOptions(command: Command, device: string): Command {
-  return command
-    .option('--json', 'print one JSON object (or one per line where output streams), nothing else, on stdout')
-    .option('--device <id>', device, 'auto')
-}
-
-/** For commands that compute nothing: --device may stand there, so that one set of flags serves all commands. */
-export const noDevice = 'decides among the variants of org/name; this command opens no device'
 
 export function addModelOptions(command: Command): Command {
   return addHubOptions(addCommonOptions(command, 'auto, cpu, cuda:N or dml:N; a name never falls back'))

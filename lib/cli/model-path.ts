@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import type { DeviceName } from '../device.js'
 import { type LocateOptions, locate } from '../generate/find-model.js'
 import type { PullPlan } from '../hub/index.js'
-import type { CommonFlags } from './model-options.js'
+import type { CommonFlags } from './common-options.js'
 import { formatBytes, note } from './output.js'
 import { downloadBar } from './progress.js'
 

@@ -12,24 +12,42 @@ export function wantsJson(): boolean {
   return argv.slice(2, end < 0 ? undefined : end).includes('--json')
 }
 
+/** Control characters, which a terminal obeys, as their escapes: names in a file are whatever somebody put there. */
+export function printable(text: string, kept = '\t'): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is escaped
+  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, (control) =>
+    kept.includes(control) ? control : `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  )
+}
+
 export function printJson(value: unknown): void {
-  stdout.write(`${JSON.stringify(value)}\n`)
+  stdout.write(`${jsonLine(value)}\n`)
+}
+
+/** JSON escapes the lower half of what a terminal obeys. */
+function jsonLine(value: unknown): string {
+  return JSON.stringify(value).replace(/[\x7f-\x9f]/g, (control) => `\\u00${control.charCodeAt(0).toString(16)}`)
 }
 
 /** One line of a result for people. */
 export function print(line: string): void {
-  stdout.write(`${line}\n`)
+  stdout.write(`${printable(line)}\n`)
+}
+
+/** Text of a model as it comes: another program gets it as it is. */
+export function printText(text: string): void {
+  stdout.write(stdout.isTTY ? printable(text, '\t\n') : text)
 }
 
 /** A line beside the result. */
 export function note(line: string): void {
-  stderr.write(`${line}\n`)
+  stderr.write(`${printable(line, '\t\n')}\n`)
 }
 
 export function errorLine(code: string, message: string): string {
-  if (wantsJson()) return `${JSON.stringify({ error: { code, message } })}\n`
+  if (wantsJson()) return `${jsonLine({ error: { code, message } })}\n`
   // the code ends the first line; where binaries were looked for takes several
-  return `error: ${message.replace(/\n|$/, ` (${code})$&`)}\n`
+  return `error: ${printable(message, '\t\n').replace(/\n|$/, ` (${code})$&`)}\n`
 }
 
 /** How commander tells of a wrong command line: one line, suggestions included. */

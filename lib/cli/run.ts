@@ -7,7 +7,7 @@ import { counts } from './arguments.js'
 import { addGenerateOptions, answerOf, type GenerateFlags, generateOptions, noteAnswer } from './generate-options.js'
 import { addModelOptions, type ModelFlags, openModel } from './model-options.js'
 import { modelArgument } from './model-path.js'
-import { exitCodes, printJson } from './output.js'
+import { exitCodes, printJson, printText } from './output.js'
 import { generationBar } from './progress.js'
 import { abortOnInterrupt } from './signal.js'
 import { readText } from './stdin.js'
@@ -72,6 +72,6 @@ async function promptOf(flags: RunFlags, command: Command): Promise<string | num
 
 /** Text as it comes; without a tokenizer the ids, so that they can be pasted into --ids. */
 function show({ text, id, logprob }: Token, flags: RunFlags, hasText: boolean, isLater: boolean): void {
-  if (!flags.json) stdout.write(hasText ? text : `${isLater ? ',' : ''}${id}`)
+  if (!flags.json) printText(hasText ? text : `${isLater ? ',' : ''}${id}`)
   else if (flags.stream) printJson({ text: hasText ? text : null, id, logprob })
 }

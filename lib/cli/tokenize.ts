@@ -4,9 +4,9 @@ import { ArgumentError } from '../errors.js'
 import { openTokenizer } from '../formats/tokenizer-source.js'
 import { createTokenizer, type Tokenizer } from '../tokenizer/index.js'
 import { counts } from './arguments.js'
-import { addCommonOptions, type CommonFlags, noDevice } from './model-options.js'
+import { addCommonOptions, type CommonFlags, noDevice } from './common-options.js'
 import { addHubOptions, type HubFlags, modelPath } from './model-path.js'
-import { print, printJson } from './output.js'
+import { print, printJson, printText } from './output.js'
 import { readText } from './stdin.js'
 
 interface TokenizeFlags extends CommonFlags, HubFlags {
@@ -58,5 +58,5 @@ function decode(tokenizer: Tokenizer, ids: readonly number[], flags: TokenizeFla
     )
   const text = tokenizer.decode(ids)
   if (flags.json) printJson({ text })
-  else print(text)
+  else printText(`${text}\n`)
 }

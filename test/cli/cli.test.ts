@@ -103,6 +103,18 @@ describe('what goes wrong is one line on stderr and exit code 1', () => {
     expect(JSON.parse(stderr)).toEqual({ error: { code: 'ERR_FILE', message: expect.stringContaining('none.gguf') } })
   })
 
+  test('names in it do not drive the terminal', () => {
+    const name = 'a\x1b]0;pwned\x07\x1b[2J\x9b31m'
+    const { stderr } = lophi(['inspect', join(folder, name)])
+    expect(stderr).toContain('a\\x1b]0;pwned\\x07\\x1b[2J\\x9b31m')
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+    expect(stderr).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/)
+    const json = lophi(['inspect', join(folder, name), '--json']).stderr
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: as above
+    expect(json).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f]/)
+    expect(JSON.parse(json).error.message).toContain(name)
+  })
+
   test('a path that does not exist', () => {
     expectError(['run', join(folder, 'none.gguf'), '-p', 'x'], 'ERR_FILE', 'ENOENT')
     expectError(['tokenize', join(folder, 'none.gguf'), 'x'], 'ERR_FILE', 'ENOENT')
