@@ -64,7 +64,7 @@ export function ggufTokenizer(
     ...unknownEntry,
     ['tokenizer.ggml.add_bos_token', 'bool', addBos === true],
     ['tokenizer.ggml.add_eos_token', 'bool', addEos === true],
-    // GGUF has no key for these: llama.cpp decides by the model's name
+    // GGUF has no key for these; readers of Phi-3 know them by its vocabulary or its name
     ['lophi.tokenizer.rstrip', 'int32[]', Int32Array.from(rstrip)],
     ...(chatTemplate === null ? [] : [['tokenizer.chat_template', 'string', chatTemplate] as const]),
   ]

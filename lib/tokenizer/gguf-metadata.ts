@@ -66,12 +66,13 @@ export function strings(metadata: Metadata, name: string): readonly string[] {
   return value as string[]
 }
 
+/** An id that no token has is as good as none, as in llama.cpp: converters write -1 and 2^32 - 1. */
 export function tokenId(metadata: Metadata, name: string, count: number, otherwise: number | null): number | null {
   const key = `${prefix}.${name}`
-  const value = metadata.get(key)
-  const id = value ?? otherwise
-  if (id === null) return null
-  if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= count)
-    throw bad(key, `an id below ${count}`, value)
-  return id
+  const value = metadata.get(key) ?? otherwise
+  if (value === null) return null
+  if (typeof value === 'bigint') return otherwise
+  if (typeof value !== 'number' || !Number.isInteger(value)) throw bad(key, 'an id', value)
+  if (value >= 0 && value < count) return value
+  return otherwise !== null && otherwise < count ? otherwise : null
 }

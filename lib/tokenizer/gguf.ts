@@ -67,7 +67,7 @@ export function rewriteGguf(metadata: Metadata): RewrittenTokenizer {
 
 /** Tokens that are matched in the text itself. */
 function addedTokens(metadata: Metadata, { tokens, types }: GgufTokens): object[] {
-  const swallowsSpace = rstripRule(metadata, tokens.length)
+  const swallowsSpace = rstripRule(metadata, { tokens, types })
   return tokens.flatMap((content, id) => {
     const type = types[id]
     const unknown = type === tokenType.unknown && !/^\[PAD ?\d+\]$/.test(content)
@@ -84,20 +84,30 @@ function addedTokens(metadata: Metadata, { tokens, types }: GgufTokens): object[
   })
 }
 
-/** Ids whose token swallows the white space after it: the file's own list, or llama.cpp's rule for Phi-3 by name. */
-function rstripRule(metadata: Metadata, count: number): (id: number, piece: string) => boolean {
+// by what a vocabulary of Phi-3 is known, whatever its model calls itself
+const phi3Roles = ['<|user|>', '<|assistant|>', '<|end|>']
+const keepsSpace = ['<unk>', '<s>', '<|endoftext|>']
+
+/**
+ * Ids whose token swallows the white space after it, for which GGUF has no key: the file's own list, or what the
+ * tokenizer of Phi-3 does, where the vocabulary is SentencePiece with its role tokens.
+ */
+function rstripRule(metadata: Metadata, { tokens, types }: GgufTokens): (id: number, piece: string) => boolean {
   const key = 'lophi.tokenizer.rstrip'
   const own = metadata.get(key)
   if (own === undefined) {
-    const name = metadata.get('general.name')
-    const isPhi3 = typeof name === 'string' && /phi-?3/i.test(name)
-    return (_, piece) => isPhi3 && !['<unk>', '<s>', '<|endoftext|>'].includes(piece)
+    const isRole = (text: string) => {
+      const type = types[tokens.indexOf(text)]
+      return type === tokenType.control || type === tokenType.userDefined
+    }
+    const isPhi3 = metadata.get(`${prefix}.model`) === 'llama' && phi3Roles.every(isRole)
+    return (_, piece) => isPhi3 && !keepsSpace.includes(piece)
   }
   if (typeof own !== 'object') throw bad(key, 'an array of ids', own)
   const ids = new Set<unknown>(own)
   for (const id of ids) {
-    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= count) {
-      throw new FormatError(key, `must hold ids below ${count}, but holds ${id}`)
+    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= tokens.length) {
+      throw new FormatError(key, `must hold ids below ${tokens.length}, but holds ${id}`)
     }
   }
   return (id) => ids.has(id)

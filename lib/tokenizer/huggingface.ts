@@ -77,26 +77,50 @@ function readModel(value: unknown, rows: number): BpeModel {
   }
 }
 
-function readAddedTokens(value: unknown, vocab: ReadonlyMap<string, number>): AddedToken[] {
-  return arrayField('added_tokens', value ?? []).map((each, index) => {
+function readFlags(field: string, token: Fields): Omit<AddedToken, 'id'> {
+  const special = booleanField(`${field}.special`, token.special, false)
+  return {
+    content: stringField(`${field}.content`, token.content),
+    singleWord: booleanField(`${field}.single_word`, token.single_word, false),
+    lstrip: booleanField(`${field}.lstrip`, token.lstrip, false),
+    rstrip: booleanField(`${field}.rstrip`, token.rstrip, false),
+    normalized: booleanField(`${field}.normalized`, token.normalized, !special),
+    special,
+  }
+}
+
+function readAddedTokens(value: unknown, vocab: ReadonlyMap<string, number>): Map<string, AddedToken> {
+  const tokens = new Map<string, AddedToken>()
+  arrayField('added_tokens', value ?? []).forEach((each, index) => {
     const field = `added_tokens[${index}]`
     const token = objectField(field, each)
-    const content = stringField(`${field}.content`, token.content)
-    if (content === '') throw badField(`${field}.content`, 'a string of one character or more', content)
-    const special = booleanField(`${field}.special`, token.special, false)
+    const flags = readFlags(field, token)
+    if (flags.content === '') throw badField(`${field}.content`, 'a string of one character or more', '')
     const id = idField(`${field}.id`, token.id)
-    const own = vocab.get(content) ?? id
+    const own = vocab.get(flags.content) ?? id
     if (id !== own) throw badField(`${field}.id`, `${own} as in model.vocab`, id)
-    return {
-      id,
-      content,
-      singleWord: booleanField(`${field}.single_word`, token.single_word, false),
-      lstrip: booleanField(`${field}.lstrip`, token.lstrip, false),
-      rstrip: booleanField(`${field}.rstrip`, token.rstrip, false),
-      normalized: booleanField(`${field}.normalized`, token.normalized, !special),
-      special,
-    }
+    if (!tokens.has(flags.content)) tokens.set(flags.content, { id, ...flags })
   })
+  return tokens
+}
+
+/**
+ * `added_tokens_decoder` of tokenizer_config.json, in the order of its ids: its flags count, and tokens that
+ * tokenizer.json lacks get the next free ids, whatever theirs are.
+ */
+function addConfigured(tokens: Map<string, AddedToken>, value: unknown, vocab: ReadonlyMap<string, number>): void {
+  let next = vocab.size
+  for (const { id } of tokens.values()) next = Math.max(next, id + 1)
+  const table = Object.entries(objectField('added_tokens_decoder', value ?? {}))
+  for (const [key, each] of table.toSorted(([a], [b]) => Number(a) - Number(b))) {
+    const field = `added_tokens_decoder[${JSON.stringify(key)}]`
+    const flags = readFlags(field, objectField(field, each))
+    if (flags.content === '') continue
+    const known = tokens.get(flags.content)
+    const id = known?.id ?? vocab.get(flags.content) ?? next
+    if (id >= next) next = id + 1
+    tokens.set(flags.content, { ...flags, id, special: flags.special || known?.special === true })
+  }
 }
 
 const sentencePieceSteps = ['Replace', 'ByteFallback', 'Fuse', 'Strip']
@@ -176,7 +200,9 @@ function readNames(json: Fields, config: Fields, { ids }: Vocabulary) {
 export function readPipeline(tokenizer: unknown, config: Fields, rows: number): Pipeline {
   const json = objectField('the file', tokenizer)
   const model = readModel(json.model, rows)
-  const tokens = readAddedTokens(json.added_tokens, model.ids).filter(({ id }) => id < rows)
+  const known = readAddedTokens(json.added_tokens, model.ids)
+  addConfigured(known, config.added_tokens_decoder, model.ids)
+  const tokens = [...known.values()].filter(({ id }) => id < rows)
   const decoding = readDecoder(json.decoder)
   const normalize = readNormalizer(json.normalizer)
   const preTokenize = readPreTokenizer(json.pre_tokenizer, json.normalizer !== undefined && json.normalizer !== null)

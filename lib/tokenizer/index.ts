@@ -59,7 +59,7 @@ export interface Tokenizer {
    * message that the template drops or refuses goes in front of the next user turn, with an empty line between.
    */
   applyChatTemplate(messages: readonly ChatMessage[], options?: ChatOptions): string
-  /** Ids of the conversation. A BOS that the package asks for is there once, whether the template writes it or not. */
+  /** Ids of the conversation, with the BOS that the template writes; a GGUF that asks for one has it in any case, once. */
   encodeChat(messages: readonly ChatMessage[], options?: EncodeChatOptions): number[]
 }
 
@@ -87,7 +87,7 @@ export function createTokenizer(source: TokenizerSource, options: { vocabSize?: 
 
   const idOf = (token: string): number | null => vocabulary.ids.get(token) ?? null
   const isSpecial = (id: number): boolean => vocabulary.special.has(id)
-  const ends = turnEnds.map(idOf).filter((id) => id !== null && isSpecial(id))
+  const ends = turnEnds.map(idOf)
   const eosIds = [...new Set([pipeline.eosId, rewritten.eotId, ...ends])]
     .filter((id) => id !== null)
     .toSorted((a, b) => a - b)
@@ -138,7 +138,9 @@ export function createTokenizer(source: TokenizerSource, options: { vocabSize?: 
         ? { text: chat.text(messages, addGenerationPrompt), contents: [] }
         : chat.marked(messages, addGenerationPrompt)
       const ids = pipeline.encode(wellFormed(text), contents)
-      return pipeline.addBos && bosId !== null && ids[0] !== bosId ? [bosId, ...ids] : ids
+      // llama.cpp's rule for GGUF; elsewhere a conversation has the BOS that its template writes
+      const addBos = source.kind === 'gguf' && pipeline.addBos
+      return addBos && bosId !== null && ids[0] !== bosId ? [bosId, ...ids] : ids
     },
   }
 }

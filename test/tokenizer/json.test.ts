@@ -55,6 +55,44 @@ describe('tokenizer.json', () => {
     expect(open(sentencePiece(), { eos_token: '<s>' }).eosIds).toEqual([6, 7])
   })
 
+  test('ends at the turn ends of the family, whatever their flags are', () => {
+    const typed = changed(sentencePiece(), ['added_tokens', 1, 'special'], false)
+    expect(open(typed).eosIds).toEqual([6])
+    expect(open(typed).decode([5, 6])).toBe('ab<|end|>')
+  })
+
+  describe('takes the tokens of tokenizer_config.json', () => {
+    const flags = { lstrip: false, rstrip: false, single_word: false, normalized: false, special: true }
+    const opened = (table: object, json: unknown = sentencePiece()) => open(json, { added_tokens_decoder: table })
+
+    test('with their flags', () => {
+      const kept = opened({ 6: { ...flags, content: '<|end|>' } })
+      expect(open(sentencePiece()).encode('<|end|> ab', plain)).toEqual([6, 5])
+      expect(kept.encode('<|end|> ab', plain)).toEqual([6, 1, 5])
+      expect(opened({ 6: { ...flags, content: '<|end|>', special: false } }).isSpecial(6)).toBe(true)
+      expect(
+        opened({ 4: { ...flags, content: 'ab' } })
+          .encode('xab', plain)
+          .at(-1),
+      ).toBe(4)
+    })
+
+    test('at the next free ids, in the order of theirs', () => {
+      const table = { 71: { ...flags, content: '<|tool|>' }, 65: { ...flags, content: '<|zz|>', special: false } }
+      const more = opened(table)
+      expect(more.encode('ab<|tool|>ab<|zz|>', plain)).toEqual([5, 9, 5, 8])
+      expect(more.decode([5, 9, 5, 8])).toBe('ab ab<|zz|>')
+      expect([more.vocabSize, more.piece(9), more.idOf('<|zz|>')]).toEqual([10, '<|tool|>', 8])
+    })
+
+    test('unless they are damaged', () => {
+      expect(() => opened([])).toThrow(FormatError)
+      expect(() => opened({ 8: { content: 5 } })).toThrow(
+        'added_tokens_decoder["8"].content must be a string, but is 5',
+      )
+    })
+  })
+
   test('has room for the padding rows of the model', () => {
     const padded = open(sentencePiece(), {}, 64)
     expect(padded.vocabSize).toBe(64)
