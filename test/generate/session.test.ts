@@ -1,6 +1,9 @@
+import { cp, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AbortedError, type Device, loadModel, type Model, openDevice, type Session } from '../../lib/index.js'
 import { tinyPhi3 } from '../support/models.js'
+import { sharedData, temporaryFolder } from '../support/shared.js'
 
 let device: Device
 let model: Model
@@ -196,6 +199,23 @@ describe('turns taken back', () => {
     const answer = await say(fork, 'Hi!')
     expect(await say(chat, 'Hi!')).toBe(answer)
   })
+})
+
+test('a session goes on where the template rewrites what was said', async () => {
+  const folder = sharedData('tiny-phi3')
+  if (folder === null) return
+  const copy = join(await temporaryFolder(), 'rewriting')
+  await cp(folder, copy, { recursive: true })
+  const template = `{% for message in messages %}{% set content = message.content %}{% if message.role == 'assistant' and '=' in content %}{% set content = content.split('=')[-1] %}{% endif %}{{ '<|' + message.role + '|>\n' + content + '<|end|>\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}`
+  await writeFile(join(copy, 'chat_template.jinja'), template)
+  await using rewriting = await loadModel(copy, { device })
+  using chat = rewriting.session()
+  expect(await say(chat, 'What is 27 + 48?')).toBe('27 + 48 = 75')
+  const second = chat.send('What is 3 + 4?')
+  expect(await second.readAll()).toBe('3 + 4 = 7')
+  // " 75" stands where the answer was, as transformers renders it
+  expect(second.promptTokens).toBe(30)
+  expect(chat.messages.map(({ content }) => content)[1]).toBe('27 + 48 = 75')
 })
 
 describe('what a user writes', () => {
