@@ -82,7 +82,7 @@ export interface NativeGroups {
   readonly scales: NativeBytes
   readonly scaleType: number
   readonly zeros: NativeBytes | undefined
-  /** 0 none, 1 packed, 2 floats. */
+  /** 0 none, 1 packed, 2 floats, 3 offsets. */
   readonly zeroType: number
   readonly signed: boolean | undefined
   readonly gIdx: NativeBytes | undefined

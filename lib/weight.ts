@@ -37,8 +37,8 @@ export interface WeightOptions {
   readonly group?: number
   /** Default: float32 for a Float32Array of scales, else float16. */
   readonly scaleType?: WeightGroups['scaleType']
-  /** 'packed' as the data are (the default), or floats of `scaleType`. */
-  readonly zeroType?: 'packed' | 'float'
+  /** 'packed' as the data are (the default), floats of `scaleType`, or 'offset': floats that are added, q * scale + offset. */
+  readonly zeroType?: 'packed' | 'float' | 'offset'
   /** Values and packed zero points are two's complement. */
   readonly signed?: boolean
   /** How the bytes are arranged, default 'rows'; the others are repacked into rows, on the calling thread. */
@@ -156,7 +156,7 @@ function groupsOf({ parts, group, scaleType, zeroType, signed }: WeightOptions):
       'weight: int4 and int8 must have parts.scales and group, but one is missing',
     )
   if (scaleType) requireOneOf('scaleType', scaleType, scaleTypes)
-  if (zeroType) requireOneOf('zeroType', zeroType, ['packed', 'float'])
+  if (zeroType) requireOneOf('zeroType', zeroType, ['packed', 'float', 'offset'])
   return {
     size: group,
     scales: payloadOf(scales),
@@ -179,7 +179,7 @@ function nativePart({ format, rows, data, packing = 'rows', groups }: WeightPart
 }
 
 const scaleTypes = ['float32', 'float16', 'bfloat16']
-const zeroTypes = [undefined, 'packed', 'float']
+const zeroTypes = [undefined, 'packed', 'float', 'offset']
 
 function nativeGroups({
   size,

@@ -141,8 +141,8 @@ function copyInt4(device: Device, name: string, matrix: Matrix, { block, asymmet
   )
   if (!found || found.length !== parts?.length) return null
   for (const { groups, rows: partRows } of found) {
-    const { size, signed, gIdx, zeros, zeroType } = groups
-    const same = size === block && !signed && !gIdx && (zeros !== undefined) === asymmetric && zeroType !== 'float'
+    const { size, signed, gIdx, zeros, zeroType = 'packed' } = groups
+    const same = size === block && !signed && !gIdx && (zeros !== undefined) === asymmetric && zeroType === 'packed'
     // zero points of rows that end within a byte may lie without padding
     if (!same || (zeros && payloadBytes(zeros) !== partRows * Math.ceil(groupsPerRow / 2))) return null
   }

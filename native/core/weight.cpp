@@ -45,7 +45,7 @@ void check_groups(const WeightPart& part, int64_t columns) {
   const size_t scales = static_cast<size_t>(part.rows) * static_cast<size_t>(group_count(part, columns));
   const size_t float_bytes = scales * static_cast<size_t>(bits_of(groups.scale_type) / 8);
   check_bytes(part, columns, "scales", groups.scales, float_bytes);
-  if (groups.zero_type == ZeroType::kFloat) {
+  if (is_float(groups.zero_type)) {
     if (groups.is_signed) throw argument_error("weight: zeros of signed values must be packed, but are floats");
     check_bytes(part, columns, "zeros", groups.zeros, float_bytes);
   } else if (groups.zero_type == ZeroType::kPacked) {
@@ -76,7 +76,7 @@ void check_packing(const WeightPart& part, int64_t columns) {
   } else if (part.packing != WeightPacking::kRows) {
     if (part.format != WeightFormat::kInt4) refuse("int4", info_of(part.format).name);
     if (part.groups.is_signed) refuse("unsigned values", "signed ones");
-    if (part.groups.zero_type == ZeroType::kFloat) refuse("packed zeros", "floats");
+    if (is_float(part.groups.zero_type)) refuse("packed zeros", "floats");
     if (part.rows % 8) refuse("a multiple of 8 rows", text(part.rows));
     if (part.packing != WeightPacking::kAwq && columns % 8) refuse("a multiple of 8 columns", text(columns));
   }
@@ -115,7 +115,7 @@ size_t row_bytes(const WeightPart& part, int64_t columns) {
 size_t zero_bytes(const WeightPart& part, int64_t columns) {
   const auto count = static_cast<size_t>(group_count(part, columns));
   if (part.groups.zero_type == ZeroType::kNone) return 0;
-  if (part.groups.zero_type == ZeroType::kFloat)
+  if (is_float(part.groups.zero_type))
     return count * static_cast<size_t>(bits_of(part.groups.scale_type) / 8);
   return bytes_of(count, bits_of_value(part));
 }

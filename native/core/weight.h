@@ -64,9 +64,11 @@ struct Bytes {
 enum class WeightPacking : uint8_t { kRows, kColumns, kAwq, kGptq, kGptqV2 };
 inline constexpr const char* kPackings[] = {"rows", "columns", "awq", "gptq", "gptq_v2"};
 
-enum class ZeroType : uint8_t { kNone, kPacked, kFloat };
+// Offsets are added to what (q - 0) * scale gives; zeros as floats and offsets are of the scales' type.
+enum class ZeroType : uint8_t { kNone, kPacked, kFloat, kOffset };
+constexpr bool is_float(ZeroType type) { return type >= ZeroType::kFloat; }
 
-// What int4 and int8 need beside their data: value = (q - zero) * scale.
+// What int4 and int8 need beside their data: value = (q - zero) * scale, or q * scale + offset.
 struct WeightGroups {
   int64_t size = 0;  // consecutive columns that share a scale; 0 for the other formats
   DType scale_type = DType::kFloat32;

@@ -197,7 +197,8 @@ struct BlockRows {
   }
 };
 
-// int4 and int8. Zero points: offset = (minus - zero) * scale, with the minus that they have without.
+// int4 and int8. Zero points: offset = (minus - zero) * scale, with the minus that they have without; offsets of a file's own
+// are minus * scale more.
 template <WeightFormat W, bool Zeros>
 struct GroupRows {
   static constexpr int kBits = W == WeightFormat::kInt4 ? 4 : 8;
@@ -248,7 +249,9 @@ struct GroupRows {
         }
       }
       store8(to.scale + i, scale);
-      if constexpr (Zeros) store8(to.offset + i, mul8(sub8(set8(kMinus), zero), scale));
+      if constexpr (Zeros)
+        store8(to.offset + i, w.zero_type == ZeroType::kOffset ? fma8(set8(kMinus), scale, zero)
+                                                               : mul8(sub8(set8(kMinus), zero), scale));
     }
   }
 
@@ -261,7 +264,7 @@ struct GroupRows {
   }
   // Zero points of eight groups from an even one on.
   LOPHI_INLINE F8 zeros8(const std::byte* from, int64_t group) const {
-    if (w.zero_type == ZeroType::kFloat) return floats8(from, group);
+    if (is_float(w.zero_type)) return floats8(from, group);
     if constexpr (kBits == 8) {
       return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from + group))));
     } else {

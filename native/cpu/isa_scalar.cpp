@@ -61,7 +61,7 @@ void read_group_unit(const WeightRows& w, int64_t index, Unit& u) {
   const float scale = float_at(w.scale_type, w.scales, group);
   for (int half = 0; half < 2; ++half) {
     u.scale[half] = scale;
-    u.offset[half] = (kZero - zero_at<Bits>(w, w.zeros, group)) * scale;
+    u.offset[half] = offset_at<Bits>(w, w.zeros, group, scale);
   }
 }
 

@@ -174,10 +174,18 @@ LOPHI_INLINE float float_at(DType dtype, const std::byte* from, int64_t index) {
 
 template <int Bits>
 LOPHI_INLINE float zero_at(const WeightRows& w, const std::byte* row, int64_t group) {
-  if (w.zero_type == ZeroType::kFloat) return float_at(w.scale_type, row, group);
+  if (is_float(w.zero_type)) return float_at(w.scale_type, row, group);
   if (w.zero_type == ZeroType::kNone) return Bits == 4 ? 8.0f : 128.0f;
   const auto* zeros = reinterpret_cast<const uint8_t*>(row);
   return static_cast<float>(Bits == 4 ? zeros[group / 2] >> (group % 2 * 4) & 15 : zeros[group]);
+}
+
+// What is added to (q - middle) * scale of a group, so that q fits into a byte with a sign.
+template <int Bits>
+LOPHI_INLINE float offset_at(const WeightRows& w, const std::byte* row, int64_t group, float scale) {
+  constexpr float kMiddle = Bits == 4 ? 8.0f : 128.0f;
+  const float zero = zero_at<Bits>(w, row, group);
+  return w.zero_type == ZeroType::kOffset ? kMiddle * scale + zero : (kMiddle - zero) * scale;
 }
 
 template <int Bits>
@@ -186,7 +194,11 @@ void dequantize_groups(const WeightRows& w, float* to, int64_t n) {
   for (int64_t b = 0, first = 0; first < n; ++b, first += w.group) {
     const float scale = float_at(w.scale_type, w.scales, b), zero = zero_at<Bits>(w, w.zeros, b);
     const int64_t count = smaller(w.group, n - first);
-    const auto put = [&](int64_t i, int level) { write(to + first + i, (static_cast<float>(level) - zero) * scale); };
+    const bool offset = w.zero_type == ZeroType::kOffset;
+    const auto put = [&](int64_t i, int level) {
+      const auto q = static_cast<float>(level);
+      write(to + first + i, offset ? q * scale + zero : (q - zero) * scale);
+    };
     if constexpr (Bits == 8) {
       for (int64_t i = 0; i < count; ++i) put(i, q[first + i]);
     } else {  // a group begins at a whole byte

@@ -62,7 +62,7 @@ WeightGroups groups_of(Device& device, const Napi::Value& value) {
   groups.scale_type = enum_of<DType>(from, "scaleType", kDTypeCount);
   groups.scales = payload_of(device, from, "scales");
   groups.zeros = payload_of(device, from, "zeros");
-  groups.zero_type = enum_of<ZeroType>(from, "zeroType", 3);
+  groups.zero_type = enum_of<ZeroType>(from, "zeroType", 4);
   groups.is_signed = from.Get("signed").ToBoolean();
   groups.g_idx = payload_of(device, from, "gIdx");
   return groups;

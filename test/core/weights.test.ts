@@ -220,6 +220,39 @@ describe('int4 and int8', () => {
     expect(await valuesOf(table)).toEqual(Float32Array.from(decodeLevels(matrix)))
   })
 
+  test.for([
+    [4, 'float32'],
+    [4, 'float16'],
+    [8, 'bfloat16'],
+  ] as const)('int%i rows with offsets in %s are q * scale + offset, in products too', async ([bits, scaleType]) => {
+    const [rows, columns] = [9, 96]
+    const matrix = matrixOf('offsets', { bits, packing: 'rows', zeros: 'none', shape: [rows, columns], size: 32 })
+    const offsets = matrix.scales.map((_, i) => (i % 7) / 4 - 0.5)
+    const { groups, ...part } = partOf(matrix, { packing: 'rows', zeros: 'none', scaleType })
+    const zeros = storeFloats(offsets, scaleType)
+    using w = await open([{ ...part, groups: { ...groups!, zeros, zeroType: 'offset' } }], columns)
+    // levels, as decodeLevels gives (q - middle) * scale
+    const group = (i: number) => Math.floor(i / columns) * 3 + Math.floor((i % columns) / 32)
+    const middle = bits === 4 ? 8 : 128
+    const values = Float64Array.from(
+      decodeLevels(matrix),
+      (value, i) => value + middle * matrix.scales[group(i)]! + offsets[group(i)]!,
+    )
+    expect(await valuesOf(w)).toEqual(Float32Array.from(values))
+
+    const x = normal(random(1), 'float32', [3, columns])
+    const data = { format: 'int4', shape: [rows, columns], data: values, bytes: new Uint8Array() } as const
+    const expected = linear({ x, w: data }, { activations: 'f32' }).y
+    using tensor = device.tensor(Float32Array.from(x.data), [3, columns])
+    for (const activations of ['f32', 'int8'] as const) {
+      using y = ops.linear({ x: tensor, w, activations })
+      const largest = Math.max(...expected.data.map(Math.abs))
+      const tolerance = activations === 'f32' ? 1e-6 : 0.02
+      for (const [i, value] of (await y.read()).entries())
+        expect(Math.abs(value - expected.data[i]!)).toBeLessThan(tolerance * largest)
+    }
+  })
+
   test.for(groupCases.filter(([, { gIdx }]) => gIdx))('%s: products', async ([name, groupCase]) => {
     const matrix = matrixOf(name, groupCase)
     const { rows, columns } = matrix
@@ -394,7 +427,7 @@ describe('device.weight', () => {
       'an unknown type of zeros',
       { zeroType: 'int4' as 'packed' },
       'ERR_ARGUMENT',
-      /zeroType must be one of packed float/,
+      /zeroType must be one of packed float offset/,
     ],
     ['a group of 24', { group: 24 }, 'ERR_ARGUMENT', /group must be a power of two from 16 on or all 64/],
     ['a group of 8', { group: 8 }, 'ERR_ARGUMENT', /power of two from 16 on/],

@@ -299,7 +299,7 @@ struct Grouped {
         group(group),
         groups((columns + group - 1) / group),
         row(groups * ((group * bits + 7) / 8)),
-        zero_row(zero_type == ZeroType::kFloat ? groups * bits_of(scale_type) / 8 : (groups * bits + 7) / 8),
+        zero_row(is_float(zero_type) ? groups * bits_of(scale_type) / 8 : (groups * bits + 7) / 8),
         bits(bits),
         scale_type(scale_type),
         zero_type(zero_type),
@@ -309,7 +309,7 @@ struct Grouped {
     for (int64_t i = 0; i < data.count(); ++i) data.set(i, static_cast<std::byte>(random.bits()));
     for (int64_t i = 0; i < zeros.count(); ++i) zeros.set(i, static_cast<std::byte>(random.bits()));
     for (int64_t i = 0; i < rows * groups; ++i) set(scales, i, random.uniform(-1, 1));
-    for (int64_t i = 0; zero_type == ZeroType::kFloat && i < rows * groups; ++i) set(zeros, i, random.uniform(0, 15));
+    for (int64_t i = 0; is_float(zero_type) && i < rows * groups; ++i) set(zeros, i, random.uniform(0, 15));
   }
   void set(Guarded<std::byte>& to, int64_t i, float value) {
     const uint16_t half = scale_type == DType::kFloat16 ? nearest(value, half_value, 0x7c00)
@@ -331,9 +331,11 @@ struct Grouped {
   float value(int64_t n, int64_t k) {
     const int64_t b = k / group;
     const float zero = zero_type == ZeroType::kNone    ? (bits == 4 ? 8.0f : 128.0f)
-                       : zero_type == ZeroType::kFloat ? get(zeros, n * groups + b)
+                       : is_float(zero_type)           ? get(zeros, n * groups + b)
                                                        : static_cast<float>(level(zeros, n * zero_row, b));
-    const float difference = static_cast<float>(level(data, n * row, k)) - zero;
+    const auto q = static_cast<float>(level(data, n * row, k));
+    if (zero_type == ZeroType::kOffset) return q * get(scales, n * groups + b) + zero;
+    const float difference = q - zero;
     return difference * get(scales, n * groups + b);
   }
   // What a value is where its level is the middle one.
@@ -360,7 +362,7 @@ void test_groups(const Isa& isa) {
   Random random(31);
   for (const int bits : {4, 8}) {
     for (const DType type : {DType::kFloat32, DType::kFloat16, DType::kBfloat16}) {
-      for (const ZeroType zeros : {ZeroType::kNone, ZeroType::kPacked, ZeroType::kFloat}) {
+      for (const ZeroType zeros : {ZeroType::kNone, ZeroType::kPacked, ZeroType::kFloat, ZeroType::kOffset}) {
         for (const auto& [columns, group] :
              {std::pair{96, 32}, {45, 45}, {45, 16}, {40, 64}, {384, 128}, {1, 1}, {50, 50}}) {
           constexpr int64_t kRows = 21;
@@ -368,7 +370,9 @@ void test_groups(const Isa& isa) {
           Guarded<float> row(columns, 1), x(20 * columns, 1), y(20 * kRows, 2);
           isa.dequantize(w.rows(), row.data(), columns);
           for (int64_t k = 0; k < columns; ++k)
-            CHECK(row.get(k) == w.value(0, k), "int%d [%d], groups of %d: %lld", bits, columns, group,
+            // an offset may be added without rounding the product first
+            CHECK(zeros == ZeroType::kOffset ? std::fabs(row.get(k) - w.value(0, k)) <= 2e-5f : row.get(k) == w.value(0, k),
+                  "int%d [%d], groups of %d: %lld", bits, columns, group,
                   static_cast<long long>(k));
           for (int64_t i = 0; i < x.count(); ++i) x.set(i, random.uniform(-1, 1));
           for (const int64_t m : {1, 3, 20}) {
@@ -647,7 +651,7 @@ void test_int8_groups(const Isa& isa) {
   Random random(41);
   for (const int bits : {4, 8}) {
     for (const DType type : {DType::kFloat32, DType::kFloat16, DType::kBfloat16}) {
-      for (const ZeroType zeros : {ZeroType::kNone, ZeroType::kPacked, ZeroType::kFloat}) {
+      for (const ZeroType zeros : {ZeroType::kNone, ZeroType::kPacked, ZeroType::kFloat, ZeroType::kOffset}) {
         for (const auto& [k, group] :
              {std::pair{96, 32}, {544, 32}, {416, 64}, {416, 128}, {1152, 128}, {160, 160}}) {
           constexpr int64_t kRows = 70;
