@@ -11,7 +11,7 @@ export {
 } from './device.js'
 export { bfloat16ToFloat32, type DType, dtypes, float16ToFloat32, type TypedArrayOf } from './dtype.js'
 export * from './errors.js'
-export type { FileRange, Phi3Config, WeightFormat } from './formats/source.js'
+export type { FileRange, ModelConfig, WeightFormat } from './formats/source.js'
 export { type GenerateOptions, Generation, type StopReason, type Token } from './generate/generation.js'
 export {
   type LoadModelOptions,

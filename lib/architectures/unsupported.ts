@@ -1,8 +1,5 @@
 import { UnsupportedModelError } from '../errors.js'
 
-/** Llama and Mistral of the same shape: how Phi-3 weights are sometimes published, with q, k, v and gate, up apart. */
-export const denseArchitectures: readonly string[] = ['Phi3ForCausalLM', 'LlamaForCausalLM', 'MistralForCausalLM']
-
 const small = 'block-sparse attention, LayerNorm with biases, gegelu and muP scaling'
 const experts = 'a mixture of 16 experts with SparseMixer routing, and LayerNorm with biases'
 const parallel = 'parallel attention and MLP, and LayerNorm with biases'

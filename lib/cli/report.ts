@@ -1,13 +1,13 @@
 /** What inspect says of a model file: as much of it as the file gives, from its header alone. */
+import { partsOf } from '../architectures/blueprint.js'
 import { ArgumentError, LophiError } from '../errors.js'
 import { openSource } from '../formats/index.js'
 import {
   hasLongRotary,
-  type Phi3Config,
+  type ModelConfig,
   partBytes,
   payloadBytes,
   type SourceTensor,
-  type WeightDescription,
   type WeightPart,
   type WeightSource,
 } from '../formats/source.js'
@@ -65,7 +65,7 @@ function modelReport(source: WeightSource, options: MemoryOptions) {
     format,
     architecture: config.architecture as string | null,
     variant: variantOf(config) as string | null,
-    config: config as Phi3Config | null,
+    config: config as ModelConfig | null,
     tensors: source.tensors.map(listed),
     quantization: quantizationOf(source),
     tokenizer: tokenizerOf(source.tokenizer, config.vocabSize),
@@ -138,21 +138,11 @@ class Groups {
   }
 }
 
-function quantizationOf({ weights }: WeightSource) {
+function quantizationOf({ blueprint, weights }: WeightSource) {
   const groups = new Groups()
-  const add = (group: string, ...descriptions: (WeightDescription | null)[]) => {
-    for (const description of descriptions)
-      for (const part of description?.parts ?? [])
-        groups.add(group, kindOf(part), part.rows * description!.shape.at(-1)!, partBytes(part))
-  }
-  add('embedding', weights.embed)
-  for (const layer of weights.layers) {
-    add('norm', layer.inputNorm, layer.postNorm)
-    add('attention', layer.qkv, layer.oMultiplier, layer.o)
-    add('mlp', layer.gateUp, layer.downMultiplier, layer.down)
-  }
-  add('norm', weights.norm)
-  if (weights.head !== weights.embed) add('head', weights.head)
+  for (const { part, weight, multiplier } of partsOf(blueprint, weights))
+    for (const { shape, parts } of multiplier ? [multiplier, weight] : [weight])
+      for (const each of parts) groups.add(part.group, kindOf(each), each.rows * shape.at(-1)!, partBytes(each))
   return groups.rows()
 }
 

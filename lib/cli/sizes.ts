@@ -1,6 +1,7 @@
 /** Bytes that a model takes and that a token reads, from the file's header alone. */
+import { partsOf } from '../architectures/blueprint.js'
 import {
-  type Phi3Config,
+  type ModelConfig,
   partBytes,
   type WeightDescription,
   type WeightPart,
@@ -13,27 +14,21 @@ function storedBytes({ parts }: WeightDescription): number {
   return parts.reduce((sum, part) => sum + partBytes(part), 0)
 }
 
-function blockBytes({ weights: { layers, norm } }: WeightSource): number {
-  const blocks = layers.flatMap((layer) =>
-    Object.values(layer).filter((weight): weight is WeightDescription => weight !== null),
-  )
-  return [...blocks, norm].reduce((sum, weight) => sum + storedBytes(weight), 0)
-}
-
 /** All weights; a tied head once. */
-function weightBytes(source: WeightSource): number {
-  const { embed, head } = source.weights
-  return blockBytes(source) + storedBytes(embed) + (head === embed ? 0 : storedBytes(head))
+function weightBytes({ blueprint, weights }: WeightSource): number {
+  const found = [...partsOf(blueprint, weights)].flatMap(({ weight, multiplier }) => [weight, multiplier ?? []].flat())
+  return found.reduce((sum, weight) => sum + storedBytes(weight), 0)
 }
 
 /** What one token reads of the weights: everything, but of the embedding table one row. A tied head is read whole. */
 export function weightBytesPerToken(source: WeightSource): number {
   const { embed, head } = source.weights
-  return blockBytes(source) + storedBytes(head) + storedBytes(embed) / source.config.vocabSize
+  const table = storedBytes(embed)
+  return weightBytes(source) - (head === embed ? 0 : table) + table / source.config.vocabSize
 }
 
 /** Keys and values of one token in all layers. */
-export function kvBytesPerToken(config: Phi3Config, type: KvType): number {
+export function kvBytesPerToken(config: ModelConfig, type: KvType): number {
   const { numHiddenLayers, numKeyValueHeads, headDim } = config
   return 2 * numHiddenLayers * numKeyValueHeads * headDim * (type === 'float16' ? 2 : 4)
 }
@@ -61,7 +56,7 @@ export function estimateMemory(source: WeightSource, { context, kv, device }: Me
     weightsBytes,
     kvBytes: contextLength * kvBytes[kv],
     rotaryBytes: contextLength * config.rotaryDim * 4,
-    activationBytes: activationBytes(config, Math.min(contextLength, passTokens)),
+    activationBytes: activationBytes(source, Math.min(contextLength, passTokens)),
   }
   const totalBytes = Object.values(parts).reduce((sum, bytes) => sum + bytes, 0)
   return {
@@ -74,18 +69,15 @@ export function estimateMemory(source: WeightSource, { context, kv, device }: Me
 }
 
 /** Parts that are brought into rows of unsigned values in order on loading, and those that no file holds by themselves. */
-function repackedBytes({ weights: { embed, layers, head } }: WeightSource): number {
-  const matrices = new Set([embed, head, ...layers.flatMap(({ qkv, o, gateUp, down }) => [qkv, o, gateUp, down])])
+function repackedBytes({ blueprint, weights }: WeightSource): number {
   const isRepacked = ({ packing = 'rows', data, groups }: WeightPart) =>
     packing !== 'rows' || data instanceof Uint8Array || groups?.signed === true || groups?.gIdx !== undefined
-  const parts = [...matrices].flatMap(({ parts }) => parts.filter(isRepacked))
+  const matrices = [...partsOf(blueprint, weights)].filter(({ weight }) => weight.shape.length === 2)
+  const parts = matrices.flatMap(({ weight }) => weight.parts.filter(isRepacked))
   return parts.reduce((sum, part) => sum + partBytes(part), 0)
 }
 
 /** The widest moment of a block, and the logits of one position, all float32. */
-function activationBytes(config: Phi3Config, tokens: number): number {
-  const { hiddenSize, intermediateSize, numAttentionHeads: heads, numKeyValueHeads, headDim, vocabSize } = config
-  const attention = (heads + 2 * numKeyValueHeads) * headDim + heads * headDim
-  const mlp = 3 * intermediateSize
-  return 4 * (tokens * (2 * hiddenSize + Math.max(attention, mlp)) + vocabSize)
+function activationBytes({ blueprint, config }: WeightSource, tokens: number): number {
+  return 4 * (tokens * blueprint.width(config) + config.vocabSize)
 }

@@ -1,4 +1,4 @@
-import type { Phi3Config } from '../formats/source.js'
+import type { ModelConfig } from '../formats/source.js'
 
 /** Published models by hidden and MLP width, layers, heads, key/value heads and vocabulary. */
 const families: Readonly<Record<string, string>> = {
@@ -9,7 +9,7 @@ const families: Readonly<Record<string, string>> = {
 }
 
 /** The published model that has these sizes, or 'custom'. Fine-tuned models count as what they were tuned from. */
-export function variantOf(config: Phi3Config): string {
+export function variantOf(config: ModelConfig): string {
   const { hiddenSize, intermediateSize, numHiddenLayers, numAttentionHeads, numKeyValueHeads, vocabSize } = config
   const sizes = [hiddenSize, intermediateSize, numHiddenLayers, numAttentionHeads, numKeyValueHeads, vocabSize]
   const family = families[sizes.join(' ')]

@@ -1,7 +1,7 @@
-import type { Phi3Config } from '../formats/source.js'
+import type { ModelConfig } from '../formats/source.js'
 
 /** genai_config.json for a package whose graph stands in `filename`. */
-export function genaiConfig(config: Phi3Config, filename: string) {
+export function genaiConfig(config: ModelConfig, filename: string) {
   return {
     model: {
       type: 'phi3',

@@ -1,8 +1,8 @@
 import { basename, dirname, resolve } from 'node:path'
+import type { Blueprint, SizeName } from '../architectures/blueprint.js'
 import type { Device } from '../device.js'
 import { readGguf } from '../formats/gguf/read.js'
-import { phi3Names } from '../formats/phi3.js'
-import type { Phi3Config, WeightSource } from '../formats/source.js'
+import type { ModelConfig, WeightSource } from '../formats/source.js'
 import { type Encoding, encode, storage } from './encode.js'
 import { type GgufEntry, type GgufTensor, ggufAlignment, ggufHeader } from './gguf-header.js'
 import { ggufTokenizer } from './gguf-tokenizer.js'
@@ -23,7 +23,7 @@ const types: Readonly<Partial<Record<ConvertType, readonly [Encoding, fileType: 
   q5_1: ['q5_1', 9],
 }
 
-/** One GGUF file with llama.cpp's names for phi3. Norms stay float32. */
+/** One GGUF file with llama.cpp's names. Norms stay float32. */
 export async function ggufFile(
   device: Device,
   source: WeightSource,
@@ -32,7 +32,7 @@ export async function ggufFile(
 ): Promise<{ files: OutputFile[]; tensors: number; kept: Kept[] }> {
   const [wanted, fileType] = types[type]!
   const kept: Kept[] = []
-  const tensors = modelMatrices(source, phi3Names.gguf).map(({ name, matrix, isVector }): GgufTensor => {
+  const tensors = modelMatrices(source, 'gguf').map(({ name, matrix, isVector }): GgufTensor => {
     const { rows, columns } = matrix
     const { values } = storage[wanted]
     let encoding: Encoding = isVector ? 'float32' : wanted
@@ -53,7 +53,7 @@ export async function ggufFile(
   return { files: [tensorFile(path, header, tensors, ggufAlignment)], tensors: tensors.length, kept }
 }
 
-function ropeFactors({ ropeScaling }: Phi3Config): GgufTensor[] {
+function ropeFactors({ ropeScaling }: ModelConfig): GgufTensor[] {
   if (ropeScaling === null) return []
   return (['long', 'short'] as const).map((which) => {
     const values = encode('float32', Float32Array.from(ropeScaling[`${which}Factor`]))
@@ -69,16 +69,16 @@ function ropeFactors({ ropeScaling }: Phi3Config): GgufTensor[] {
 
 /** What the source says in GGUF already, the model's sizes, and a tokenizer. */
 async function metadataOf(
-  { format, path, config, companions, tokenizer }: WeightSource,
+  { format, path, blueprint, config, companions, tokenizer }: WeightSource,
   fileType: number,
 ): Promise<GgufEntry[]> {
   const ours: GgufEntry[] = [
-    ['general.architecture', 'string', 'phi3'],
+    ['general.architecture', 'string', blueprint.called.gguf[0]!],
     ['general.name', 'string', basename(dirname(resolve(path)))],
     ['general.file_type', 'uint32', fileType],
     ['general.quantization_version', 'uint32', 2],
     ['general.alignment', 'uint32', ggufAlignment],
-    ...modelEntries(config),
+    ...modelEntries(blueprint, config),
     ...tokenIdEntries(config),
   ]
   if (format !== 'gguf') {
@@ -89,39 +89,38 @@ async function metadataOf(
   const { metadata, types: typeOf } = await readGguf(path)
   const entries = new Map(ours.map((entry) => [entry[0], entry]))
   for (const [key, value] of metadata) {
-    const sized = key.startsWith('phi3.') || key.startsWith('split.')
+    const sized = key.startsWith(`${config.architecture}.`) || key.startsWith('split.')
     const set = ['general.file_type', 'general.quantization_version', 'general.alignment'].includes(key)
     if (!sized && !set) entries.set(key, [key, typeOf.get(key)!, value])
   }
   return [...entries.values()]
 }
 
-function modelEntries(config: Phi3Config): GgufEntry[] {
+function modelEntries({ called, fields, epsilon, own }: Blueprint, config: ModelConfig): GgufEntry[] {
+  const key = (name: string) => `${called.gguf[0]}.${name}`
+  const ints = (Object.keys(fields) as SizeName[])
+    .filter((name) => name !== 'headDim')
+    .map((name): GgufEntry => [key(fields[name].gguf), 'uint32', config[name]])
   const entries: GgufEntry[] = [
-    ['phi3.vocab_size', 'uint32', config.vocabSize],
-    ['phi3.context_length', 'uint32', config.maxPositionEmbeddings],
-    ['phi3.rope.scaling.original_context_length', 'uint32', config.originalMaxPositionEmbeddings],
-    ['phi3.embedding_length', 'uint32', config.hiddenSize],
-    ['phi3.feed_forward_length', 'uint32', config.intermediateSize],
-    ['phi3.block_count', 'uint32', config.numHiddenLayers],
-    ['phi3.attention.head_count', 'uint32', config.numAttentionHeads],
-    ['phi3.attention.head_count_kv', 'uint32', config.numKeyValueHeads],
-    ['phi3.attention.layer_norm_rms_epsilon', 'float32', config.rmsNormEps],
-    ['phi3.attention.sliding_window', 'uint32', config.slidingWindow ?? 0],
-    ['phi3.rope.dimension_count', 'uint32', config.rotaryDim],
-    ['phi3.rope.freq_base', 'float32', config.ropeTheta],
+    ...ints,
+    ...Object.entries(own ?? {}).map(([name, { gguf }]): GgufEntry => [key(gguf), 'uint32', config.own![name]!]),
+    [key('rope.scaling.original_context_length'), 'uint32', config.originalMaxPositionEmbeddings],
+    [key(epsilon.gguf), 'float32', config.rmsNormEps],
+    [key('attention.sliding_window'), 'uint32', config.slidingWindow ?? 0],
+    [key('rope.dimension_count'), 'uint32', config.rotaryDim],
+    [key('rope.freq_base'), 'float32', config.ropeTheta],
   ]
   if (config.headDim * config.numAttentionHeads !== config.hiddenSize) {
-    entries.push(['phi3.attention.key_length', 'uint32', config.headDim])
-    entries.push(['phi3.attention.value_length', 'uint32', config.headDim])
+    entries.push([key(fields.headDim.gguf), 'uint32', config.headDim])
+    entries.push([key('attention.value_length'), 'uint32', config.headDim])
   }
   if (config.ropeScaling !== null) {
-    entries.push(['phi3.rope.scaling.attn_factor', 'float32', config.ropeScaling.attentionFactor])
+    entries.push([key('rope.scaling.attn_factor'), 'float32', config.ropeScaling.attentionFactor])
   }
   return entries
 }
 
-function tokenIdEntries({ bosTokenId, eosTokenIds, padTokenId }: Phi3Config): GgufEntry[] {
+function tokenIdEntries({ bosTokenId, eosTokenIds, padTokenId }: ModelConfig): GgufEntry[] {
   const entries: GgufEntry[] = []
   const add = (name: string, id: number | null | undefined) => {
     if (typeof id === 'number') entries.push([`tokenizer.ggml.${name}_token_id`, 'uint32', id])

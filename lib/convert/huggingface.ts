@@ -1,14 +1,15 @@
 /** What stands beside weights in the form of Hugging Face: config, tokenizer and chat template. */
 import { join } from 'node:path'
+import type { Blueprint, SizeName } from '../architectures/blueprint.js'
 import { tokenizerNames } from '../formats/companions.js'
 import { longRopeAttentionFactor } from '../formats/config-checks.js'
 import { readText } from '../formats/json.js'
-import type { Phi3Config, TokenizerSource, WeightSource } from '../formats/source.js'
+import type { ModelConfig, TokenizerSource, WeightSource } from '../formats/source.js'
 import { rewriteGguf } from '../tokenizer/gguf.js'
 import { jsonFile, type OutputFile, textFile } from './output.js'
 
 /** config.json and generation_config.json; `dtype` as in transformers: 'float16'. */
-export function configFiles(folder: string, { config, weights }: WeightSource, dtype: string): OutputFile[] {
+export function configFiles(folder: string, { blueprint, config, weights }: WeightSource, dtype: string): OutputFile[] {
   const { eosTokenIds: eos } = config
   const generation = {
     bos_token_id: config.bosTokenId,
@@ -17,31 +18,31 @@ export function configFiles(folder: string, { config, weights }: WeightSource, d
   }
   const tied = weights.head === weights.embed
   return [
-    jsonFile(join(folder, 'config.json'), { ...modelConfig(config, dtype), tie_word_embeddings: tied, ...generation }),
+    jsonFile(join(folder, 'config.json'), {
+      ...modelConfig(blueprint, config, dtype),
+      tie_word_embeddings: tied,
+      ...generation,
+    }),
     jsonFile(join(folder, 'generation_config.json'), { _from_model_config: true, ...generation }),
   ]
 }
 
-function modelConfig(config: Phi3Config, dtype: string) {
+function modelConfig({ name, called, fields, epsilon, own, required }: Blueprint, config: ModelConfig, dtype: string) {
   const { headDim, rotaryDim, hiddenSize, numAttentionHeads } = config
+  const sizes = Object.entries(fields).filter(
+    ([size]) => size !== 'headDim' || headDim * numAttentionHeads !== hiddenSize,
+  )
   return {
-    architectures: ['Phi3ForCausalLM'],
-    model_type: 'phi3',
+    architectures: [called.huggingface[0]],
+    model_type: name,
     torch_dtype: dtype,
-    attention_bias: false,
-    hidden_act: 'silu',
-    hidden_size: hiddenSize,
-    intermediate_size: config.intermediateSize,
-    num_hidden_layers: config.numHiddenLayers,
-    num_attention_heads: numAttentionHeads,
-    num_key_value_heads: config.numKeyValueHeads,
-    ...(headDim * numAttentionHeads === hiddenSize ? {} : { head_dim: headDim }),
+    ...required,
+    ...Object.fromEntries(sizes.map(([size, { huggingface }]) => [huggingface, config[size as SizeName]])),
+    ...Object.fromEntries(Object.entries(own ?? {}).map(([size, field]) => [field.huggingface, config.own![size]])),
     ...(rotaryDim === headDim ? {} : { partial_rotary_factor: rotaryDim / headDim }),
-    vocab_size: config.vocabSize,
-    rms_norm_eps: config.rmsNormEps,
+    [epsilon.huggingface]: config.rmsNormEps,
     rope_theta: config.ropeTheta,
     rope_scaling: ropeScaling(config),
-    max_position_embeddings: config.maxPositionEmbeddings,
     original_max_position_embeddings: config.originalMaxPositionEmbeddings,
     sliding_window: config.slidingWindow,
     use_cache: true,
@@ -49,7 +50,7 @@ function modelConfig(config: Phi3Config, dtype: string) {
 }
 
 /** transformers wants these three keys alone where its own attention factor is meant. */
-function ropeScaling({ ropeScaling: scaling, maxPositionEmbeddings, originalMaxPositionEmbeddings }: Phi3Config) {
+function ropeScaling({ ropeScaling: scaling, maxPositionEmbeddings, originalMaxPositionEmbeddings }: ModelConfig) {
   if (!scaling) return null
   const factor = longRopeAttentionFactor(maxPositionEmbeddings, originalMaxPositionEmbeddings)
   const isUsual = Math.abs(scaling.attentionFactor - factor) < 1e-6

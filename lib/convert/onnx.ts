@@ -1,6 +1,8 @@
 import { basename, dirname, join } from 'node:path'
+import { phi3, phi3Weights } from '../architectures/phi3.js'
 import type { Device } from '../device.js'
-import { hasLongRotary, type Phi3Config, type WeightSource } from '../formats/source.js'
+import { UnsupportedModelError } from '../errors.js'
+import { hasLongRotary, type ModelConfig, type WeightSource } from '../formats/source.js'
 import { encode } from './encode.js'
 import { genaiConfig } from './genai-config.js'
 import { configFiles, tokenizerFiles } from './huggingface.js'
@@ -36,6 +38,8 @@ export async function onnxFiles(
   path: string,
   target: Target,
 ): Promise<{ files: OutputFile[]; tensors: number }> {
+  if (source.blueprint !== phi3)
+    throw new UnsupportedModelError(`${source.path}: ${source.blueprint.title} cannot become ONNX by this version`)
   const builder = new PackageBuilder(device, source, target)
   const graph = await builder.build(`${basename(path)}.data`)
   const message = modelMessage(graph, opsets)
@@ -72,7 +76,8 @@ class PackageBuilder {
 
   /** `data`: the name of the file with the weights. */
   async build(data: string): Promise<Graph> {
-    const { config, weights } = this.#source
+    const { config } = this.#source
+    const weights = phi3Weights(this.#source)
     this.#constant(one, [], 1)
     this.#constant('/model/constants/INT64/[1]', [1], 1)
     this.#maskLengths()
@@ -283,7 +288,7 @@ class PackageBuilder {
   }
 }
 
-function attentionAttributes(config: Phi3Config, window: number | null): NonNullable<Node['attributes']> {
+function attentionAttributes(config: ModelConfig, window: number | null): NonNullable<Node['attributes']> {
   return {
     num_heads: config.numAttentionHeads,
     kv_num_heads: config.numKeyValueHeads,

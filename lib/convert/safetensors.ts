@@ -1,6 +1,5 @@
 import { dirname, join } from 'node:path'
 import type { Device } from '../device.js'
-import { phi3Names } from '../formats/phi3.js'
 import type { WeightSource } from '../formats/source.js'
 import type { Encoding } from './encode.js'
 import { configFiles, tokenizerFiles } from './huggingface.js'
@@ -25,7 +24,7 @@ export async function safetensorsFiles(
   shardBytes: number,
 ): Promise<{ files: OutputFile[]; tensors: number }> {
   const wanted = types[type]!
-  const tensors = modelMatrices(source, phi3Names.safetensors).map(({ name, matrix, isVector }): Tensor => {
+  const tensors = modelMatrices(source, 'huggingface').map(({ name, matrix, isVector }): Tensor => {
     const encoding = isVector ? 'float32' : wanted
     return {
       name,

@@ -1,6 +1,7 @@
+import type { Blueprint, Field, SizeName } from '../architectures/blueprint.js'
 import { FormatError } from '../errors.js'
 import { type Fields, limits } from './fields.js'
-import type { Phi3Config } from './source.js'
+import type { ModelConfig } from './source.js'
 
 // What config.json and GGUF metadata say alike.
 
@@ -40,24 +41,53 @@ export function isTokenId(id: unknown, vocabSize: number): id is number {
   return Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocabSize
 }
 
-export function headDimOf(
+export type Sizes = Readonly<Record<SizeName, number>>
+
+/** The sizes that a blueprint's fields name; `keyOf` gives the key of each, `otherwise` what stands in for absent ones. */
+export function sizesOf(
+  { fields: named }: Blueprint,
   fields: Fields,
-  key: string,
-  widthKey: string,
-  width: number,
-  headsKey: string,
-  heads: number,
-): number {
-  if ((fields.get(key) ?? null) !== null) return fields.integer(key, { max: limits.headDim })
-  if (width % heads === 0) return width / heads
-  throw new FormatError(
-    fields.file,
-    `${widthKey} must be a multiple of ${headsKey}, but is ${width} for ${heads} heads`,
-  )
+  keyOf: (field: Field) => string,
+  otherwise: Partial<Sizes> = {},
+): Sizes {
+  const read = (name: SizeName, fallback = otherwise[name]) =>
+    fields.integer(keyOf(named[name]), { max: limits[named[name].limit] }, fallback)
+  const hiddenSize = read('hiddenSize')
+  const numAttentionHeads = read('numAttentionHeads')
+  const headDimKey = keyOf(named.headDim)
+  if ((fields.get(headDimKey) ?? null) === null && hiddenSize % numAttentionHeads !== 0) {
+    const must = `${keyOf(named.hiddenSize)} must be a multiple of ${keyOf(named.numAttentionHeads)}`
+    throw new FormatError(fields.file, `${must}, but is ${hiddenSize} for ${numAttentionHeads} heads`)
+  }
+  return {
+    hiddenSize,
+    intermediateSize: read('intermediateSize'),
+    numHiddenLayers: read('numHiddenLayers'),
+    numAttentionHeads,
+    numKeyValueHeads: read('numKeyValueHeads', numAttentionHeads),
+    headDim: read('headDim', hiddenSize / numAttentionHeads),
+    vocabSize: read('vocabSize'),
+    maxPositionEmbeddings: read('maxPositionEmbeddings'),
+  }
+}
+
+/** `config.own` of an architecture that has sizes of its own. */
+export function ownSizes(
+  { own }: Blueprint,
+  fields: Fields,
+  keyOf: (field: Field) => string,
+): Pick<ModelConfig, 'own'> {
+  if (!own) return {}
+  const entries = Object.entries(own)
+  return {
+    own: Object.fromEntries(
+      entries.map(([name, field]) => [name, fields.integer(keyOf(field), { max: limits[field.limit] })]),
+    ),
+  }
 }
 
 /** Rules between several keys. */
-export function checkedConfig(fields: Fields, keyValueKey: string, config: Phi3Config): Phi3Config {
+export function checkedConfig(fields: Fields, keyValueKey: string, config: ModelConfig): ModelConfig {
   const { numAttentionHeads: heads, numKeyValueHeads, rotaryDim, headDim } = config
   if (heads % numKeyValueHeads !== 0) {
     throw fields.fail(keyValueKey, `a divisor of the ${heads} attention heads`)

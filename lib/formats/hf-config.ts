@@ -1,71 +1,74 @@
+import type { Blueprint, Field } from '../architectures/blueprint.js'
+import { architectures, blueprintOf } from '../architectures/index.js'
 import { FormatError, UnsupportedModelError } from '../errors.js'
-import { denseArchitectures, unsupportedArchitecture } from './architectures.js'
 import {
   checkedConfig,
   checkFactors,
-  headDimOf,
   longRopeAttentionFactor,
   nullableInteger,
+  ownSizes,
+  type Sizes,
+  sizesOf,
   tokenId,
   yarnAttentionFactor,
 } from './config-checks.js'
 import { type Fields, fieldsOf, limits } from './fields.js'
 import { isObject } from './json.js'
-import type { LongRope, Phi3Config } from './source.js'
+import type { LongRope, ModelConfig } from './source.js'
 import { type ConfigCompanions, stopIds } from './stop-ids.js'
 
+export interface ReadConfig {
+  readonly blueprint: Blueprint
+  readonly config: ModelConfig
+}
+
 /** Reads a parsed config.json as Hugging Face publishes it; `file` is its path, for errors. */
-export function phi3ConfigFromHuggingFace(json: unknown, file: string, companions: ConfigCompanions = {}): Phi3Config {
+export function configFromHuggingFace(
+  json: unknown,
+  file: string,
+  companions: ConfigCompanions = {},
+  known: readonly Blueprint[] = architectures,
+): ReadConfig {
   if (!isObject(json)) throw new FormatError(file, 'must hold a JSON object, but does not')
   const fields = fieldsOf(file, (key) => (Object.hasOwn(json, key) ? json[key] : undefined))
-  const architecture = huggingFaceArchitecture(fields)
-  refuseVariants(fields)
+  const list = fields.get('architectures')
+  if (!Array.isArray(list) || typeof list[0] !== 'string') throw fields.fail('architectures', 'a list of one name')
+  const [architecture] = list
+  const blueprint = blueprintOf(known, 'huggingface', architecture, file)
+  refuseVariants(fields, blueprint)
 
-  const numAttentionHeads = fields.integer('num_attention_heads', { max: limits.heads })
-  const hiddenSize = fields.integer('hidden_size', { max: limits.width })
-  const vocabSize = fields.integer('vocab_size', { max: limits.vocab })
-  const maxPositionEmbeddings = fields.integer('max_position_embeddings', { max: limits.positions })
-  const headDim = headDimOf(fields, 'head_dim', 'hidden_size', hiddenSize, 'num_attention_heads', numAttentionHeads)
-  const rope = huggingFaceRope(fields, architecture === 'Phi3ForCausalLM', headDim, maxPositionEmbeddings)
-  return checkedConfig(fields, 'num_key_value_heads', {
+  const keyOf = ({ huggingface }: Field) => huggingface
+  const sizes = sizesOf(blueprint, fields, keyOf)
+  const { vocabSize } = sizes
+  const config = checkedConfig(fields, keyOf(blueprint.fields.numKeyValueHeads), {
     architecture,
-    hiddenSize,
-    intermediateSize: fields.integer('intermediate_size', { max: limits.width }),
-    numHiddenLayers: fields.integer('num_hidden_layers', { max: limits.layers }),
-    numAttentionHeads,
-    numKeyValueHeads: fields.integer('num_key_value_heads', { max: limits.heads }, numAttentionHeads),
-    headDim,
-    vocabSize,
-    rmsNormEps: fields.positive('rms_norm_eps', { max: 1 }),
-    ...rope,
-    maxPositionEmbeddings,
+    ...sizes,
+    rmsNormEps: fields.positive(blueprint.epsilon.huggingface, { max: 1 }),
+    ...huggingFaceRope(fields, blueprint.originalContext?.[architecture], sizes),
     slidingWindow: nullableInteger(fields, 'sliding_window'),
     tieWordEmbeddings: fields.boolean('tie_word_embeddings', false),
     bosTokenId: tokenId(fields, 'bos_token_id', vocabSize),
     eosTokenIds: stopIds(fields, companions, vocabSize),
     padTokenId: tokenId(fields, 'pad_token_id', vocabSize),
+    ...ownSizes(blueprint, fields, keyOf),
   })
+  return { blueprint, config }
 }
 
-function huggingFaceArchitecture(fields: Fields): string {
-  const list = fields.get('architectures')
-  if (!Array.isArray(list) || typeof list[0] !== 'string') throw fields.fail('architectures', 'a list of one name')
-  const [name] = list
-  if (!denseArchitectures.includes(name)) throw unsupportedArchitecture(fields.file, name, denseArchitectures)
-  return name
-}
-
-function refuseVariants(fields: Fields): void {
-  const refuse = (what: string) => new UnsupportedModelError(`${fields.file}: ${what} is not supported by this version`)
-  const activation = fields.string('hidden_act')
-  if (activation !== 'silu') throw refuse(`hidden_act ${activation}`)
-  for (const key of ['attention_bias', 'mlp_bias', 'lm_head_bias']) {
-    if (fields.boolean(key, false)) throw refuse(`${key} true`)
+function refuseVariants(fields: Fields, { required }: Blueprint): void {
+  for (const [key, wanted] of Object.entries(required)) {
+    const found = typeof wanted === 'string' ? fields.string(key) : fields.boolean(key, wanted)
+    if (found !== wanted)
+      throw new UnsupportedModelError(`${fields.file}: ${key} ${found} is not supported by this version`)
   }
 }
 
 /** transformers 5 keeps everything in `rope_parameters`; before, `rope_scaling` stood beside keys of the top level. */
-function huggingFaceRope(fields: Fields, isPhi3: boolean, headDim: number, maxPositions: number) {
+function huggingFaceRope(
+  fields: Fields,
+  usual: number | undefined,
+  { headDim, maxPositionEmbeddings: maxPositions }: Sizes,
+) {
   const block = fields.get('rope_parameters') ?? fields.get('rope_scaling') ?? {}
   if (!isObject(block)) throw fields.fail('rope_scaling', 'an object or null')
   const rope = fieldsOf(fields.file, (key) => (Object.hasOwn(block, key) ? block[key] : fields.get(key)))
@@ -84,10 +87,10 @@ function huggingFaceRope(fields: Fields, isPhi3: boolean, headDim: number, maxPo
   if ('short_mscale' in block || 'long_mscale' in block) {
     throw new UnsupportedModelError(`${fields.file}: short_mscale and long_mscale are not supported by this version`)
   }
-  // what transformers does: the top level counts; without it Phi-3 has a default, and the others look into the block
+  // what transformers does: the top level counts; without it some have a default, and the others look into the block
   const key = 'original_max_position_embeddings'
-  const top = isPhi3 || (fields.get(key) ?? null) !== null ? fields : rope
-  const original = top.integer(key, { min: 2, max: limits.positions }, isPhi3 ? 4096 : maxPositions)
+  const top = usual !== undefined || (fields.get(key) ?? null) !== null ? fields : rope
+  const original = top.integer(key, { min: 2, max: limits.positions }, usual ?? maxPositions)
   const extended = (block.factor ?? null) === null ? maxPositions : original * rope.positive('factor', {})
   const factorOf = yarn ? yarnAttentionFactor : longRopeAttentionFactor
   const ropeScaling: LongRope = {

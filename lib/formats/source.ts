@@ -1,4 +1,5 @@
 /** What a model file gives to `models/`: a config, and weights as ranges of files. Knows no tensor and maps nothing. */
+import type { Blueprint } from '../architectures/blueprint.js'
 import type { Companions } from './companions.js'
 
 /** `bytes` bytes at `offset` of `file`; both are checked against the file when the source is opened. */
@@ -57,8 +58,8 @@ export interface WeightGroups {
   readonly scaleType: 'float32' | 'float16' | 'bfloat16'
   /** Absent: 8 or 128, or 0 where the values are signed. */
   readonly zeros?: Payload
-  /** 'packed' as the data are, or floats of `scaleType` (HQQ). */
-  readonly zeroType?: 'packed' | 'float'
+  /** 'packed' as the data are, floats of `scaleType` (HQQ), or 'offset': floats that are added, q * scale + offset (MLX). */
+  readonly zeroType?: 'packed' | 'float' | 'offset'
   /** q and zeros are two's complement (ONNX INT4, INT8). */
   readonly signed?: boolean
   /** int32 [K]: the group of every column, where groups are not consecutive columns (GPTQ act-order). */
@@ -98,26 +99,16 @@ export interface WeightDescription {
   readonly parts: readonly WeightPart[]
 }
 
-/** Weights of one transformer block. Fused rows: qkv = Q | K | V, gateUp = gate | up. */
-export interface LayerWeights {
-  readonly inputNorm: WeightDescription
-  readonly qkv: WeightDescription
-  /** AWQ: what multiplies the input of `o` channel by channel; null: nothing. */
-  readonly oMultiplier: WeightDescription | null
-  readonly o: WeightDescription
-  readonly postNorm: WeightDescription
-  readonly gateUp: WeightDescription
-  /** AWQ: what multiplies the input of `down` channel by channel; null: nothing. */
-  readonly downMultiplier: WeightDescription | null
-  readonly down: WeightDescription
-}
+/** Weights of one block, by the names of the blueprint; null: one that may be absent. */
+export type LayerWeights = Readonly<Record<string, WeightDescription | null>>
 
+/** Weights of a model, by the names of its blueprint. */
 export interface ModelWeights {
   readonly embed: WeightDescription
-  readonly layers: readonly LayerWeights[]
-  readonly norm: WeightDescription
-  /** Equal to `embed` where the head is tied. */
+  /** The same as `embed` where the head is tied. */
   readonly head: WeightDescription
+  readonly layers: readonly LayerWeights[]
+  readonly [part: string]: WeightDescription | readonly LayerWeights[]
 }
 
 /** cos and sin of the angles of positions 0.. as a file stores them: [positions, R/2] each. */
@@ -135,8 +126,8 @@ export interface LongRope {
   readonly attentionFactor: number
 }
 
-/** The dense Phi-3 family, in Hugging Face's words. */
-export interface Phi3Config {
+/** Sizes and settings of a decoder, in Hugging Face's words. */
+export interface ModelConfig {
   readonly architecture: string
   readonly hiddenSize: number
   readonly intermediateSize: number
@@ -158,6 +149,8 @@ export interface Phi3Config {
   readonly bosTokenId: number | null
   readonly eosTokenIds: readonly number[]
   readonly padTokenId: number | null
+  /** Sizes that the architecture alone has. */
+  readonly own?: Readonly<Record<string, number>>
 }
 
 /** Where a tokenizer comes from. */
@@ -200,7 +193,8 @@ export interface WindowRules {
 export interface WeightSource {
   readonly format: 'gguf' | 'safetensors' | 'onnx'
   readonly path: string
-  readonly config: Phi3Config
+  readonly blueprint: Blueprint
+  readonly config: ModelConfig
   readonly weights: ModelWeights
   /** The rotary tables of an ONNX graph; null: computed from the config. `long` serves contexts beyond the original. */
   readonly rotary: { readonly short: RotaryCache; readonly long: RotaryCache | null } | null
@@ -218,9 +212,10 @@ export interface WeightSource {
   readonly notes: readonly string[]
 }
 
-/** Whether the blocks' matrices are stored in at most 8 bits. */
+/** Whether some of the blocks' matrices are stored in at most 8 bits. */
 export function isQuantized({ weights }: Pick<WeightSource, 'weights'>): boolean {
-  return weights.layers.some(({ qkv }) => qkv.parts.some(({ format }) => !isFloat(format)))
+  const parts = weights.layers.flatMap((layer) => Object.values(layer).flatMap((weight) => weight?.parts ?? []))
+  return parts.some(({ format }) => !isFloat(format))
 }
 
 /** Whether contexts of more than `originalMaxPositionEmbeddings` tokens rotate by other tables than shorter ones. */

@@ -1,7 +1,7 @@
 import { Device, type DeviceName, type DeviceReference, openDevice } from '../device.js'
 import { ArgumentError, TokenizerError } from '../errors.js'
 import { openSource } from '../formats/index.js'
-import { isQuantized, type Phi3Config, type WeightSource } from '../formats/source.js'
+import { isQuantized, type ModelConfig, type WeightSource } from '../formats/source.js'
 import type { PullProgress } from '../hub/index.js'
 import { chooseActivations, Phi3 } from '../models/phi3.js'
 import type { KvType } from '../nn/kv-cache.js'
@@ -107,7 +107,7 @@ export class Model {
     return new Model(source, phi3, ownsDevice, settings)
   }
 
-  get config(): Phi3Config {
+  get config(): ModelConfig {
     return this.source.config
   }
 
@@ -237,7 +237,7 @@ function chooseSettings(source: WeightSource, options: LoadModelOptions): Settin
   }
 }
 
-function chooseContext(config: Phi3Config, wanted = config.maxPositionEmbeddings): number {
+function chooseContext(config: ModelConfig, wanted = config.maxPositionEmbeddings): number {
   if (!Number.isInteger(wanted) || wanted < 1 || wanted > config.maxPositionEmbeddings)
     throw new ArgumentError(
       'ERR_ARGUMENT',

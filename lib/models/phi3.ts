@@ -1,7 +1,8 @@
 import { setImmediate as eventLoop } from 'node:timers/promises'
+import { type Phi3Weights, phi3Weights } from '../architectures/phi3.js'
 import type { Device } from '../device.js'
 import { AbortedError, ArgumentError } from '../errors.js'
-import { hasLongRotary, type Phi3Config, type WeightDescription, type WeightSource } from '../formats/source.js'
+import { hasLongRotary, type ModelConfig, type WeightDescription, type WeightSource } from '../formats/source.js'
 import { type AttentionState, attention } from '../nn/attention.js'
 import { type Activations, linear } from '../nn/linear.js'
 import { mlp } from '../nn/mlp.js'
@@ -41,7 +42,7 @@ export interface Phi3Options {
 /** The dense Phi-3 family on one device: weights and the forward pass. Immutable; sequences bring their caches. */
 export class Phi3 {
   readonly device: Device
-  readonly config: Phi3Config
+  readonly config: ModelConfig
   readonly activations: Activations
   readonly #owned: readonly Disposable[]
   readonly #embed: Weight
@@ -75,7 +76,7 @@ export class Phi3 {
   static async load(device: Device, source: WeightSource, options: Phi3Options): Promise<Phi3> {
     const owned: Disposable[] = []
     try {
-      const parts = await open(device, source.weights, options, owned)
+      const parts = await open(device, phi3Weights(source), options, owned)
       return new Phi3(device, source, options.activations, parts, owned)
     } catch (error) {
       disposeAll(owned)
@@ -148,7 +149,7 @@ function disposeAll(owned: readonly Disposable[]): void {
 /** Every part of a model; what was made is in `owned`, after a failure too. */
 async function open(
   device: Device,
-  { embed, layers, norm, head }: WeightSource['weights'],
+  { embed, layers, norm, head }: Phi3Weights,
   { onLayer, signal }: Phi3Options,
   owned: Disposable[],
 ): Promise<Parts> {

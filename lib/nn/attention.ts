@@ -1,4 +1,4 @@
-import type { Phi3Config } from '../formats/source.js'
+import type { ModelConfig } from '../formats/source.js'
 import { ops } from '../ops/index.js'
 import type { Tensor } from '../tensor.js'
 import type { Weight } from '../weight.js'
@@ -28,7 +28,7 @@ export function attention(
   x: Tensor,
   weights: AttentionWeights,
   layer: number,
-  config: Phi3Config,
+  config: ModelConfig,
   state: AttentionState,
   activations: Activations,
 ): Tensor {

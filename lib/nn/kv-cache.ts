@@ -1,5 +1,5 @@
 import type { Device } from '../device.js'
-import type { Phi3Config } from '../formats/source.js'
+import type { ModelConfig } from '../formats/source.js'
 import { ops } from '../ops/index.js'
 import { scope } from '../scope.js'
 import type { Tensor } from '../tensor.js'
@@ -16,7 +16,7 @@ export class KvCache {
   #keys: Cached[]
   #values: Cached[]
 
-  constructor(device: Device, config: Phi3Config, type: KvType, capacity: number) {
+  constructor(device: Device, config: ModelConfig, type: KvType, capacity: number) {
     this.device = device
     this.type = type
     this.#shape = (tokens) => [1, config.numKeyValueHeads, tokens, config.headDim]

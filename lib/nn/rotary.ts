@@ -1,5 +1,5 @@
 import type { Device } from '../device.js'
-import type { Phi3Config, RotaryCache } from '../formats/source.js'
+import type { ModelConfig, RotaryCache } from '../formats/source.js'
 import { ops } from '../ops/index.js'
 import type { Tensor } from '../tensor.js'
 import { readRows } from '../weight-rows.js'
@@ -12,7 +12,7 @@ export interface RotaryTables {
 }
 
 /** Angular step of each pair, per position: 1 / (factor_i · base^(2i/R)), with LongRoPE's factors where the model has them. */
-export function inverseFrequencies(config: Phi3Config, long: boolean): Float64Array {
+export function inverseFrequencies(config: ModelConfig, long: boolean): Float64Array {
   const { rotaryDim, ropeTheta, ropeScaling } = config
   const factors = ropeScaling && (long ? ropeScaling.longFactor : ropeScaling.shortFactor)
   return Float64Array.from(
@@ -22,7 +22,7 @@ export function inverseFrequencies(config: Phi3Config, long: boolean): Float64Ar
 }
 
 /** Tables for positions 0..positions-1. Angles are computed in double precision, LongRoPE's attention factor is multiplied in. */
-export function rotaryTables(device: Device, config: Phi3Config, long: boolean, positions: number): RotaryTables {
+export function rotaryTables(device: Device, config: ModelConfig, long: boolean, positions: number): RotaryTables {
   const inverse = inverseFrequencies(config, long)
   const factor = config.ropeScaling?.attentionFactor ?? 1
   const half = inverse.length

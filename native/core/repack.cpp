@@ -218,8 +218,7 @@ WeightPart repack(WeightPart part, int64_t columns, const HostAllocate& allocate
   if (!rows) {
     const auto bytes = static_cast<size_t>(bits_of(groups.scale_type) / 8);
     made.groups.scales = turn_floats(groups.scales, part.rows, count, bytes, allocate);
-    if (is_float(groups.zero_type))
-      made.groups.zeros = turn_floats(groups.zeros, part.rows, count, bytes, allocate);
+    if (is_float(groups.zero_type)) made.groups.zeros = turn_floats(groups.zeros, part.rows, count, bytes, allocate);
   }
   made.packing = WeightPacking::kRows;
   made.groups.is_signed = false;

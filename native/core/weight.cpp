@@ -115,8 +115,7 @@ size_t row_bytes(const WeightPart& part, int64_t columns) {
 size_t zero_bytes(const WeightPart& part, int64_t columns) {
   const auto count = static_cast<size_t>(group_count(part, columns));
   if (part.groups.zero_type == ZeroType::kNone) return 0;
-  if (is_float(part.groups.zero_type))
-    return count * static_cast<size_t>(bits_of(part.groups.scale_type) / 8);
+  if (is_float(part.groups.zero_type)) return count * static_cast<size_t>(bits_of(part.groups.scale_type) / 8);
   return bytes_of(count, bits_of_value(part));
 }
 

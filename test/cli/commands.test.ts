@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { kvBytesPerToken } from '../../lib/cli/sizes.js'
 import { variantOf } from '../../lib/cli/variant.js'
-import type { Phi3Config } from '../../lib/formats/source.js'
+import type { ModelConfig } from '../../lib/formats/source.js'
 import { type GoldenPrompt, goldenPrompts, largestError, standardDeviation, tinyPhi3 } from '../support/models.js'
 import { sharedData, temporaryFolder } from '../support/shared.js'
 import { lophi, lophiJson, startLophi } from './run.js'
@@ -431,7 +431,7 @@ describe('inspect', () => {
     ['phi-4', { ...medium, numKeyValueHeads: 10, vocabSize: 100352, headDim: 128, ropeScaling: null }, 204800],
     ['custom', { ...mini, numKeyValueHeads: 32, vocabSize: 32000, headDim: 96, ropeScaling: null }, 393216],
   ])('%s is told by its sizes, and so is its cache', (variant, sizes, bytes) => {
-    const config = sizes as unknown as Phi3Config
+    const config = sizes as unknown as ModelConfig
     expect(variantOf(config)).toBe(variant)
     expect(kvBytesPerToken(config, 'float16')).toBe(bytes)
     expect(kvBytesPerToken(config, 'float32')).toBe(2 * bytes)
@@ -506,7 +506,7 @@ describe('bench', () => {
         .bytesPerToken
     const inspected = (model: string) =>
       lophiJson(['inspect', join(golden as string, model)]) as unknown as {
-        config: Phi3Config
+        config: ModelConfig
         memory: { weightsBytes: number; kvBytesPerToken: { f32: number } }
       }
     const tied = inspected('partial-tied')

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { phi3Weights } from '../../lib/architectures/phi3.js'
 import { encode } from '../../lib/convert/encode.js'
 import { ggufFile } from '../../lib/convert/gguf.js'
 import { convert } from '../../lib/convert/index.js'
@@ -175,7 +176,10 @@ describe('a package', () => {
     const out = output('onnx')
     await convert(folder, out, { to: 'onnx', type: 'int4', asymmetric: true })
     const [before, after] = [await openSource(folder), await openSource(out)]
-    const [a, b] = [await valuesOf(before.weights.layers[1]!.down), await valuesOf(after.weights.layers[1]!.down)]
+    const [a, b] = [
+      await valuesOf(phi3Weights(before).layers[1]!.down),
+      await valuesOf(phi3Weights(after).layers[1]!.down),
+    ]
     // a step is a fifteenth of the range of a group, here up to seven deviations
     expect(largestError(b, a)).toBeLessThan(0.5)
   })
@@ -184,7 +188,7 @@ describe('a package', () => {
 describe('activation multipliers', () => {
   test('are folded into the columns of what follows them', async () => {
     const source = await openSource(await checkpoint())
-    const [layer, ...others] = source.weights.layers
+    const [layer, ...others] = phi3Weights(source).layers
     const multiplier = (columns: number): WeightDescription => {
       const data = encode(
         'float32',
@@ -198,14 +202,14 @@ describe('activation multipliers', () => {
     const target = { to: 'gguf', type: 'f32', block: 32, asymmetric: false } as const
     const { files } = await ggufFile(device, awq, path, target)
     await writeFiles(null, files)
-    const after = await openSource(path)
+    const after = phi3Weights(await openSource(path))
     for (const [name, columns] of [
       ['o', 64],
       ['down', 96],
     ] as const) {
-      const [plain, folded] = [await valuesOf(layer![name]), await valuesOf(after.weights.layers[0]![name])]
+      const [plain, folded] = [await valuesOf(layer![name]), await valuesOf(after.layers[0]![name])]
       expect(folded).toEqual(plain.map((value, i) => value * (0.5 + ((i % columns) % 7))))
-      expect(await valuesOf(after.weights.layers[1]![name])).toEqual(await valuesOf(others[0]![name]))
+      expect(await valuesOf(after.layers[1]![name])).toEqual(await valuesOf(others[0]![name]))
     }
   })
 })

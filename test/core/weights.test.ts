@@ -414,7 +414,12 @@ describe('device.weight', () => {
   test.for<[string, Partial<WeightOptions>, string, RegExp]>([
     ['no scales', { parts: { data: none } }, 'ERR_ARGUMENT', /must have parts.scales and group/],
     ['no group', { group: 0 }, 'ERR_ARGUMENT', /must have parts.scales and group/],
-    ['scales of a block format', { format: 'q4_0' }, 'ERR_ARGUMENT', /weight of q4_0: unknown part scales; there are data/],
+    [
+      'scales of a block format',
+      { format: 'q4_0' },
+      'ERR_ARGUMENT',
+      /weight of q4_0: unknown part scales; there are data/,
+    ],
     ['a group of a block format', { format: 'q4_0', parts: { data: none } }, 'ERR_ARGUMENT', /q4_0 takes no group/],
     ['an unknown packing', { packing: 'tiles' as 'rows' }, 'ERR_ARGUMENT', /packing must be one of rows columns awq/],
     [

@@ -1,26 +1,34 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import type { Naming } from '../../lib/architectures/blueprint.js'
+import { type Phi3Weights, phi3 } from '../../lib/architectures/phi3.js'
 import { FormatError, UnsupportedModelError } from '../../lib/errors.js'
 import { longRopeAttentionFactor } from '../../lib/formats/config-checks.js'
-import { phi3ConfigFromGguf } from '../../lib/formats/gguf/config.js'
-import { phi3ConfigFromHuggingFace } from '../../lib/formats/hf-config.js'
-import { phi3Weights } from '../../lib/formats/phi3.js'
+import { configFromGguf } from '../../lib/formats/gguf/config.js'
+import { configFromHuggingFace } from '../../lib/formats/hf-config.js'
 import type {
   FileRange,
   FileTensor,
   GgufValue,
-  ModelWeights,
+  ModelConfig,
   WeightDescription,
   WeightFormat,
 } from '../../lib/formats/source.js'
+import { weightsOf } from '../../lib/formats/weights.js'
 import { temporaryFolder } from '../support/shared.js'
 import { checkpointShapes, smallConfig } from './files.js'
 
 const folder = await temporaryFolder()
 const file = 'config.json'
 const read = (change: object = {}, generation?: object, genaiEos?: number[]) =>
-  phi3ConfigFromHuggingFace({ ...smallConfig, ...change }, file, { generation, genaiEos })
+  configFromHuggingFace({ ...smallConfig, ...change }, file, { generation, genaiEos }).config
+const weightsIn = (
+  config: ModelConfig,
+  tensors: FileTensor[],
+  naming: Naming = 'huggingface',
+  path = 'model.safetensors',
+) => weightsOf(phi3, config, tensors, naming, path) as Phi3Weights
 
 // the published models, by their config.json
 const mini = {
@@ -82,7 +90,7 @@ function tensorsOf(config: typeof smallConfig, split = false): FileTensor[] {
   })
 }
 
-function countParameters({ embed, layers, norm, head }: ModelWeights): number {
+function countParameters({ embed, layers, norm, head }: Phi3Weights): number {
   const all = [embed, norm, ...layers.flatMap((layer) => Object.values(layer)), ...(head === embed ? [] : [head])]
   return all.reduce((sum, weight) => sum + [...(weight?.shape ?? [0])].reduce((a, b) => a * b, 1), 0)
 }
@@ -95,14 +103,14 @@ describe('the published models', () => {
     ['Phi-4-mini', phi4mini, 3_836_021_760, 131_072],
     ['Phi-4', phi4, 14_659_507_200, 204_800],
   ])('%s has its number of parameters and of cached bytes', (_, json, parameters, cached) => {
-    const config = phi3ConfigFromHuggingFace(json, file)
-    const weights = phi3Weights(config, tensorsOf(json as typeof smallConfig), 'safetensors', 'model.safetensors')
+    const config = configFromHuggingFace(json, file).config
+    const weights = weightsIn(config, tensorsOf(json as typeof smallConfig))
     expect(countParameters(weights)).toBe(parameters)
     expect(2 * 2 * config.numHiddenLayers * config.numKeyValueHeads * config.headDim).toBe(cached)
   })
 
   test('rotate by their frequencies', () => {
-    const { rotaryDim, ropeTheta, ropeScaling } = phi3ConfigFromHuggingFace(phi35, file)
+    const { rotaryDim, ropeTheta, ropeScaling } = configFromHuggingFace(phi35, file).config
     const inverse = (i: number) => ropeTheta ** ((-2 * i) / rotaryDim)
     expect(inverse(47)).toBeCloseTo(1.2115276586e-4, 12)
     expect(1 / ropeScaling!.longFactor[0]!).toBeCloseTo(0.92592589, 7)
@@ -111,7 +119,7 @@ describe('the published models', () => {
   })
 
   test('Phi-4-mini rotates three quarters of a head', () => {
-    expect(phi3ConfigFromHuggingFace(phi4mini, file)).toMatchObject({ headDim: 128, rotaryDim: 96 })
+    expect(configFromHuggingFace(phi4mini, file).config).toMatchObject({ headDim: 128, rotaryDim: 96 })
   })
 })
 
@@ -142,7 +150,7 @@ describe('config.json', () => {
 
   test('may leave out what has a default', () => {
     const { num_key_value_heads: _, original_max_position_embeddings: __, sliding_window: ___, ...rest } = smallConfig
-    expect(phi3ConfigFromHuggingFace({ ...rest, head_dim: 24 }, file)).toMatchObject({
+    expect(configFromHuggingFace({ ...rest, head_dim: 24 }, file).config).toMatchObject({
       numKeyValueHeads: 4,
       originalMaxPositionEmbeddings: 128,
       slidingWindow: null,
@@ -315,7 +323,7 @@ describe('GGUF metadata', () => {
   }
   const config = (change: Record<string, GgufValue | undefined> = {}, tensors: FileTensor[] = [embed]) => {
     const present = Object.entries({ ...keys, ...change }).filter((pair): pair is [string, GgufValue] => !!pair[1])
-    return phi3ConfigFromGguf(new Map(present), tensors, 'x.gguf')
+    return configFromGguf(new Map(present), tensors, 'x.gguf').then(({ config }) => config)
   }
 
   test('of the first files lacks keys, which have the defaults of that time', async () => {
@@ -365,7 +373,7 @@ describe('GGUF metadata', () => {
     expect((await config({ 'phi3.block_count': 7 })).slidingWindow).toBeNull()
     expect((await config({ 'phi3.block_count': 7, 'phi3.attention.sliding_window': 9 })).slidingWindow).toBe(9)
     const none = new Map(Object.entries({ ...keys, 'phi3.block_count': 7, 'phi3.attention.sliding_window': 0 }))
-    expect((await phi3ConfigFromGguf(none, [embed], 'x.gguf')).slidingWindow).toBeNull()
+    expect((await configFromGguf(none, [embed], 'x.gguf')).config.slidingWindow).toBeNull()
   })
 
   test('joins the ids that end a text, by key and by text', async () => {
@@ -463,7 +471,7 @@ describe('GGUF metadata', () => {
 
 describe('weights', () => {
   const config = read()
-  const weights = (tensors: FileTensor[]) => phi3Weights(config, tensors, 'safetensors', 'model.safetensors')
+  const weights = (tensors: FileTensor[]) => weightsIn(config, tensors)
   const changed = (name: string, change: Partial<FileTensor>) =>
     tensorsOf(smallConfig).map((tensor) => (tensor.name === name ? { ...tensor, ...change } : tensor))
 
@@ -503,7 +511,7 @@ describe('weights', () => {
       const data = { file: name, offset: 0, bytes: 0 }
       return { name, shape, dtype: 'F32', format: 'float32', data }
     })
-    const { layers } = phi3Weights(config, tensors, 'gguf', 'x.gguf')
+    const { layers } = weightsIn(config, tensors, 'gguf', 'x.gguf')
     expect(layers[1]!.gateUp.parts.map(({ data }) => (data as FileRange).file)).toEqual([
       'blk.1.ffn_gate.weight',
       'blk.1.ffn_up.weight',
@@ -517,7 +525,7 @@ describe('weights', () => {
     const without = (name: string) => both.filter((tensor) => tensor.name !== name)
     const dataOf = (name: string) => both.find((tensor) => tensor.name === name)!.data
     const [embedName, headName] = ['model.embed_tokens.weight', 'lm_head.weight'] as const
-    const found = (tensors: FileTensor[]) => phi3Weights(tied, tensors, 'safetensors', 'model.safetensors')
+    const found = (tensors: FileTensor[]) => weightsIn(tied, tensors)
     for (const [tensors, kept] of [
       [without(headName), embedName],
       [without(embedName), headName],

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { phi3 } from '../../lib/architectures/phi3.js'
 import { companionsIn } from '../../lib/formats/companions.js'
 import { readGenaiConfig } from '../../lib/formats/genai-config.js'
 import { sharedData, temporaryFolder } from '../support/shared.js'
@@ -34,19 +35,20 @@ test('fields of a complete genai_config.json', async () => {
   const { folder, config } = await read({ model, search: { max_length: 4096 } })
   expect(config).toEqual({
     path: join(folder, 'genai_config.json'),
-    modelType: 'phi3',
+    blueprint: phi3,
     decoderFile: decoder.filename,
-    vocabSize: 32064,
-    contextLength: 4096,
     bosTokenId: 1,
     eosTokenIds: [32000, 32001, 32007],
     padTokenId: 32000,
-    headSize: 96,
-    hiddenSize: 3072,
-    numAttentionHeads: 32,
-    numKeyValueHeads: 32,
-    numHiddenLayers: 32,
-    slidingWindow: null,
+    sizes: {
+      vocabSize: 32064,
+      maxPositionEmbeddings: 4096,
+      headDim: 96,
+      hiddenSize: 3072,
+      numAttentionHeads: 32,
+      numKeyValueHeads: 32,
+      numHiddenLayers: 32,
+    },
   })
 })
 
@@ -61,10 +63,9 @@ test.each([
     { bos_token_id: null, pad_token_id: undefined },
     { bosTokenId: null, padTokenId: null },
   ],
-  [{ decoder: { ...decoder, sliding_window: { window_size: 2047 } } }, { slidingWindow: 2047 }],
-  [{ decoder: { ...decoder, sliding_window: 16 } }, { slidingWindow: 16 }],
-  [{ decoder: { ...decoder, sliding_window: -1 } }, { slidingWindow: null }],
-  [{ decoder: { ...decoder, num_key_value_heads: undefined } }, { numKeyValueHeads: 32 }],
+  // what the graph does stands in its attention nodes
+  [{ decoder: { ...decoder, sliding_window: 'all' } }, { decoderFile: decoder.filename }],
+  [{ decoder: { ...decoder, num_key_value_heads: undefined } }, { sizes: { numKeyValueHeads: 32 } }],
 ])('%o reads as %o', async (change, expected) => {
   expect((await read({ model: { ...model, ...change } })).config).toMatchObject(expected)
 })
@@ -84,7 +85,6 @@ describe('what is refused', () => {
     [{ decoder: { ...decoder, filename: 'C:model.onnx' } }, 'ERR_FORMAT', 'filename must be the name of a file'],
     [{ decoder: { ...decoder, filename: 3 } }, 'ERR_FORMAT', 'filename must be a string, but is 3'],
     [{ decoder: { ...decoder, head_size: 0 } }, 'ERR_FORMAT', 'head_size must be an integer from 1'],
-    [{ decoder: { ...decoder, sliding_window: 'all' } }, 'ERR_FORMAT', 'sliding_window must be an integer'],
     [{ decoder: [] }, 'ERR_FORMAT', 'decoder must be an object'],
     [{ vocab_size: 2 ** 40 }, 'ERR_FORMAT', 'vocab_size must be an integer from 1 to'],
     [{ eos_token_id: ['2'] }, 'ERR_FORMAT', 'eos_token_id must be an id or a list of ids'],
@@ -105,7 +105,6 @@ test.skipIf(packages === null)('every package of the shared data', async () => {
   const folders = await readdir(packages as string, { withFileTypes: true })
   for (const { name } of folders.filter((entry) => entry.isDirectory())) {
     const config = await readGenaiConfig(await companionsIn(join(packages as string, name)))
-    expect(config, name).toMatchObject({ decoderFile: 'model.onnx', vocabSize: 320, numHiddenLayers: 2 })
-    expect(config?.slidingWindow, name).toBe(name === 'cpu-int4-window' ? 16 : null)
+    expect(config, name).toMatchObject({ decoderFile: 'model.onnx', sizes: { vocabSize: 320, numHiddenLayers: 2 } })
   }
 })

@@ -1,6 +1,7 @@
 import { mkdtemp, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { type Phi3Layer, phi3Weights } from '../../lib/architectures/phi3.js'
 import { FormatError, UnsupportedModelError } from '../../lib/errors.js'
 import { openSource } from '../../lib/formats/index.js'
 import type { WeightPart } from '../../lib/formats/source.js'
@@ -20,7 +21,7 @@ describe.skipIf(golden === null)('published forms', () => {
     const { config, weights, allowsInt8 } = await openSource(join(golden as string, name))
     const [C, I] = [config.hiddenSize, config.intermediateSize]
     const keys = config.numKeyValueHeads * config.headDim
-    const [{ qkv, o, gateUp, down }] = weights.layers as [(typeof weights.layers)[0]]
+    const [{ qkv, o, gateUp, down }] = weights.layers as [Phi3Layer]
     const sizes = [
       [qkv, C + 2 * keys, C],
       [o, C, C],
@@ -102,7 +103,7 @@ async function checkpoint({
 }
 const gptq = { quant_method: 'gptq', bits: 4, group_size: 16, desc_act: false, sym: true }
 const awq = { quant_method: 'awq', bits: 4, group_size: 16, zero_point: true, version: 'gemm' }
-const partOf = async (folder: string) => (await openSource(folder)).weights.layers[1]!.qkv.parts
+const partOf = async (folder: string) => phi3Weights(await openSource(folder)).layers[1]!.qkv.parts
 
 const layer1 = 'model.layers.1.self_attn'
 

@@ -1,6 +1,8 @@
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { partsOf } from '../../lib/architectures/blueprint.js'
+import { phi3Weights } from '../../lib/architectures/phi3.js'
 import { openSource } from '../../lib/formats/index.js'
 import { readSafetensors } from '../../lib/formats/safetensors/read.js'
 import type { FileRange, WeightDescription, WeightSource } from '../../lib/formats/source.js'
@@ -20,12 +22,7 @@ async function contents({ parts }: WeightDescription): Promise<Buffer> {
 
 async function expectSame(actual: WeightSource, expected: WeightSource): Promise<void> {
   expect(actual.config).toEqual(expected.config)
-  const all = ({ weights: { embed, layers, norm, head } }: WeightSource) => [
-    embed,
-    norm,
-    head,
-    ...layers.flatMap(({ inputNorm, qkv, o, postNorm, gateUp, down }) => [inputNorm, qkv, o, postNorm, gateUp, down]),
-  ]
+  const all = ({ blueprint, weights }: WeightSource) => [...partsOf(blueprint, weights)].map(({ weight }) => weight)
   const [ours, theirs] = [all(actual), all(expected)]
   for (const [i, weight] of ours.entries()) {
     expect(weight.shape).toEqual(theirs[i]!.shape)
@@ -223,7 +220,9 @@ describe('GGUF in parts', () => {
   test('open by the folder or any part, each tensor from its own file', async () => {
     const folder = await parts()
     for (const path of [folder, ...[1, 2, 3].map((i) => join(folder, partName(i)))]) {
-      const { path: first, weights, tensors, metadata } = await openSource(path)
+      const source = await openSource(path)
+      const { path: first, tensors, metadata } = source
+      const weights = phi3Weights(source)
       expect(first).toBe(join(folder, partName(1)))
       expect(tensors).toHaveLength(shapes.length)
       expect([...metadata.keys()].filter((key) => key.startsWith('split'))).toEqual([])

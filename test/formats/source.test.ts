@@ -225,7 +225,7 @@ describe('a GGUF file', () => {
     await writeFile(path, whole)
     const source = await openSource(path)
     expect(source).toMatchObject({ format: 'gguf', path, tokenizer: null, config: { tieWordEmbeddings: true } })
-    expect(source.weights.layers[0]!.gateUp.shape).toEqual([192, 64])
+    expect(source.weights.layers[0]!.gateUp!.shape).toEqual([192, 64])
   })
 
   test('that names no window, and whose sizes nobody published, has none and says why', async () => {

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 
-const script = fileURLToPath(new URL('isa/run.mjs', import.meta.url))
+const script = fileURLToPath(new URL('run.mjs', import.meta.url))
 const run = (...options: string[]) =>
   spawnSync(process.execPath, [script, ...options], { encoding: 'utf8', timeout: 300_000 })
 

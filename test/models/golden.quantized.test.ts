@@ -10,7 +10,12 @@ import { sharedData } from '../support/shared.js'
 /** Float32 arithmetic, as in golden.test.ts: these files do not allow int8 activations. */
 const float32Bound = 1e-4
 const golden = sharedData('golden')
-const checkpoints = ['awq-gemm-g32', 'awq-gemm-g128', 'gptq-v1-g32', 'gptq-v2-g64', 'gptq-act-order-g32']
+const checkpoints = [
+  ...['awq-gemm-g32', 'awq-gemm-g128', 'gptq-v1-g32', 'gptq-v2-g64', 'gptq-act-order-g32'],
+  ...['mlx-q4-g64', 'mlx-q8-g32', 'mlx-q4-g32-tied'],
+]
+/** Of MLX the embeddings are quantised too. */
+const boundOf = (name: string) => (name.startsWith('mlx') ? 2e-4 : float32Bound)
 
 let device: Device
 beforeAll(async () => {
@@ -18,11 +23,11 @@ beforeAll(async () => {
 })
 afterAll(() => device.dispose())
 
-describe.skipIf(golden === null).each(checkpoints)('golden checkpoint %s', (name) => {
+describe.skipIf(golden === null).each(checkpoints)('golden checkpoint %s', (checkpoint) => {
   let model: Model
   let prompts: Pick<GoldenPrompt, 'name' | 'ids' | 'logits'>[]
   beforeAll(async () => {
-    const folder = join(golden as string, name)
+    const folder = join(golden as string, checkpoint)
     prompts = await goldenPrompts(folder)
     model = await loadModel(folder, { device, kvType: 'float32' })
   })
@@ -32,7 +37,7 @@ describe.skipIf(golden === null).each(checkpoints)('golden checkpoint %s', (name
     expect(prompts.map((prompt) => prompt.name).sort()).toEqual(['long', 'short'])
     for (const { name, ids, logits } of prompts) {
       const actual = await model.logits(ids, { all: true, chunk })
-      expect(largestError(actual, logits) / standardDeviation(logits), name).toBeLessThan(float32Bound)
+      expect(largestError(actual, logits) / standardDeviation(logits), name).toBeLessThan(boundOf(checkpoint))
     }
   })
 })

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { phi3Weights } from '../../lib/architectures/phi3.js'
 import type { Payload, WeightDescription, WeightPart, WeightSource } from '../../lib/formats/source.js'
 import { add, mul } from '../ops/reference/elementwise.js'
 import { attention, linear, rmsNorm, rotaryEmbedding, siluMul } from '../ops/reference/phi3.js'
@@ -83,7 +84,8 @@ export class Payloads {
 
 /** Logits of every position, [T, V]; keys and values are rounded to float32. */
 export async function forward(source: WeightSource, ids: readonly number[]): Promise<Float64Array> {
-  const { config, weights, rotary, window } = source
+  const { config, rotary, window } = source
+  const weights = phi3Weights(source)
   const { headDim, numAttentionHeads: heads, numKeyValueHeads: groups, rmsNormEps: epsilon } = config
   const payloads = new Payloads()
   const position = exactly('int32', [1], [0])

@@ -1,104 +1,91 @@
+import type { Blueprint, Field } from '../../architectures/blueprint.js'
+import { architectures, blueprintOf } from '../../architectures/index.js'
 import { FormatError, UnsupportedModelError } from '../../errors.js'
-import { unsupportedArchitecture } from '../architectures.js'
 import {
   checkedConfig,
   checkFactors,
-  headDimOf,
   isTokenId,
   longRopeAttentionFactor,
   nullableInteger,
+  ownSizes,
+  sizesOf,
   tokenId,
   yarnAttentionFactor,
 } from '../config-checks.js'
 import { type Fields, fieldsOf, limits } from '../fields.js'
 import { openFile } from '../file.js'
-import { type FileTensor, type GgufValue, type LongRope, type Phi3Config, turnEnds } from '../source.js'
+import type { ReadConfig } from '../hf-config.js'
+import { type FileTensor, type GgufValue, type LongRope, turnEnds } from '../source.js'
 
-/** Reads the metadata of a GGUF file with `general.architecture` phi3, and its small tensors of rope factors. */
-export async function phi3ConfigFromGguf(
+/** Reads the metadata of a GGUF file, and its small tensors of rope factors. */
+export async function configFromGguf(
   metadata: ReadonlyMap<string, GgufValue>,
   tensors: readonly FileTensor[],
   file: string,
-): Promise<Phi3Config> {
+  known: readonly Blueprint[] = architectures,
+): Promise<ReadConfig> {
   const fields = fieldsOf(file, (key) => metadata.get(key))
   const architecture = fields.string('general.architecture')
-  if (architecture !== 'phi3') throw unsupportedArchitecture(file, architecture, ['phi3'])
+  const blueprint = blueprintOf(known, 'gguf', architecture, file)
+  const key = (name: string) => `${architecture}.${name}`
+  const keyOf = ({ gguf }: Field) => key(gguf)
 
-  const hiddenSize = fields.integer('phi3.embedding_length', { max: limits.width })
-  const numHiddenLayers = fields.integer('phi3.block_count', { max: limits.layers })
-  const numAttentionHeads = fields.integer('phi3.attention.head_count', { max: limits.heads })
-  const numKeyValueHeads = fields.integer('phi3.attention.head_count_kv', { max: limits.heads }, numAttentionHeads)
-  const headDim = headDimOf(
-    fields,
-    'phi3.attention.key_length',
-    'phi3.embedding_length',
-    hiddenSize,
-    'phi3.attention.head_count',
-    numAttentionHeads,
-  )
-  const valueKey = 'phi3.attention.value_length'
+  const vocabSize = rowsOfVocabulary(blueprint, fields, tensors)
+  const sizes = sizesOf(blueprint, fields, keyOf, vocabSize === undefined ? {} : { vocabSize })
+  const { headDim, maxPositionEmbeddings: positions } = sizes
+  const valueKey = key('attention.value_length')
   if (fields.integer(valueKey, {}, headDim) !== headDim) throw fields.fail(valueKey, `${headDim} like the keys`)
-  const rotaryDim = fields.integer('phi3.rope.dimension_count', { max: limits.headDim }, headDim)
-  const positions = fields.integer('phi3.context_length', { max: limits.positions })
+  const rotaryDim = fields.integer(key('rope.dimension_count'), { max: limits.headDim }, headDim)
   const original = fields.integer(
-    'phi3.rope.scaling.original_context_length',
+    key('rope.scaling.original_context_length'),
     { min: 2, max: limits.positions },
     positions,
   )
-  const vocabSize = ggufVocabSize(fields, tensors)
-  const window =
-    fields.get('phi3.attention.sliding_window') === undefined
-      ? earlySlidingWindow(numHiddenLayers, numKeyValueHeads, positions)
-      : nullableInteger(fields, 'phi3.attention.sliding_window')
-
-  return checkedConfig(fields, 'phi3.attention.head_count_kv', {
+  const tied = Object.values(blueprint.parts).find(({ tiedTo }) => tiedTo !== undefined)?.names.gguf[0]
+  const config = {
     architecture,
-    hiddenSize,
-    intermediateSize: fields.integer('phi3.feed_forward_length', { max: limits.width }),
-    numHiddenLayers,
-    numAttentionHeads,
-    numKeyValueHeads,
-    headDim,
+    ...sizes,
     rotaryDim,
-    vocabSize,
-    rmsNormEps: fields.positive('phi3.attention.layer_norm_rms_epsilon', { max: 1 }),
-    ropeTheta: fields.positive('phi3.rope.freq_base', {}, 10000),
-    ropeScaling: await ggufRope(fields, tensors, rotaryDim, positions, original),
-    maxPositionEmbeddings: positions,
+    rmsNormEps: fields.positive(key(blueprint.epsilon.gguf), { max: 1 }),
+    ropeTheta: fields.positive(key('rope.freq_base'), {}, 10000),
+    ropeScaling: await ggufRope(fields, key, tensors, rotaryDim, positions, original),
     originalMaxPositionEmbeddings: original,
-    slidingWindow: window,
-    tieWordEmbeddings: !tensors.some(({ name }) => name === 'output.weight'),
-    bosTokenId: tokenId(fields, 'tokenizer.ggml.bos_token_id', vocabSize),
-    eosTokenIds: ggufEos(fields, vocabSize),
-    padTokenId: tokenId(fields, 'tokenizer.ggml.padding_token_id', vocabSize),
-  })
+    tieWordEmbeddings: !tensors.some(({ name }) => name === tied),
+    bosTokenId: tokenId(fields, 'tokenizer.ggml.bos_token_id', sizes.vocabSize),
+    eosTokenIds: ggufEos(fields, sizes.vocabSize),
+    padTokenId: tokenId(fields, 'tokenizer.ggml.padding_token_id', sizes.vocabSize),
+    ...ownSizes(blueprint, fields, keyOf),
+  }
+  const windowKey = key('attention.sliding_window')
+  const slidingWindow =
+    fields.get(windowKey) === undefined ? (blueprint.earlyWindow?.(config) ?? null) : nullableInteger(fields, windowKey)
+  return {
+    blueprint,
+    config: checkedConfig(fields, keyOf(blueprint.fields.numKeyValueHeads), { ...config, slidingWindow }),
+  }
 }
 
-function ggufVocabSize(fields: Fields, tensors: readonly FileTensor[]): number {
+/** The rows of the table of embeddings, which files without the key have as their vocabulary. */
+function rowsOfVocabulary({ parts }: Blueprint, fields: Fields, tensors: readonly FileTensor[]): number | undefined {
   const tokens = fields.get('tokenizer.ggml.tokens')
-  const rows = tensors.find(({ name }) => name === 'token_embd.weight')?.shape[0]
-  const size = rows ?? (Array.isArray(tokens) ? tokens.length : undefined)
-  return fields.integer('phi3.vocab_size', { max: limits.vocab }, size)
-}
-
-/** Files of 2024 lack the key; these are the windows of the models that existed then. Phi-4 and others have none. */
-export function earlySlidingWindow(layers: number, keyValueHeads: number, positions: number): number | null {
-  if ((layers === 32 || layers === 40) && positions === 4096) return 2047
-  if (layers === 32 && keyValueHeads === 32 && positions === 131072) return 262144
-  if (layers === 40 && positions === 131072) return 131072
-  return null
+  const names = Object.values(parts)
+    .filter(({ group }) => group === 'embedding')
+    .map((part) => part.names.gguf[0])
+  const rows = tensors.find(({ name }) => names.includes(name))?.shape[0]
+  return rows ?? (Array.isArray(tokens) ? tokens.length : undefined)
 }
 
 async function ggufRope(
   fields: Fields,
+  key: (name: string) => string,
   tensors: readonly FileTensor[],
   rotaryDim: number,
   positions: number,
   original: number,
 ): Promise<LongRope | null> {
   const { file } = fields
-  const typeKey = 'phi3.rope.scaling.type'
-  const factorKey = 'phi3.rope.scaling.attn_factor'
+  const typeKey = key('rope.scaling.type')
+  const factorKey = key('rope.scaling.attn_factor')
   const type = fields.string(typeKey, 'none')
   const long = tensors.find(({ name }) => name === 'rope_factors_long.weight')
   const short = tensors.find(({ name }) => name === 'rope_factors_short.weight')

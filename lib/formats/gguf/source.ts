@@ -1,28 +1,30 @@
+import type { Blueprint } from '../../architectures/blueprint.js'
 import { UnsupportedModelError } from '../../errors.js'
 import { otherThanModel } from '../beside.js'
-import { phi3Weights } from '../phi3.js'
 import { isQuantized, type WeightSource } from '../source.js'
 import { ggufTokenizerSource } from '../tokenizer-source.js'
-import { phi3ConfigFromGguf } from './config.js'
+import { weightsOf } from '../weights.js'
+import { configFromGguf } from './config.js'
 import { readWholeGguf } from './split.js'
 
 /** Opens a GGUF file, or all parts of a split one by any of them. */
-export async function openGguf(file: string): Promise<Omit<WeightSource, 'notes'>> {
+export async function openGguf(file: string, known: readonly Blueprint[]): Promise<Omit<WeightSource, 'notes'>> {
   const { path, metadata, tensors } = await readWholeGguf(file)
   const other = otherThanModel(metadata)
   if (other !== null) throw new UnsupportedModelError(`${path}: must be a model, but is ${other}`)
   if (tensors.length === 0) {
     throw new UnsupportedModelError(`${path}: holds a vocabulary without weights, which serves as a tokenizer only`)
   }
-  const config = await phi3ConfigFromGguf(metadata, tensors, path)
-  const weights = phi3Weights(config, tensors, 'gguf', path)
-  const key = 'phi3.attention.sliding_window'
+  const { blueprint, config } = await configFromGguf(metadata, tensors, path, known)
+  const weights = weightsOf(blueprint, config, tensors, 'gguf', path)
+  const key = `${config.architecture}.attention.sliding_window`
   const isKnown = config.slidingWindow !== null
   const absent = isKnown ? 'that of published models of this size' : 'none'
   const origin = metadata.has(key) ? key : `${absent}, as ${key} is missing`
   return {
     format: 'gguf',
     path,
+    blueprint,
     config: { ...config, tieWordEmbeddings: weights.head === weights.embed },
     weights,
     rotary: null,

@@ -1,11 +1,13 @@
 import { dirname } from 'node:path'
-import { FormatError } from '../../errors.js'
+import type { Blueprint, SizeName } from '../../architectures/blueprint.js'
+import { phi3 } from '../../architectures/phi3.js'
+import { FormatError, UnsupportedModelError } from '../../errors.js'
 import { type Companions, companionJson, companionsIn } from '../companions.js'
 import { fieldsOf } from '../fields.js'
 import { type GenaiConfig, readGenaiConfig } from '../genai-config.js'
-import { phi3ConfigFromHuggingFace } from '../hf-config.js'
+import { configFromHuggingFace, type ReadConfig } from '../hf-config.js'
 import { inMemory } from '../in-memory.js'
-import type { Phi3Config, SourceTensor, WeightSource, WindowRule, WindowRules } from '../source.js'
+import type { ModelConfig, SourceTensor, WeightSource, WindowRule, WindowRules } from '../source.js'
 import { stopIds } from '../stop-ids.js'
 import { huggingFaceTokenizerSource } from '../tokenizer-source.js'
 import type { OnnxModel, OnnxTensor } from './graph.js'
@@ -14,20 +16,28 @@ import { type GraphFacts, type Match, matchPhi3 } from './match/index.js'
 import { ropeThetaOf } from './match/rope-theta.js'
 import { readOnnx } from './read.js'
 
+/** What finds a model in a graph, by the name of its blueprint. A graph without a config is taken for the first. */
+const matchers: Readonly<Record<string, typeof matchPhi3>> = { [phi3.name]: matchPhi3 }
+
 /** Opens an ONNX graph with the companions beside it; every one of them may be absent. */
-export async function openOnnx(path: string): Promise<Omit<WeightSource, 'notes'>> {
+export async function openOnnx(path: string, known: readonly Blueprint[]): Promise<Omit<WeightSource, 'notes'>> {
   const companions = await companionsIn(dirname(path))
   const { graph, metadata } = await readOnnx(path).then(integersInMemory)
-  const match = matchPhi3({ path, graph })
-  const genai = await readGenaiConfig(companions)
+  const genai = await readGenaiConfig(companions, known)
   const generation = await companionJson(companions, 'generation_config.json')
-  const own = await companionConfig(companions, generation, genai)
+  const read = await companionConfig(companions, generation, genai, known)
+  const own = read?.config ?? null
+  const blueprint = read?.blueprint ?? genai?.blueprint ?? phi3
+  const matcher = matchers[blueprint.name]
+  if (!matcher) throw new UnsupportedModelError(`${path}: ${blueprint.title} is not read from graphs by this version`)
+  const match = matcher({ path, graph })
   if (genai) checkGenai(genai, match.facts)
-  if (own) checkOwn(companions.get('config.json')!, own, match)
+  if (own) checkOwn(companions.get('config.json')!, blueprint, own, match)
   const window = windowRules(own, match)
   return {
     format: 'onnx',
     path,
+    blueprint,
     config: await configOf(path, match, own, genai, generation, window.model),
     weights: match.weights,
     rotary: { short: match.rotary.short, long: match.rotary.long },
@@ -56,13 +66,16 @@ function sourceTensor(name: string, tensor: OnnxTensor): SourceTensor {
 }
 
 /** config.json of the model that the graph was made of. */
-async function companionConfig(companions: Companions, generation: unknown, genai: GenaiConfig | null) {
+async function companionConfig(
+  companions: Companions,
+  generation: unknown,
+  genai: GenaiConfig | null,
+  known: readonly Blueprint[],
+): Promise<ReadConfig | null> {
   const json = await companionJson(companions, 'config.json')
   if (json === null) return null
-  return phi3ConfigFromHuggingFace(json, companions.get('config.json')!, {
-    generation,
-    genaiEos: genai?.eosTokenIds,
-  })
+  const beside = { generation, genaiEos: genai?.eosTokenIds }
+  return configFromHuggingFace(json, companions.get('config.json')!, beside, known)
 }
 
 /** Refuses a file whose sizes are not those of the graph. */
@@ -71,28 +84,16 @@ function checkSizes(file: string, sizes: Readonly<Record<string, readonly [own: 
     if (own !== graph) throw new FormatError(file, `${key} must be ${graph} as in the graph, but is ${own}`)
 }
 
-function checkGenai(genai: GenaiConfig, facts: GraphFacts): void {
-  checkSizes(genai.path, {
-    hidden_size: [genai.hiddenSize, facts.hiddenSize],
-    num_hidden_layers: [genai.numHiddenLayers, facts.numHiddenLayers],
-    num_attention_heads: [genai.numAttentionHeads, facts.numAttentionHeads],
-    num_key_value_heads: [genai.numKeyValueHeads, facts.numKeyValueHeads],
-    head_size: [genai.headSize, facts.headDim],
-    vocab_size: [genai.vocabSize, facts.vocabSize],
-  })
+function checkGenai({ path, blueprint, sizes }: GenaiConfig, facts: GraphFacts): void {
+  for (const [name, own] of Object.entries(sizes) as [SizeName, number][])
+    if (name !== 'maxPositionEmbeddings')
+      checkSizes(path, { [blueprint.fields[name].genai!.replace('.', '')]: [own, facts[name]] })
 }
 
-function checkOwn(file: string, own: Phi3Config, { facts, rotary }: Match): void {
-  checkSizes(file, {
-    hidden_size: [own.hiddenSize, facts.hiddenSize],
-    intermediate_size: [own.intermediateSize, facts.intermediateSize],
-    num_hidden_layers: [own.numHiddenLayers, facts.numHiddenLayers],
-    num_attention_heads: [own.numAttentionHeads, facts.numAttentionHeads],
-    num_key_value_heads: [own.numKeyValueHeads, facts.numKeyValueHeads],
-    head_dim: [own.headDim, facts.headDim],
-    'rotary dimensions': [own.rotaryDim, facts.rotaryDim],
-    vocab_size: [own.vocabSize, facts.vocabSize],
-  })
+function checkOwn(file: string, { fields }: Blueprint, own: ModelConfig, { facts, rotary }: Match): void {
+  for (const name of Object.keys(fields) as SizeName[])
+    if (name !== 'maxPositionEmbeddings') checkSizes(file, { [fields[name].huggingface]: [own[name], facts[name]] })
+  checkSizes(file, { 'rotary dimensions': [own.rotaryDim, facts.rotaryDim] })
   if (own.ropeScaling && rotary.original !== null)
     checkSizes(file, {
       original_max_position_embeddings: [own.originalMaxPositionEmbeddings, rotary.original],
@@ -100,7 +101,7 @@ function checkOwn(file: string, own: Phi3Config, { facts, rotary }: Match): void
 }
 
 /** What the model was trained with stands in config.json; without it the graph is all that is known. */
-function windowRules(own: Phi3Config | null, { window: size, windowOrigin: origin }: Match): WindowRules {
+function windowRules(own: ModelConfig | null, { window: size, windowOrigin: origin }: Match): WindowRules {
   const model: WindowRule = own
     ? { size: own.slidingWindow, origin: 'config.json sliding_window' }
     : { size, origin: `${origin}, for lack of a config.json` }
@@ -110,14 +111,14 @@ function windowRules(own: Phi3Config | null, { window: size, windowOrigin: origi
 async function configOf(
   path: string,
   { facts, rotary }: Match,
-  own: Phi3Config | null,
+  own: ModelConfig | null,
   genai: GenaiConfig | null,
   generation: unknown,
   window: WindowRule,
-): Promise<Phi3Config> {
+): Promise<ModelConfig> {
   // there are no angles beyond the last row of a cache
   const rows = (rotary.long ?? rotary.short).cos.shape[0]!
-  const positions = Math.min(genai?.contextLength ?? own?.maxPositionEmbeddings ?? rows, rows)
+  const positions = Math.min(genai?.sizes.maxPositionEmbeddings ?? own?.maxPositionEmbeddings ?? rows, rows)
   const none = fieldsOf(path, () => undefined)
   const companions = { generation, genaiEos: genai?.eosTokenIds }
   const known = generation !== null || genai !== null

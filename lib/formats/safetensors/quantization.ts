@@ -2,9 +2,12 @@ import { UnsupportedModelError } from '../../errors.js'
 import type { Companions } from '../companions.js'
 import { type Fields, fieldsOf, limits } from '../fields.js'
 import { isObject, readJsonObject } from '../json.js'
+import type { Quantization } from '../weights.js'
+import { isMlx, mlxQuantization } from './mlx.js'
+import { quantizedPart } from './quantized-part.js'
 
-/** How the linear layers of a safetensors checkpoint are quantised; `file` says so. */
-export interface Quantization {
+/** How AWQ and GPTQ have quantised the linear layers of a checkpoint; `file` says so. */
+export interface GroupSettings {
   readonly file: string
   readonly packing: 'awq' | 'gptq' | 'gptq_v2'
   /** Consecutive columns that share a scale; null is a whole row. */
@@ -25,10 +28,11 @@ export async function readQuantization(
   config: Readonly<Record<string, unknown>>,
   companions: Companions,
 ): Promise<Quantization | null> {
-  const own = config.quantization_config ?? null
+  // MLX writes both, and wrote the second alone
+  const own = config.quantization_config ?? config.quantization ?? null
   if (own !== null) {
     if (!isObject(own)) throw fieldsOf(file, () => own).fail('quantization_config', 'an object')
-    return quantizationOf(file, own, null)
+    return isMlx(own) ? mlxQuantization(file, own) : quantizationOf(file, own, null)
   }
   for (const [name, method] of ownFiles) {
     const path = companions.get(name)
@@ -51,12 +55,16 @@ function quantizationOf(file: string, json: Record<string, unknown>, otherwise: 
   if (method === 'awq') {
     const version = fields.string('version', 'gemm').toLowerCase()
     if (version !== 'gemm') throw refuse(`awq version ${version}`)
-    return { file, packing: 'awq', groupSize, symmetric: false }
+    return grouped({ file, packing: 'awq', groupSize, symmetric: false })
   }
   const format = fields.string('checkpoint_format', 'gptq')
   if (fields.boolean('is_marlin_format', false)) throw refuse('gptq in marlin format')
   if (format !== 'gptq' && format !== 'gptq_v2') throw refuse(`gptq in checkpoint_format ${format}`)
-  return { file, packing: format, groupSize, symmetric: fields.boolean('sym', false) }
+  return grouped({ file, packing: format, groupSize, symmetric: fields.boolean('sym', false) })
+}
+
+function grouped(settings: GroupSettings): Quantization {
+  return { marker: 'qweight', part: (...of) => quantizedPart(settings, ...of) }
 }
 
 /** Who wrote settings without a method, by keys that no other has. */

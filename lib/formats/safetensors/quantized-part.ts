@@ -1,20 +1,18 @@
 import { FormatError } from '../../errors.js'
 import { inMemory } from '../in-memory.js'
 import type { FileTensor, Payload, SourceTensor, WeightGroups, WeightPart } from '../source.js'
-import type { Quantization } from './quantization.js'
+import type { TakeTensor } from '../weights.js'
+import type { GroupSettings } from './quantization.js'
 
 /** Values of 4 bits in an int32. */
 const perWord = 8
-
-/** Takes a tensor of a name out of those that are left; undefined where there is none. */
-export type TakeTensor = (name: string) => SourceTensor | undefined
 
 /**
  * The int4 part of a linear layer [rows, columns] whose tensors are `base`.qweight and so on. Those of g_idx are expected
  * to be in memory (`groupIndicesInMemory`).
  */
 export function quantizedPart(
-  { file: config, packing, groupSize, symmetric }: Quantization,
+  { file: config, packing, groupSize, symmetric }: GroupSettings,
   file: string,
   base: string,
   rows: number,

@@ -1,19 +1,20 @@
 import { basename, dirname, join } from 'node:path'
+import type { Blueprint } from '../../architectures/blueprint.js'
 import { FormatError, UnsupportedModelError } from '../../errors.js'
 import { adapterFile, isAdapter, whatAdaptersAre } from '../beside.js'
 import { type Companions, companionJson, companionsIn, namesIn } from '../companions.js'
 import { readGenaiConfig } from '../genai-config.js'
-import { phi3ConfigFromHuggingFace } from '../hf-config.js'
-import { phi3Weights } from '../phi3.js'
+import { configFromHuggingFace } from '../hf-config.js'
 import type { WeightSource } from '../source.js'
 import { huggingFaceTokenizerSource } from '../tokenizer-source.js'
+import { weightsOf } from '../weights.js'
 import { readQuantization } from './quantization.js'
 import { groupIndicesInMemory } from './quantized-part.js'
 import { readSafetensors } from './read.js'
 import { isShard, isShardIndex, readShards } from './shards.js'
 
 /** Opens model.safetensors, the index of a sharded one or one of its shards, with the companions beside it. */
-export async function openSafetensors(file: string): Promise<Omit<WeightSource, 'notes'>> {
+export async function openSafetensors(file: string, known: readonly Blueprint[]): Promise<Omit<WeightSource, 'notes'>> {
   const folder = dirname(file)
   const path = isShard(file) ? indexOf(file, await namesIn(folder)) : file
   const companions = await companionsIn(folder)
@@ -24,18 +25,20 @@ export async function openSafetensors(file: string): Promise<Omit<WeightSource, 
     const problem = 'must be beside the weights, as it gives the sizes of the model, but is missing'
     throw new FormatError(configFile, problem, undefined, 'ERR_FILE')
   }
-  const config = phi3ConfigFromHuggingFace(json, configFile, {
+  const beside = {
     generation: await companionJson(companions, 'generation_config.json'),
-    genaiEos: (await readGenaiConfig(companions))?.eosTokenIds,
-  })
+    genaiEos: (await readGenaiConfig(companions, known))?.eosTokenIds,
+  }
+  const { blueprint, config } = configFromHuggingFace(json, configFile, beside, known)
 
   const quantization = await readQuantization(configFile, json, companions)
   const { metadata, tensors } = await (isShardIndex(path) ? readShards(path) : readSafetensors(path))
   const found = quantization ? await groupIndicesInMemory(path, tensors) : tensors
-  const weights = phi3Weights(config, found, 'safetensors', path, quantization)
+  const weights = weightsOf(blueprint, config, found, 'huggingface', path, quantization)
   return {
     format: 'safetensors',
     path,
+    blueprint,
     config: { ...config, tieWordEmbeddings: weights.head === weights.embed },
     weights,
     rotary: null,

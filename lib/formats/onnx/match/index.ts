@@ -1,6 +1,8 @@
 /** Finds a dense Phi-3 in a graph, along its residual stream. Nothing is taken from a name. */
+
+import type { Phi3Layer, Phi3Weights } from '../../../architectures/phi3.js'
 import { UnsupportedModelError } from '../../../errors.js'
-import type { LayerWeights, ModelWeights, Phi3Config, WeightDescription } from '../../source.js'
+import type { ModelConfig, WeightDescription } from '../../source.js'
 import { Dataflow } from '../dataflow.js'
 import type { OnnxModel } from '../graph.js'
 import { type Attention, attentionAt, attentions } from './attention.js'
@@ -15,7 +17,7 @@ import { type Rotary, rotary } from './rotary.js'
 
 /** What a graph says about the model. */
 export type GraphFacts = Pick<
-  Phi3Config,
+  ModelConfig,
   | 'hiddenSize'
   | 'intermediateSize'
   | 'numHiddenLayers'
@@ -30,7 +32,7 @@ export type GraphFacts = Pick<
 
 export interface Match {
   readonly facts: GraphFacts
-  readonly weights: ModelWeights
+  readonly weights: Phi3Weights
   readonly rotary: Rotary
   /** Keys that a query sees, the own one included; null: all of them. */
   readonly window: number | null
@@ -113,7 +115,7 @@ interface Layer {
   readonly attention: Attention
   readonly intermediateSize: number
   readonly linears: readonly Linear[]
-  readonly weights: Omit<LayerWeights, 'inputNorm' | 'postNorm'> & { readonly inputNorm: Norm; readonly postNorm: Norm }
+  readonly weights: Omit<Phi3Layer, 'inputNorm' | 'postNorm'> & { readonly inputNorm: Norm; readonly postNorm: Norm }
 }
 
 interface Additions {
