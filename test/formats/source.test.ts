@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { FormatError, LophiError, UnsupportedModelError } from '../../lib/errors.js'
 import { openSource } from '../../lib/formats/index.js'
 import { createTokenizer } from '../../lib/tokenizer/index.js'
+import { patterns } from '../../lib/tokenizer/patterns.js'
 import { random } from '../support/random.js'
 import { sharedData, temporaryFolder } from '../support/shared.js'
 import { buildGguf, ggufString, ggufUint32, join8, smallConfig, u32, writeCheckpoint } from './files.js'
@@ -109,7 +110,7 @@ describe('a checkpoint in the form of Phi-4-mini', () => {
       rope_scaling: { type: 'longrope', ...factors },
     }
     await writeCheckpoint(folder, json as never)
-    const split = { type: 'Split', pattern: { Regex: '\\p{N}{1,3}|\\p{L}+' }, behavior: 'Isolated', invert: false }
+    const split = { type: 'Split', pattern: { Regex: patterns.o200k }, behavior: 'Isolated', invert: false }
     const bytes = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false }
     await put(folder, 'tokenizer.json', {
       added_tokens: [{ id: 4, content: '<|end|>', special: true }],
