@@ -103,25 +103,22 @@ async function openBest(threads: number): Promise<Device> {
   const reasons = absent.map(({ backend, reason }) => `${backend}: ${reason}`)
   for (const { id, backend, software } of devices) {
     if (backend === 'cpu') continue
-    const handle = software ? 'an emulation, taken only by name' : await tryDevice(id, threads)
+    const handle = software ? 'an emulation, taken only by name' : await tryDevice(id, backend, threads)
     if (typeof handle !== 'string') return new Device(handle, null)
     reasons.push(`${id}: ${handle}`)
   }
   return new Device(await openHandle('cpu', threads), reasons.join('; ') || null)
 }
 
-/** A device that has every op, or why it cannot be taken. */
-async function tryDevice(id: string, threads: number): Promise<DeviceHandle | string> {
-  let handle: DeviceHandle
+/** A device whose backend has every op, or why it cannot be taken. What lacks ops is not opened. */
+async function tryDevice(id: string, backend: string, threads: number): Promise<DeviceHandle | string> {
+  const missing = native.missingOps(backend)
+  if (missing.length > 0) return `lacks ${missing.length} ops, ${missing[0]} among them`
   try {
-    handle = await openHandle(id, threads)
+    return await openHandle(id, threads)
   } catch (error) {
     return (error as Error).message
   }
-  const missing = native.missingOps(handle)
-  if (missing.length === 0) return handle
-  await native.closeDevice(handle)
-  return `lacks ${missing.length} ops, ${missing[0]} among them`
 }
 
 /** A device with its in-order stream. Counted in the process: memory goes when the last user has disposed it. */

@@ -120,9 +120,8 @@ export interface NativeModule {
     attributes: readonly AttributeValue[],
     out: readonly (TensorHandle | null)[] | null,
   ): [TensorHandle, number, number[]][]
-  supportsOp(device: DeviceHandle, op: number): boolean
-  /** Names of the ops that a device lacks. */
-  missingOps(device: DeviceHandle): string[]
+  /** Names of the ops that no device of a backend has. Opens nothing. */
+  missingOps(backend: string): string[]
   beginRecording(device: DeviceHandle): void
   recordSegment(device: DeviceHandle, name: string | null): void
   endRecording(device: DeviceHandle, inputs: readonly TensorHandle[], outputs: readonly TensorHandle[]): PlanHandle

@@ -31,7 +31,6 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("createWeightSync", guarded<create_weight_sync>);
   add("disposeWeight", guarded<dispose_weight>);
   add("runOp", guarded<run_op>);
-  add("supportsOp", guarded<supports_op>);
   add("missingOps", guarded<missing_ops>);
   add("beginRecording", guarded<begin_recording>);
   add("recordSegment", guarded<record_segment>);

@@ -1,4 +1,4 @@
-// Writes what follows from lib/ops/schema.ts: native/core/ops.gen.h and docs/ops.md, and with the kernels of native/cuda/ops
+// Writes what follows from lib/ops/schema.ts: native/core/ops.gen.h, native/core/ops.gen.cpp and docs/ops.md, and with the kernels of native/cuda/ops
 // native/cuda/kernels.gen.h. Run by `npm run gen`; CI fails when one is stale.
 import { writeFileSync } from 'node:fs'
 import { cudaHeader } from './cuda-kernels.mjs'
@@ -14,12 +14,12 @@ const isWeight = (spec) => spec.startsWith('weight')
 const isOptional = (spec) => spec.endsWith('?')
 const isVariadic = (spec) => spec.endsWith('*')
 
-/** 'int = 0' -> { type: 'int', initial: '0' }; 'f32 | int8 = f32' -> { type: 'choice', words: [...], initial } */
+/** 'int = 0' -> { type: 'int' }; 'dtype float' -> { type: 'dtype' }; 'f32 | int8 = f32' -> { type: 'choice', words: [...] } */
 function attribute(spec) {
-  const [left, initial] = spec.split('=').map((part) => part.trim())
+  const [left] = spec.split('=').map((part) => part.trim())
   return left.includes('|')
-    ? { type: 'choice', words: left.split('|').map((w) => w.trim()), initial }
-    : { type: left, initial }
+    ? { type: 'choice', words: left.split('|').map((w) => w.trim()) }
+    : { type: left.split(' ')[0] }
 }
 
 const cpp = {
@@ -72,7 +72,7 @@ const infos = names.map((name) => {
   const { in: inputs, out, attrs, requires, inPlace, fuses } = schema[name]
   const pair = ([key, spec]) => `{${quote(key)}, ${quote(spec)}}`
   const bind = (map) => rows(Object.entries(map), ([from, to]) => `{${quote(from)}, ${quote(to)}}`)
-  const steps = (fuses ?? []).map((f) => `{Op::k${pascal(f.op)}, ${bind(f.in)}, ${bind(f.out)}}`)
+  const steps = (fuses ?? []).map((f) => `{${quote(f.op)}, ${bind(f.in)}, ${bind(f.out)}}`)
   return [
     `      {${quote(name)},`,
     `       ${rows(Object.entries(inputs), pair)},`,
@@ -90,6 +90,7 @@ writeFileSync(
 // clang-format off
 #pragma once
 #include "core/call.h"
+#include "core/op.h"
 
 namespace lophi {
 
@@ -98,20 +99,31 @@ ${names.map((name) => `  k${pascal(name)},`).join('\n')}
 };
 inline constexpr size_t kOpCount = ${names.length};
 
-// One entry per op, in the order of Op; the strings are the grammar of the schema.
-inline const std::vector<OpEntry>& op_entries() {
-  static const std::vector<OpEntry> entries = {
-${infos.join('\n')}
-  };
-  return entries;
-}
-
 // Operands and attributes of a checked call by name.
 namespace args {
 
 ${names.map((name) => struct(name, schema[name])).join('\n\n')}
 
 }  // namespace args
+}  // namespace lophi
+`,
+)
+
+writeFileSync(
+  new URL('native/core/ops.gen.cpp', root),
+  `// Generated from lib/ops/schema.ts by npm run gen; do not edit.
+// clang-format off
+#include "core/op.h"
+
+namespace lophi {
+
+const std::vector<OpText>& schema_text() {
+  static const std::vector<OpText> text = {
+${infos.join('\n')}
+  };
+  return text;
+}
+
 }  // namespace lophi
 `,
 )

@@ -30,7 +30,8 @@ type Arguments = Readonly<Record<string, unknown>>
 function parseAttribute([name, spec]: [string, string]): AttributeSpec {
   const [left = '', initial] = spec.split('=').map((part) => part.trim())
   const words = left.includes('|') ? left.split('|').map((word) => word.trim()) : []
-  return { name, type: words.length > 0 ? 'choice' : (left as AttributeSpec['type']), words, initial }
+  const [type] = left.split(' ')
+  return { name, type: words.length > 0 ? 'choice' : (type as AttributeSpec['type']), words, initial }
 }
 
 function parseEntry(name: OpName, op: number): Entry {
@@ -173,7 +174,10 @@ export const ops = Object.fromEntries(
   [...entries].map(([name, entry]) => [name, (args: Arguments) => run(entry, args)]),
 ) as unknown as Ops
 
-/** Whether a device has the op; a missing one throws ERR_OP_UNSUPPORTED when called. */
+/**
+ * Whether a device has the op. A missing one throws ERR_OP_UNSUPPORTED when called or recorded, and so does a call of
+ * an op that is there whose dtypes, weight format or sizes the device cannot run; the message says which.
+ */
 export function supports(device: Device, name: OpName): boolean {
-  return native.supportsOp(device.native, (entries.get(name) as Entry).op)
+  return !native.missingOps(device.info.backend).includes(name)
 }

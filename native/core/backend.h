@@ -32,14 +32,10 @@ struct MemoryInfo {
   uint64_t total = 0;   // bytes that the device has
 };
 
-// A recorded step: checked calls whose operands are fixed. Core makes it (core/plan.h); a backend compiles it once.
-struct PlanCall {
-  Call call;
-  int segment = 0;  // index into Plan::segments
-};
+// A recorded step: checked calls whose operands are fixed, each with its path. Core makes it (core/plan.h); a backend compiles
+// it once.
 struct Plan {
-  std::vector<PlanCall> calls;
-  std::vector<std::string> segments;  // "layer.7"; [0] is "" for calls outside any segment
+  std::vector<Call> calls;
 };
 
 // A plan in the form that replays fastest: a list on the CPU, a graph on CUDA, a closed command list on D3D12.
@@ -67,7 +63,13 @@ struct Device {
   virtual ~Device() = default;
   virtual const DeviceInfo& info() const = 0;
   virtual MemoryInfo memory() const = 0;
-  virtual bool supports(Op op) const = 0;                             // a row in the backend's op table
+  // Empty where the device runs exactly this call; else why not: dtype, format, rank or size. Asked before anything is done.
+  virtual std::string refusal(const Call& call) const = 0;
+  // Bytes that a call needs beside its operands while it runs. Core gives them as Call::scratch, aligned to 256: from a
+  // plan's arena, or allocated for an eager call, so that nothing is allocated while a graph is captured or a list recorded.
+  virtual size_t scratch(const Call&) const { return 0; }
+  // Fused ops of the backend's own, with `fuses`: matched in plans like the schema's.
+  virtual std::span<const OpInfo* const> fused() const { return {}; }
   virtual std::shared_ptr<Buffer> alloc(size_t bytes) = 0;            // throws ERR_OUT_OF_MEMORY; contents undefined
   virtual HostBytes host(size_t bytes) { return host_bytes(bytes); }  // (optional) for a spec; throws ERR_OUT_OF_MEMORY
   virtual std::shared_ptr<const Weight> weight(WeightSpec spec) = 0;  // already checked, and in rows; from any thread
@@ -85,6 +87,7 @@ struct Backend {
   const char* name;
   std::vector<DeviceInfo> (*list)(std::string& reason);  // empty, with the reason, where the machine lacks it
   std::shared_ptr<Device> (*open)(int index, const OpenOptions& options);
+  bool (*has)(Op op);  // a row in its op table: some calls of the op run. Needs no device
 };
 
 }  // namespace lophi

@@ -12,6 +12,7 @@
 namespace lophi {
 
 using Shape = std::vector<int64_t>;
+inline constexpr size_t kMaxRank = 8;  // axes of a tensor
 
 inline int64_t count_of(std::span<const int64_t> shape) {
   int64_t count = 1;
@@ -39,6 +40,11 @@ struct View {
   int64_t dim(int axis) const { return shape[axis < 0 ? shape.size() + axis : axis]; }
 };
 
+// Bytes without a type.
+inline View bytes_view(std::shared_ptr<Buffer> buffer, size_t bytes) {
+  return {std::move(buffer), 0, DType::kUint8, {static_cast<int64_t>(bytes)}};
+}
+
 struct Weight;  // core/weight.h
 
 struct Attribute {
@@ -47,36 +53,23 @@ struct Attribute {
   std::vector<int64_t> integers;  // ints
 };
 
-enum class Op : uint16_t;
+struct OpInfo;  // core/op.h
+
+// Code that a user, a graph or a backend brought. Keeps the OpInfo of its op alive.
+struct Kernel {
+  virtual ~Kernel() = default;
+};
 
 // One call of an op whose operands have been checked.
 struct Call {
-  Op op;
+  const OpInfo* op = nullptr;
+  std::shared_ptr<const Kernel> kernel;                // null: the backend's own
   std::vector<View> in;                                // tensors in schema order; the last operand may be variadic
   std::vector<std::shared_ptr<const Weight>> weights;  // weights in schema order
   std::vector<View> out;
   std::vector<Attribute> attributes;
-};
-
-// The schema's strings as ops.gen.h carries them.
-struct NamedSpec {
-  const char* name;
-  const char* spec;
-};
-struct Binding {
-  const char* from;  // operand of the replaced op
-  const char* to;    // operand or output of the fused op
-};
-struct FuseStep {
-  Op op;
-  std::vector<Binding> in, out;
-};
-struct OpEntry {
-  const char* name;
-  std::vector<NamedSpec> in, attributes, out;
-  std::vector<const char*> requires_;  // comparisons over the dims
-  bool in_place;
-  std::vector<FuseStep> fuses;
+  View scratch;  // bytes that the backend asked for (Device::scratch); no buffer where it asked for none
+  int path = 0;  // where in the program it stands (core/path.h)
 };
 
 }  // namespace lophi

@@ -4,44 +4,10 @@
 
 #include "core/error.h"
 #include "core/shape.h"
-#include "core/signature.h"
+#include "core/weight.h"
 
 namespace lophi {
 namespace {
-
-struct Operand {
-  std::string name;
-  Signature signature;
-};
-struct OpSignature {
-  std::string name;
-  std::vector<Operand> in, out;
-  std::vector<std::string> attributes;
-  std::vector<Comparison> requirements;
-  std::vector<size_t> views;  // indices into `in` of the operands that are tensors
-  bool in_place;
-};
-
-std::vector<OpSignature> parse_all() {
-  std::vector<OpSignature> all;
-  for (const OpEntry& entry : op_entries()) {
-    OpSignature op{entry.name, {}, {}, {}, {}, {}, entry.in_place};
-    for (const auto& [name, spec] : entry.in) {
-      op.in.push_back({name, parse_signature(spec)});
-      if (op.in.back().signature.dtype != "weight") op.views.push_back(op.in.size() - 1);
-    }
-    for (const auto& [name, spec] : entry.out) op.out.push_back({name, parse_signature(spec)});
-    for (const auto& [name, spec] : entry.attributes) op.attributes.push_back(name);
-    for (const char* text : entry.requires_) op.requirements.push_back(parse_comparison(text));
-    all.push_back(std::move(op));
-  }
-  return all;
-}
-
-const OpSignature& signature_of(Op op) {
-  static const std::vector<OpSignature> signatures = parse_all();
-  return signatures[static_cast<size_t>(op)];
-}
 
 std::optional<DType> dtype_named(std::string_view name) {
   for (int i = 0; i < kDTypeCount; ++i)
@@ -65,14 +31,15 @@ int64_t normalize_axis(const std::string& op, int64_t axis, size_t rank) {
 // One check under way: the bindings so far and how to complain.
 class Checker {
  public:
-  Checker(const OpSignature& op, std::vector<Attribute> attributes) : op_(op) {
+  Checker(const OpInfo& op, std::vector<Attribute> attributes) : op_(op) {
+    call_.op = &op;
     call_.attributes = std::move(attributes);
-    for (size_t i = 0; i < op.attributes.size(); ++i) dims_[op.attributes[i]] = call_.attributes[i].integer;
   }
 
   Call run(std::span<const Argument> arguments, std::span<const View> out) {
     take(arguments);
     for (size_t i = 0; i < op_.in.size(); ++i) check_dtype(i);
+    for (size_t i = 0; i < op_.attributes.size(); ++i) check_attribute(op_.attributes[i], call_.attributes[i]);
     settle_axis();
     bind_all();
     check_in_out();
@@ -86,72 +53,80 @@ class Checker {
     throw Error(code, op_.name + ": " + operand + " " + text);
   }
 
-  // Sorts the arguments into call_.in and call_.weights; shapes_[i] is what operand i brought.
+  // Sorts the arguments into call_.in and call_.weights.
   void take(std::span<const Argument> arguments) {
     for (size_t i = 0; i < op_.in.size(); ++i) {
-      const auto& [name, s] = op_.in[i];
-      const bool last_variadic = s.variadic;
-      const size_t count = last_variadic ? arguments.size() - std::min(i, arguments.size()) : 1;
-      if (last_variadic && count == 0) fail("ERR_ARGUMENT", name, "must hold at least one tensor, but it is empty");
-      first_.push_back(call_.in.size());
-      for (size_t k = i; k < i + count; ++k) take_one(name, s, k < arguments.size() ? arguments[k] : Argument());
+      const Operand& operand = op_.in[i];
+      const bool variadic = operand.signature.variadic;
+      const size_t count = variadic ? arguments.size() - std::min(i, arguments.size()) : 1;
+      if (variadic && count == 0) fail("ERR_ARGUMENT", operand.name, "must hold at least one tensor, but it is empty");
+      for (size_t k = i; k < i + count; ++k) take_one(operand, k < arguments.size() ? arguments[k] : Argument());
     }
   }
 
-  void take_one(const std::string& name, const Signature& s, const Argument& argument) {
+  void take_one(const Operand& operand, const Argument& argument) {
     if (const auto* view = std::get_if<View>(&argument)) {
-      if (s.dtype == "weight") fail("ERR_ARGUMENT", name, "must be a weight, but it is a tensor");
+      if (operand.is_weight) fail("ERR_ARGUMENT", operand.name, "must be a weight, but it is a tensor");
       call_.in.push_back(*view);
     } else if (const auto* weight = std::get_if<std::shared_ptr<const Weight>>(&argument)) {
-      if (s.dtype != "weight") fail("ERR_ARGUMENT", name, "must be a tensor, but it is a weight");
+      if (!operand.is_weight) fail("ERR_ARGUMENT", operand.name, "must be a tensor, but it is a weight");
       call_.weights.push_back(*weight);
     } else {
-      if (!s.optional) fail("ERR_ARGUMENT", name, "must be given");
+      if (!operand.signature.optional) fail("ERR_ARGUMENT", operand.name, "must be given");
       call_.in.emplace_back();
     }
   }
 
-  bool is_weight(size_t i) const { return op_.in[i].signature.dtype == "weight"; }
-  const View& view(size_t i) const { return call_.in[first_[i]]; }
-  const Weight& weight(size_t i) const {
-    const auto before = std::count_if(op_.in.begin(), op_.in.begin() + static_cast<std::ptrdiff_t>(i),
-                                      [](const Operand& o) { return o.signature.dtype == "weight"; });
-    return *call_.weights[static_cast<size_t>(before)];
-  }
+  bool is_weight(size_t i) const { return op_.in[i].is_weight; }
+  const View& view(size_t i) const { return call_.in[op_.in[i].slot]; }
+  const Weight& weight(size_t i) const { return *call_.weights[op_.in[i].slot]; }
   Shape shape(size_t i) const { return is_weight(i) ? Shape{weight(i).rows, weight(i).columns} : view(i).shape; }
   bool absent(size_t i) const { return !is_weight(i) && !view(i).buffer; }
 
   const View* find(std::string_view operand) const {
-    for (size_t i : op_.views)
-      if (op_.in[i].name == operand) return &view(i);
+    for (const Operand& known : op_.in)
+      if (!known.is_weight && known.name == operand) return &call_.in[known.slot];
     return nullptr;
   }
 
   void check_dtype(size_t i) const {
     if (is_weight(i) || absent(i)) return;
-    const auto& [name, s] = op_.in[i];
+    const std::string& name = op_.in[i].name;
+    const Signature& s = op_.in[i].signature;
     const DType dtype = view(i).dtype;
-    bool ok = s.dtype == "any" || s.dtype == name_of(dtype);
-    if (s.dtype == "float") ok = is_float(dtype);
-    if (s.dtype == "number") ok = is_float(dtype) || dtype == DType::kInt32;
-    if (s.dtype == "cache") ok = is_float(dtype) || dtype == DType::kInt8;
-    std::string wanted = s.dtype == "float"    ? "float32, float16 or bfloat16"
-                         : s.dtype == "number" ? "float32, float16, bfloat16 or int32"
-                         : s.dtype == "cache"  ? "float32, float16, bfloat16 or int8"
-                                               : s.dtype;
     if (const View* other = find(s.dtype)) {
-      ok = other->dtype == dtype;
-      wanted = std::string(name_of(other->dtype)) + " as " + s.dtype + " is";
+      if (other->dtype != dtype)
+        fail("ERR_DTYPE", name,
+             std::string("must be ") + name_of(other->dtype) + " as " + s.dtype + " is, but it is " + name_of(dtype));
+    } else if (!admits(s.dtype, dtype)) {
+      fail("ERR_DTYPE", name, "must be " + dtypes_of(s.dtype) + ", but it is " + name_of(dtype));
     }
-    if (!ok) fail("ERR_DTYPE", name, "must be " + wanted + ", but it is " + name_of(dtype));
+  }
+
+  // What an operand's or output's dim may name is bound on the way.
+  void check_attribute(const AttributeSpec& spec, const Attribute& value) {
+    using Kind = AttributeSpec::Kind;
+    if (spec.kind == Kind::kDType) {
+      if (value.integer < 0 || value.integer >= kDTypeCount)
+        fail("ERR_ARGUMENT", spec.name, "must be a dtype, but it is number " + std::to_string(value.integer));
+      const auto dtype = static_cast<DType>(value.integer);
+      if (!admits(spec.dtypes, dtype))
+        fail("ERR_DTYPE", spec.name, "must be " + dtypes_of(spec.dtypes) + ", but it is " + name_of(dtype));
+    }
+    if (spec.kind == Kind::kChoice && (value.integer < 0 || value.integer >= static_cast<int64_t>(spec.words.size())))
+      fail("ERR_ARGUMENT", spec.name, "must be one of its words, but it is number " + std::to_string(value.integer));
+    if (spec.kind == Kind::kInt) dims_[spec.name] = value.integer;
   }
 
   // An attribute `axis` counts the axes of the first operand; from here on it is not negative.
   void settle_axis() {
-    const auto at = std::ranges::find(op_.attributes, "axis");
-    if (at == op_.attributes.end()) return;
-    int64_t& axis = call_.attributes[static_cast<size_t>(at - op_.attributes.begin())].integer;
-    axis = normalize_axis(op_.name, axis, call_.in[0].shape.size());
+    if (Attribute* axis = attribute("axis"))
+      axis->integer = normalize_axis(op_.name, axis->integer, call_.in[0].shape.size());
+  }
+
+  Attribute* attribute(std::string_view name) {
+    const auto at = std::ranges::find(op_.attributes, name, &AttributeSpec::name);
+    return at == op_.attributes.end() ? nullptr : &call_.attributes[static_cast<size_t>(at - op_.attributes.begin())];
   }
 
   // Operands whose dims hold several unbound names wait until others have bound them.
@@ -169,7 +144,8 @@ class Checker {
 
   // Binds what one operand can bind; true when all of its dims are settled. `force`: complain instead of waiting.
   bool bind(size_t i, bool force) {
-    const auto& [name, s] = op_.in[i];
+    const std::string& name = op_.in[i].name;
+    const Signature& s = op_.in[i].signature;
     const Shape have = shape(i);
     const size_t fixed = s.dims.size();
     if (s.ellipsis ? have.size() < fixed : have.size() != fixed)
@@ -202,11 +178,11 @@ class Checker {
   }
 
   void check_in_out() const {
-    for (size_t i : op_.views) {
-      if (!op_.in[i].signature.in_out) continue;
+    for (const Operand& operand : op_.in) {
+      if (!operand.signature.in_out) continue;
       for (size_t k = 0; k < call_.in.size(); ++k)
-        if (k != first_[i] && overlap(call_.in[k], view(i)))
-          fail("ERR_ARGUMENT", op_.in[i].name, "must not overlap another operand, because it is written");
+        if (k != operand.slot && overlap(call_.in[k], call_.in[operand.slot]))
+          fail("ERR_ARGUMENT", operand.name, "must not overlap another operand, because it is written");
     }
   }
 
@@ -219,31 +195,26 @@ class Checker {
                         std::to_string(*right));
   }
 
-  DType output_dtype(const Signature& s) const {
-    if (s.dtype == "dtype") {
-      const auto at = std::ranges::find(op_.attributes, "dtype") - op_.attributes.begin();
-      return static_cast<DType>(call_.attributes[static_cast<size_t>(at)].integer);
-    }
+  DType output_dtype(const Signature& s) {
+    if (s.dtype == "dtype") return static_cast<DType>(attribute("dtype")->integer);
     if (const View* operand = find(s.dtype)) return operand->dtype;
     return dtype_named(s.dtype).value();
   }
 
-  Shape output_shape(const Operand& output) const {
+  Shape output_shape(const Operand& output) {
     const Signature& s = output.signature;
     if (!s.rule.empty()) {
       RuleInput input{op_.name, s.rule, {}, {}};
       for (const std::string& name : s.rule_args) {
-        const auto attribute = std::ranges::find(op_.attributes, name);
-        if (attribute != op_.attributes.end()) {
-          input.attributes.emplace_back(name,
-                                        &call_.attributes[static_cast<size_t>(attribute - op_.attributes.begin())]);
+        if (const Attribute* value = attribute(name)) {
+          input.attributes.emplace_back(name, value);
           continue;
         }
-        for (size_t i : op_.views)
-          if (op_.in[i].name == name)
+        for (const Operand& operand : op_.in)
+          if (!operand.is_weight && operand.name == name)
             input.operands.emplace_back(
-                name,
-                std::span(call_.in).subspan(first_[i], op_.in[i].signature.variadic ? call_.in.size() - first_[i] : 1));
+                name, std::span(call_.in)
+                          .subspan(operand.slot, operand.signature.variadic ? call_.in.size() - operand.slot : 1));
       }
       return apply_rule(input);
     }
@@ -261,6 +232,10 @@ class Checker {
     View view;
     view.dtype = output_dtype(output.signature);
     view.shape = output_shape(output);
+    if (view.shape.size() > kMaxRank)
+      fail("ERR_SHAPE", output.name,
+           "must have at most " + std::to_string(kMaxRank) + " axes, but it would have " +
+               std::to_string(view.shape.size()));
     double count = 1;
     for (int64_t dim : view.shape)
       if (dim) count *= static_cast<double>(dim);
@@ -294,32 +269,21 @@ class Checker {
       if (overlap(other, out)) fail("ERR_ARGUMENT", name, "must not overlap another output");
   }
 
-  const OpSignature& op_;
-  Call call_{};
+  const OpInfo& op_;
+  Call call_;
   Dims dims_;
   std::optional<Shape> ellipsis_;
-  std::vector<size_t> first_;  // index into call_.in where operand i starts
 };
 
 }  // namespace
 
-const char* name_of(Op op) { return op_entries()[static_cast<size_t>(op)].name; }
-
-bool is_in_out(Op op, size_t index) {
-  const OpSignature& signature = signature_of(op);
-  return index < signature.views.size() && signature.in[signature.views[index]].signature.in_out;
-}
-
-Call check(Op op, std::span<const Argument> arguments, std::vector<Attribute> attributes, std::span<const View> out) {
-  const OpSignature& signature = signature_of(op);
-  if (attributes.size() != signature.attributes.size())
-    throw argument_error(signature.name + ": attributes must be " + std::to_string(signature.attributes.size()) +
-                         ", but " + std::to_string(attributes.size()) + " were given");
-  if (!out.empty() && out.size() != signature.out.size())
-    throw argument_error(signature.name + ": out must name every output");
-  Call call = Checker(signature, std::move(attributes)).run(arguments, out);
-  call.op = op;
-  return call;
+Call check(const OpInfo& op, std::span<const Argument> arguments, std::vector<Attribute> attributes,
+           std::span<const View> out) {
+  if (attributes.size() != op.attributes.size())
+    throw argument_error(op.name + ": attributes must be " + std::to_string(op.attributes.size()) + ", but " +
+                         std::to_string(attributes.size()) + " were given");
+  if (!out.empty() && out.size() != op.out.size()) throw argument_error(op.name + ": out must name every output");
+  return Checker(op, std::move(attributes)).run(arguments, out);
 }
 
 }  // namespace lophi

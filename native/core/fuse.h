@@ -6,7 +6,7 @@
 
 namespace lophi {
 
-// `kept`: views that are read after the plan, so a fused op must still write them. Only ops that the device has are made.
+// `kept`: views that are read after the plan, so a fused op must still write them. Only calls that the device runs are made.
 void fuse(Plan& plan, std::span<const View> kept, const Device& device);
 
 }  // namespace lophi

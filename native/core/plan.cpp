@@ -6,17 +6,19 @@
 
 #include "core/error.h"
 #include "core/fuse.h"
+#include "core/path.h"
 
 namespace lophi {
 namespace {
 
-constexpr size_t kAlign = 256;  // what D3D12 and CUDA want of a buffer's start; also four cache lines
+constexpr size_t kAlign = 256;  // what D3D12, DirectML and CUDA want of a buffer's start; also four cache lines
 constexpr size_t align_up(size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
 
 template <class F>
 void each_view(Call& call, F&& f) {
   for (View& view : call.in) f(view);
   for (View& view : call.out) f(view);
+  f(call.scratch);
 }
 
 }  // namespace
@@ -42,15 +44,17 @@ size_t place(std::span<Placement> placements) {
   return arena;
 }
 
-void Recorder::begin_segment(std::string name) {
-  if (segment_) throw Error("ERR_RECORDING", "segment: " + name + " must not stand inside " + plan_.segments.back());
-  plan_.segments.push_back(std::move(name));
-  segment_ = static_cast<int>(plan_.segments.size()) - 1;
+void Recorder::begin_segment(const std::string& name) {
+  if (path_) throw Error("ERR_RECORDING", "segment: " + name + " must not stand inside " + path_name(path_));
+  path_ = intern_path(name);
 }
 
-void Recorder::end_segment() { segment_ = 0; }
+void Recorder::end_segment() { path_ = 0; }
 
-void Recorder::add(Call call) { plan_.calls.push_back({std::move(call), segment_}); }
+void Recorder::add(Call call) {
+  call.path = path_;
+  plan_.calls.push_back(std::move(call));
+}
 
 std::shared_ptr<Buffer> Recorder::planned(size_t bytes) const {
   auto buffer = std::make_shared<PlannedBuffer>();
@@ -61,6 +65,8 @@ std::shared_ptr<Buffer> Recorder::planned(size_t bytes) const {
 
 Plan Recorder::finish(Device& device, std::span<View> kept) {
   fuse(plan_, kept, device);
+  for (Call& call : plan_.calls)
+    if (const size_t bytes = device.scratch(call)) call.scratch = bytes_view(planned(bytes), bytes);
 
   std::map<Buffer*, std::shared_ptr<Buffer>> own;  // kept: planned -> real
   for (View& view : kept)
@@ -70,7 +76,7 @@ Plan Recorder::finish(Device& device, std::span<View> kept) {
   std::map<Buffer*, size_t> index;  // planned -> its placement
   std::vector<Placement> placements;
   for (size_t i = 0; i < plan_.calls.size(); ++i)
-    each_view(plan_.calls[i].call, [&](View& view) {
+    each_view(plan_.calls[i], [&](View& view) {
       auto* planned = dynamic_cast<PlannedBuffer*>(view.buffer.get());
       if (!planned || own.contains(planned)) return;
       const auto [at, fresh] = index.emplace(planned, placements.size());
@@ -92,7 +98,7 @@ Plan Recorder::finish(Device& device, std::span<View> kept) {
       view.offset += placements[at->second].offset;
     }
   };
-  for (PlanCall& step : plan_.calls) each_view(step.call, rewrite);
+  for (Call& call : plan_.calls) each_view(call, rewrite);
   for (View& view : kept) rewrite(view);
   return std::move(plan_);
 }

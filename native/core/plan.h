@@ -17,7 +17,7 @@ struct PlannedBuffer : Buffer {
 class Recorder {
  public:
   // Calls until the matching end() belong to the segment; segments do not nest.
-  void begin_segment(std::string name);
+  void begin_segment(const std::string& name);
   void end_segment();
   void add(Call call);
   std::shared_ptr<Buffer> planned(size_t bytes) const;
@@ -26,8 +26,8 @@ class Recorder {
   Plan finish(Device& device, std::span<View> kept);
 
  private:
-  Plan plan_{{}, {""}};
-  int segment_ = 0;
+  Plan plan_;
+  int path_ = 0;
   std::shared_ptr<const void> recording_ = std::make_shared<char>();
 };
 

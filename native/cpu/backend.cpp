@@ -65,7 +65,9 @@ class CpuDevice : public Device {
 
   const DeviceInfo& info() const override { return info_; }
   MemoryInfo memory() const override { return memory_->info(); }
-  bool supports(Op op) const override { return function_of(op) != nullptr; }
+  std::string refusal(const Call& call) const override {
+    return call.kernel || call.op->id < 0 ? call.op->name + " on cpu" : "";
+  }
   std::shared_ptr<Buffer> alloc(size_t bytes) override { return memory_->alloc(bytes); }
 
   // The weight keeps what it is made from: counted like any buffer.
@@ -108,6 +110,6 @@ std::shared_ptr<Device> open(int, const OpenOptions& options) {
 }  // namespace cpu
 
 extern const Backend kCpuBackend;
-const Backend kCpuBackend{"cpu", cpu::list, cpu::open};
+const Backend kCpuBackend{"cpu", cpu::list, cpu::open, [](Op op) { return cpu::function_of(op) != nullptr; }};
 
 }  // namespace lophi

@@ -2,26 +2,24 @@
 
 #include <cstring>
 
-#include "core/check.h"
 #include "core/error.h"
 #include "core/fail.h"
+#include "core/path.h"
 #include "cpu/ops/table.h"
 #include "cpu/thread_scratch.h"
 
 namespace lophi::cpu {
 namespace {
 
-// Runs one checked call; errors that only the data can show name the op, the segment and the device.
-void run_call(Context& cpu, const Call& call, const std::string& segment) {
+// Runs one checked call; errors that only the data can show name the op, the path and the device.
+void run_call(Context& cpu, const Call& call) {
   try {
-    if (should_fail(lophi::Failure::kLost))
-      throw Error("ERR_DEVICE_LOST", std::string(name_of(call.op)) + ": the device was lost");
-    function_of(call.op)(cpu, call);
+    if (should_fail(lophi::Failure::kLost)) throw Error("ERR_DEVICE_LOST", call.op->name + ": the device was lost");
+    function_of(call.op->kind())(cpu, call);
   } catch (const Error& error) {
-    throw Error(error.code(),
-                std::string(error.what()) + (segment.empty() ? " (on cpu)" : " (in " + segment + " on cpu)"));
+    throw Error(error.code(), error.what() + located(call.path, "cpu"));
   } catch (const std::bad_alloc&) {
-    throw Error("ERR_OUT_OF_MEMORY", std::string(name_of(call.op)) + ": no memory for intermediates (on cpu)");
+    throw Error("ERR_OUT_OF_MEMORY", call.op->name + ": no memory for intermediates" + located(call.path, "cpu"));
   }
 }
 
@@ -94,13 +92,13 @@ void CpuStream::enqueue(std::function<void(Context&)> work) {
 }
 
 void CpuStream::run(Call call) {
-  enqueue([call = std::make_shared<Call>(std::move(call))](Context& cpu) { run_call(cpu, *call, ""); });
+  enqueue([call = std::make_shared<Call>(std::move(call))](Context& cpu) { run_call(cpu, *call); });
 }
 
 void CpuStream::replay(std::shared_ptr<Executable> executable) {
   enqueue([executable = std::move(executable)](Context& cpu) {
     const Plan& plan = static_cast<CpuExecutable&>(*executable).plan;
-    for (const PlanCall& step : plan.calls) run_call(cpu, step.call, plan.segments[static_cast<size_t>(step.segment)]);
+    for (const Call& call : plan.calls) run_call(cpu, call);
   });
 }
 

@@ -60,7 +60,7 @@ class CudaDevice : public Device {
 
   const DeviceInfo& info() const override { return info_; }
   MemoryInfo memory() const override { return memory_->info(); }
-  bool supports(Op op) const override { return function_of(op) != nullptr; }
+  std::string refusal(const Call& call) const override { return cuda::refusal(call); }
   std::shared_ptr<Buffer> alloc(size_t bytes) override { return memory_->alloc(bytes); }
 
   std::shared_ptr<const Weight> weight(WeightSpec spec) override {
@@ -134,6 +134,6 @@ std::shared_ptr<Device> open(int index, const OpenOptions& options) {
 }  // namespace cuda
 
 extern const Backend kCudaBackend;
-const Backend kCudaBackend{"cuda", cuda::list, cuda::open};
+const Backend kCudaBackend{"cuda", cuda::list, cuda::open, [](Op op) { return cuda::function_of(op) != nullptr; }};
 
 }  // namespace lophi

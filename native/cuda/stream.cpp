@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/check.h"
 #include "core/error.h"
 #include "core/fail.h"
+#include "core/path.h"
 #include "cuda/ops/table.h"
 
 namespace lophi::cuda {
@@ -15,29 +15,27 @@ constexpr size_t kMarkEvery = 64;  // work items whose operands stay alive for w
 // Larger uploads are taken straight from the caller: from pageable memory the driver returns once it has read it.
 constexpr size_t kMaxStaged = size_t{16} << 20;
 
-// Runs `work`; what it throws says where it stood.
+// Runs `work`; what it throws says `where` it stood.
 template <class F>
-void located(const std::string& where, F&& work) {
+void at(const std::string& where, F&& work) {
   try {
     work();
   } catch (const Error& error) {
-    throw Error(error.code(), std::string(error.what()) + " (" + where + ")");
+    throw Error(error.code(), error.what() + where);
   }
 }
 
-void run_call(Context& context, const Call& call, const std::string& where) {
-  located(where, [&] {
-    if (should_fail(lophi::Failure::kLost))
-      throw Error("ERR_DEVICE_LOST", std::string(name_of(call.op)) + ": the device was lost");
-    function_of(call.op)(context, call);
-  });
+void run_call(Context& context, const Call& call, const std::string& id) {
+  try {
+    if (should_fail(lophi::Failure::kLost)) throw Error("ERR_DEVICE_LOST", call.op->name + ": the device was lost");
+    function_of(call.op->kind())(context, call);
+  } catch (const Error& error) {
+    throw Error(error.code(), error.what() + located(call.path, id));
+  }
 }
 
 void run_plan(Context& context, const Plan& plan, const std::string& id) {
-  for (const PlanCall& step : plan.calls) {
-    const std::string& segment = plan.segments[static_cast<size_t>(step.segment)];
-    run_call(context, step.call, segment.empty() ? "on " + id : "in " + segment + " on " + id);
-  }
+  for (const Call& call : plan.calls) run_call(context, call, id);
 }
 
 // Ends a capture that a throw left open; the driver refuses all else until then.
@@ -154,13 +152,13 @@ void CudaStream::run(Call call) {
   const auto kept = std::make_shared<const Call>(std::move(call));
   enqueue(kept, [&] {
     Context context(*gpu_, *modules_, stream_);
-    run_call(context, *kept, "on " + gpu_->id);
+    run_call(context, *kept, gpu_->id);
   });
 }
 
 void CudaStream::replay(std::shared_ptr<Executable> executable) {
   enqueue(executable, [&] {
-    located("on " + gpu_->id, [&] {
+    at(" (on " + gpu_->id + ")", [&] {
       if (should_fail(lophi::Failure::kLost)) throw Error("ERR_DEVICE_LOST", "plan: the device was lost");
       const CUgraphExec graph = static_cast<const CudaExecutable&>(*executable).graph();
       gpu_->driver.check(gpu_->driver.graph_launch(graph, stream_), "cuGraphLaunch");
@@ -171,7 +169,7 @@ void CudaStream::replay(std::shared_ptr<Executable> executable) {
 void CudaStream::upload(const View& to, std::span<const std::byte> from) {
   if (from.empty()) return;
   enqueue(to.buffer, [&] {
-    located("upload on " + gpu_->id, [&] {
+    at(" (upload on " + gpu_->id + ")", [&] {
       const void* source = from.data();
       if (from.size() <= kMaxStaged) {
         const auto staged = pinned_->alloc(from.size());
@@ -188,7 +186,7 @@ void CudaStream::download(std::shared_ptr<std::byte> to, const View& from) {
   const size_t bytes = from.bytes();
   if (!bytes) return;
   enqueue(from.buffer, [&] {
-    located("download on " + gpu_->id, [&] {
+    at(" (download on " + gpu_->id + ")", [&] {
       auto landing = pinned_->alloc(bytes);
       gpu_->driver.check(gpu_->driver.download_async(landing->data, address_of(from), bytes, stream_),
                          "cuMemcpyDtoHAsync");
@@ -219,7 +217,7 @@ void CudaStream::wait(Ticket ticket) {
     lock.unlock();
     std::exception_ptr error;
     try {
-      located("on " + gpu_->id, [&] {
+      at(" (on " + gpu_->id + ")", [&] {
         const Current current(*gpu_);
         gpu_->driver.check(gpu_->driver.event_synchronize(mark->event), "cuEventSynchronize");
       });

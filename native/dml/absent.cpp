@@ -13,7 +13,7 @@ std::vector<DeviceInfo> list(std::string& reason) {
 }  // namespace
 
 extern const Backend kDmlBackend;
-const Backend kDmlBackend{"dml", list, nullptr};
+const Backend kDmlBackend{"dml", list, nullptr, [](Op) { return false; }};
 
 }  // namespace lophi
 #endif

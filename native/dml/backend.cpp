@@ -14,13 +14,12 @@ class DmlDevice : public Device {
 
   const DeviceInfo& info() const override { return gpu_->info; }
   MemoryInfo memory() const override { return gpu_->memory->info(); }
-  bool supports(Op op) const override { return function_of(op) != nullptr; }
+  std::string refusal(const Call& call) const override { return dml::refusal(call); }
+  size_t scratch(const Call& call) const override { return dml::scratch(*gpu_, call); }
   std::shared_ptr<Buffer> alloc(size_t bytes) override { return gpu_->memory->alloc(bytes); }
   std::shared_ptr<const Weight> weight(WeightSpec spec) override { return make_weight(*gpu_, spec); }
 
   std::shared_ptr<Executable> compile(Plan plan) override {
-    for (const PlanCall& step : plan.calls)
-      if (const auto refused = refusal(step.call); !refused.empty()) throw Error("ERR_OP_UNSUPPORTED", refused);
     return std::make_shared<DmlExecutable>(gpu_, std::move(plan));
   }
   std::unique_ptr<Stream> stream() override { return std::make_unique<DmlStream>(gpu_); }
@@ -51,6 +50,6 @@ std::shared_ptr<Device> open(int index, const OpenOptions&) {
 }  // namespace dml
 
 extern const Backend kDmlBackend;
-const Backend kDmlBackend{"dml", dml::list, dml::open};
+const Backend kDmlBackend{"dml", dml::list, dml::open, [](Op op) { return dml::function_of(op) != nullptr; }};
 
 }  // namespace lophi

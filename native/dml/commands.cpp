@@ -89,8 +89,8 @@ void Commands::kernel(const std::string& name, std::span<const Macro> macros, st
 }
 
 void Commands::bind(IDMLDispatchable* dispatchable, const DML_BINDING_PROPERTIES& properties,
-                    const std::shared_ptr<Buffer>& persistent, bool initializes, std::span<const Operand> inputs,
-                    const Operand* output) {
+                    const std::shared_ptr<Buffer>& persistent, const Operand& temporary,
+                    std::span<const Operand> inputs, const Operand* output) {
   const auto range = gpu_.descriptors->take(std::max(1u, properties.RequiredDescriptorCount));
   keep(range);
   DML_BINDING_TABLE_DESC desc{dispatchable, range->cpu, range->gpu, range->count};
@@ -116,11 +116,11 @@ void Commands::bind(IDMLDispatchable* dispatchable, const DML_BINDING_PROPERTIES
     return DML_BINDING_DESC{DML_BINDING_TYPE_BUFFER, &whole};
   };
   if (properties.TemporaryResourceSize) {
-    const auto temporary = gpu_.memory->alloc(properties.TemporaryResourceSize);
-    const DML_BINDING_DESC binding = bind_whole(temporary, properties.TemporaryResourceSize);
+    const DML_BUFFER_BINDING buffer{resource_of(*temporary.buffer), temporary.offset, properties.TemporaryResourceSize};
+    const DML_BINDING_DESC binding{DML_BINDING_TYPE_BUFFER, &buffer};
     table->BindTemporaryResource(&binding);
   }
-  if (initializes) {
+  if (!output) {
     DML_BINDING_DESC binding{DML_BINDING_TYPE_NONE, nullptr};
     if (persistent) binding = bind_whole(persistent, persistent->bytes);
     table->BindOutputs(1, &binding);
@@ -142,17 +142,24 @@ void Commands::bind(IDMLDispatchable* dispatchable, const DML_BINDING_PROPERTIES
   kernels_bound_ = false;  // DirectML sets a root signature of its own
 }
 
-void Commands::graph(std::shared_ptr<const CompiledGraph> graph, std::span<const Operand> inputs,
-                     const Operand& output) {
+void Commands::graph(std::shared_ptr<const CompiledGraph> graph, std::span<const Operand> inputs, const Operand& output,
+                     const Operand& temporary) {
   std::vector<Operand> operands(inputs.begin(), inputs.end());
   operands.push_back(output);
+  if (temporary.bytes) operands.push_back(temporary);
   access(operands);
-  bind(graph->compiled.Get(), graph->properties, graph->persistent, false, inputs, &output);
+  bind(graph->compiled.Get(), graph->properties, graph->persistent, temporary, inputs, &output);
   keep(std::move(graph));
 }
 
 void Commands::initialize(IDMLOperatorInitializer* initializer, const std::shared_ptr<Buffer>& persistent) {
-  bind(initializer, binding_properties(initializer), persistent, true, {}, nullptr);
+  const DML_BINDING_PROPERTIES properties = binding_properties(initializer);
+  Operand temporary{nullptr, 0, properties.TemporaryResourceSize, true};
+  if (temporary.bytes) {
+    temporary.buffer = gpu_.memory->alloc(temporary.bytes);
+    access({&temporary, 1});
+  }
+  bind(initializer, properties, persistent, temporary, {}, nullptr);
 }
 
 void Commands::copy(ID3D12Resource* tensor, D3D12_RESOURCE_STATES state, const std::function<void()>& record) {

@@ -28,8 +28,9 @@ class Commands {
   // Runs a kernel over `groups` groups (x) times `rows` (z). Constants stand from c2 on, see ops/common.hlsli.
   void kernel(const std::string& name, std::span<const Macro> macros, std::span<const Operand> operands,
               std::span<const uint32_t> constants, uint64_t groups, uint32_t rows = 1);
-  // Operands must start at a multiple of 16 bytes.
-  void graph(std::shared_ptr<const CompiledGraph> graph, std::span<const Operand> inputs, const Operand& output);
+  // Operands must start at a multiple of 16 bytes, `temporary` at one of 256: it has the bytes that the graph asks for.
+  void graph(std::shared_ptr<const CompiledGraph> graph, std::span<const Operand> inputs, const Operand& output,
+             const Operand& temporary);
   // Fills the persistent resource of a graph before its first use.
   void initialize(IDMLOperatorInitializer* initializer, const std::shared_ptr<Buffer>& persistent);
   void upload(const View& to, ID3D12Resource* from, size_t offset);
@@ -50,7 +51,7 @@ class Commands {
   };
   void access(std::span<const Operand> operands);
   void bind(IDMLDispatchable* dispatchable, const DML_BINDING_PROPERTIES& properties,
-            const std::shared_ptr<Buffer>& persistent, bool initializes, std::span<const Operand> inputs,
+            const std::shared_ptr<Buffer>& persistent, const Operand& temporary, std::span<const Operand> inputs,
             const Operand* output);
   void copy(ID3D12Resource* tensor, D3D12_RESOURCE_STATES state, const std::function<void()>& record);
   void order();  // what follows sees what came before

@@ -2,9 +2,9 @@
 
 #include <cstring>
 
-#include "core/check.h"
 #include "core/error.h"
 #include "core/fail.h"
+#include "core/path.h"
 #include "dml/ops/table.h"
 
 namespace lophi::dml {
@@ -12,20 +12,16 @@ namespace {
 
 constexpr size_t kOpsPerSubmission = 64;  // of eager ops: the GPU starts, and memory comes back
 
-std::string where(const Gpu& gpu, const std::string& segment) {
-  return segment.empty() ? " (on " + gpu.info.id + ")" : " (in " + segment + " on " + gpu.info.id + ")";
-}
-
-void lose_if_asked(const Gpu& gpu, Op op, const std::string& segment) {
+void lose_if_asked(const Gpu& gpu, const Call& call) {
   if (should_fail(lophi::Failure::kLost))
-    throw Error("ERR_DEVICE_LOST", std::string(name_of(op)) + ": the device was lost" + where(gpu, segment));
+    throw Error("ERR_DEVICE_LOST", call.op->name + ": the device was lost" + located(call.path, gpu.info.id));
 }
 
-void record(Commands& commands, const Call& call, const std::string& segment) {
+void record(Commands& commands, const Call& call) {
   try {
-    function_of(call.op)(commands, call);
+    function_of(call.op->kind())(commands, call);
   } catch (const Error& error) {
-    throw Error(error.code(), error.what() + where(commands.gpu(), segment));
+    throw Error(error.code(), error.what() + located(call.path, commands.gpu().info.id));
   }
 }
 
@@ -33,8 +29,7 @@ void record(Commands& commands, const Call& call, const std::string& segment) {
 
 DmlExecutable::DmlExecutable(std::shared_ptr<Gpu> on, Plan recorded) : plan(std::move(recorded)), gpu(std::move(on)) {
   parts.push_back(std::make_unique<Commands>(*gpu));
-  for (const PlanCall& step : plan.calls)
-    record(*parts.back(), step.call, plan.segments[static_cast<size_t>(step.segment)]);
+  for (const Call& call : plan.calls) record(*parts.back(), call);
   for (const auto& part : parts) lists.push_back(part->close());
   gpu->check_alive();
 }
@@ -79,10 +74,9 @@ Commands& DmlStream::open() {
 
 void DmlStream::run(Call call) {
   const std::lock_guard lock(mutex_);
-  if (const auto refused = refusal(call); !refused.empty()) throw Error("ERR_OP_UNSUPPORTED", refused);
   enqueue([&] {
-    lose_if_asked(*gpu_, call.op, "");
-    record(open(), call, "");
+    lose_if_asked(*gpu_, call);
+    record(open(), call);
     for (const auto& weight : call.weights) open().keep(weight);
   });
   if (++open_ops_ >= kOpsPerSubmission) flush();
@@ -92,8 +86,7 @@ void DmlStream::replay(std::shared_ptr<Executable> executable) {
   const std::lock_guard lock(mutex_);
   enqueue([&] {
     auto& plan = static_cast<DmlExecutable&>(*executable);
-    for (const PlanCall& step : plan.plan.calls)
-      lose_if_asked(*gpu_, step.call.op, plan.plan.segments[static_cast<size_t>(step.segment)]);
+    for (const Call& call : plan.plan.calls) lose_if_asked(*gpu_, call);
     close_open();
     lists_.insert(lists_.end(), plan.lists.begin(), plan.lists.end());
     for (const auto& part : plan.parts) open().precedes(*part);

@@ -3,8 +3,6 @@
 
 namespace lophi::dml {
 
-inline constexpr size_t kMaxRank = 8;
-
 // A q4_0 matrix split into [N, K/32] blocks of 16 bytes of nibbles and, behind them, as many float16 scales: every load is of
 // whole words. Other formats cannot be used yet.
 struct DmlWeight : Weight {

@@ -45,8 +45,9 @@ int64_t integer_of(const Napi::Value& value, const char* what) {
 Shape shape_of(const Napi::Value& value) {
   if (!value.IsArray()) throw argument_error("shape: must be an array of whole numbers");
   const auto array = value.As<Napi::Array>();
-  if (array.Length() > 16)
-    throw argument_error("shape: must have at most 16 axes, but it has " + std::to_string(array.Length()));
+  if (array.Length() > kMaxRank)
+    throw shape_error("shape: must have at most " + std::to_string(kMaxRank) + " axes, but it has " +
+                      std::to_string(array.Length()));
   Shape shape;
   double count = 1;
   for (uint32_t i = 0; i < array.Length(); ++i) {

@@ -28,7 +28,6 @@ Napi::Value create_weight_sync(Info);
 Napi::Value dispose_weight(Info);
 // run.cpp
 Napi::Value run_op(Info);
-Napi::Value supports_op(Info);
 Napi::Value missing_ops(Info);
 // plan.cpp
 Napi::Value begin_recording(Info);

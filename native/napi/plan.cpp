@@ -1,5 +1,6 @@
 #include <cstring>
 
+#include "core/path.h"
 #include "napi/exports.h"
 #include "napi/tensor.h"
 
@@ -12,7 +13,7 @@ struct PlanHandle {
   std::shared_ptr<DeviceState> state;
   std::shared_ptr<Executable> executable;  // null once disposed
   std::vector<View> inputs, outputs;
-  std::vector<std::pair<std::string, std::string>> calls;  // (segment, op)
+  std::vector<std::pair<std::string, std::string>> calls;  // (path, op)
 };
 
 PlanHandle& plan_of(const Napi::Value& value) {
@@ -57,9 +58,7 @@ Napi::Value end_recording(const Napi::CallbackInfo& info) {
   for (uint32_t i = 0; i < outputs.Length(); ++i) handle->outputs.push_back(tensor_of(outputs.Get(i)).view);
   Plan plan = recorder->finish(*state->device, handle->outputs);
   for (uint32_t i = 0; i < outputs.Length(); ++i) tensor_of(outputs.Get(i)).view = handle->outputs[i];
-  for (const PlanCall& step : plan.calls)
-    handle->calls.emplace_back(plan.segments[static_cast<size_t>(step.segment)],
-                               op_entries()[static_cast<size_t>(step.call.op)].name);
+  for (const Call& call : plan.calls) handle->calls.emplace_back(path_name(call.path), call.op->name);
   handle->executable = state->device->compile(std::move(plan));
   handle->state = std::move(state);
   return wrap(info.Env(), std::move(handle));
@@ -76,23 +75,30 @@ Napi::Value run_plan(const Napi::CallbackInfo& info) {
   if (data.Length() != plan.inputs.size())
     throw argument_error("plan: inputs must be " + std::to_string(plan.inputs.size()) + ", but they are " +
                          std::to_string(data.Length()));
+  std::vector<std::optional<std::span<const std::byte>>> given(data.Length());
   for (uint32_t i = 0; i < data.Length(); ++i) {
     const Napi::Value value = data.Get(i);
     if (value.IsNull()) continue;
-    const auto bytes = bytes_of(value);
-    if (bytes.size() != plan.inputs[i].bytes())
+    given[i] = bytes_of(value);
+    if (given[i]->size() != plan.inputs[i].bytes())
       throw argument_error("plan: input " + std::to_string(i) + " must have " + std::to_string(plan.inputs[i].bytes()) +
-                           " bytes, but it has " + std::to_string(bytes.size()));
-    state->stream->upload(plan.inputs[i], bytes);
+                           " bytes, but it has " + std::to_string(given[i]->size()));
   }
-  state->stream->replay(plan.executable);
-  auto landings = std::make_shared<std::vector<std::vector<std::byte>>>();
-  landings->reserve(reads.Length());
+  std::vector<size_t> outputs;
   for (uint32_t i = 0; i < reads.Length(); ++i) {
     const int64_t index = integer_of(reads.Get(i), "output");
     if (index < 0 || index >= static_cast<int64_t>(plan.outputs.size()))
       throw range_error("plan: no output " + std::to_string(index));
-    const View& view = plan.outputs[static_cast<size_t>(index)];
+    outputs.push_back(static_cast<size_t>(index));
+  }
+  // Everything is checked: from here on the run happens as a whole.
+  for (size_t i = 0; i < given.size(); ++i)
+    if (given[i]) state->stream->upload(plan.inputs[i], *given[i]);
+  state->stream->replay(plan.executable);
+  auto landings = std::make_shared<std::vector<std::vector<std::byte>>>();
+  landings->reserve(outputs.size());
+  for (const size_t index : outputs) {
+    const View& view = plan.outputs[index];
     landings->emplace_back(view.bytes());
     state->stream->download({landings, landings->back().data()}, view);
     state->counters.bytes_read += static_cast<double>(view.bytes());

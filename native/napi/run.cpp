@@ -1,25 +1,26 @@
 #include "core/check.h"
+#include "core/registry.h"
 #include "napi/exports.h"
 #include "napi/tensor.h"
 
 namespace lophi::js {
 namespace {
 
-Op op_of(const Napi::Value& value) {
+const OpInfo& op_of(const Napi::Value& value) {
   const int64_t op = integer_of(value, "op");
   if (op < 0 || op >= static_cast<int64_t>(kOpCount))
     throw argument_error("op: must be in the schema, but it is number " + std::to_string(op));
-  return static_cast<Op>(op);
+  return info_of(static_cast<Op>(op));
 }
 
 // Operands of another device are refused: a backend would read its own kind of buffer out of them.
-void same_device(Op op, const DeviceState& device, const DeviceState& other) {
+void same_device(const OpInfo& op, const DeviceState& device, const DeviceState& other) {
   if (device.device != other.device)
-    throw argument_error(std::string(name_of(op)) + ": every operand must be on " + device.id + ", but one is on " +
+    throw argument_error(op.name + ": every operand must be on " + device.id + ", but one is on " +
                          other.id);
 }
 
-std::vector<Argument> arguments_of(Op op, const DeviceState& device, const Napi::Array& values) {
+std::vector<Argument> arguments_of(const OpInfo& op, const DeviceState& device, const Napi::Array& values) {
   std::vector<Argument> arguments;
   for (uint32_t i = 0; i < values.Length(); ++i) {
     const Napi::Value value = values.Get(i);
@@ -58,9 +59,7 @@ Attribute attribute_of(const Napi::Value& value) {
 Napi::Value run_op(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   auto state = shared_device_of(info[0]);
-  const Op op = op_of(info[1]);
-  if (!state->device->supports(op))
-    throw Error("ERR_OP_UNSUPPORTED", std::string(name_of(op)) + " on " + state->device->info().backend);
+  const OpInfo& op = op_of(info[1]);
   const auto arguments = arguments_of(op, *state, info[2].As<Napi::Array>());
   const auto values = info[3].As<Napi::Array>();
   std::vector<Attribute> attributes;
@@ -69,40 +68,43 @@ Napi::Value run_op(const Napi::CallbackInfo& info) {
   if (info[4].IsArray())
     for (const Argument& given : arguments_of(op, *state, info[4].As<Napi::Array>())) {
       if (std::holds_alternative<std::shared_ptr<const Weight>>(given))
-        throw argument_error(std::string(name_of(op)) + ": out must be tensors");
+        throw argument_error(op.name + ": out must be tensors");
       const View* view = std::get_if<View>(&given);
       out.push_back(view ? *view : View{});  // no buffer: the op makes this one
     }
 
   Call call = check(op, arguments, std::move(attributes), out);
+  Device& device = *state->device;
+  if (const auto refused = device.refusal(call); !refused.empty()) throw Error("ERR_OP_UNSUPPORTED", refused);
   std::vector<View*> made;
   for (View& view : call.out) {
     if (view.buffer) continue;
-    view.buffer = state->recorder ? state->recorder->planned(view.bytes()) : state->device->alloc(view.bytes());
+    view.buffer = state->recorder ? state->recorder->planned(view.bytes()) : device.alloc(view.bytes());
     made.push_back(&view);
   }
   // Only now: a handle would keep its memory until it is collected if a later output found none.
   auto results = Napi::Array::New(env, made.size());
   for (uint32_t i = 0; i < made.size(); ++i) results[i] = describe_tensor(env, state, *made[i]);
-  if (state->recorder)
+  if (state->recorder) {
     state->recorder->add(std::move(call));
-  else
-    state->stream->run(std::move(call));
+    return results;
+  }
+  if (const size_t bytes = device.scratch(call)) call.scratch = bytes_view(device.alloc(bytes), bytes);
+  state->stream->run(std::move(call));
   return results;
 }
 
-// (device, op) -> boolean
-Napi::Value supports_op(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), device_of(info[0]).device->supports(op_of(info[1])));
-}
-
-// (device) -> names of the ops that it lacks
+// (backend) -> names of the schema's ops that none of its devices has; needs no device
 Napi::Value missing_ops(const Napi::CallbackInfo& info) {
-  const Device& device = *device_of(info[0]).device;
+  const std::string name = info[0].As<Napi::String>().Utf8Value();
   auto names = Napi::Array::New(info.Env());
-  for (size_t op = 0; op < kOpCount; ++op)
-    if (!device.supports(static_cast<Op>(op))) names[names.Length()] = name_of(static_cast<Op>(op));
-  return names;
+  for (const Backend* backend : backends()) {
+    if (backend->name != name) continue;
+    for (const OpInfo& op : schema())
+      if (!backend->has(op.kind())) names[names.Length()] = op.name;
+    return names;
+  }
+  throw argument_error("missingOps: backend must be one that this build knows, but it is " + name);
 }
 
 }  // namespace lophi::js

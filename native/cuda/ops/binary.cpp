@@ -3,6 +3,9 @@
 #include "cuda/ops/table.h"
 
 namespace lophi::cuda {
+
+static_assert(BinaryParams::kMaxRank == kMaxRank);
+
 namespace {
 
 // Strides in elements of `shape` read as `out`: 0 where it is stretched.
@@ -27,7 +30,7 @@ void binary(Context& cuda, const Call& call) {
     strides(a.shape, y.shape, p.a_strides);
     strides(b.shape, y.shape, p.b_strides);
   }
-  cuda.launch(binary_kernel(call.op, y.dtype), {blocks(p.count, 256)}, p);
+  cuda.launch(binary_kernel(call.op->kind(), y.dtype), {blocks(p.count, 256)}, p);
 }
 
 }  // namespace lophi::cuda

@@ -9,6 +9,9 @@ namespace lophi::cuda {
 // null where CUDA lacks the op
 OpFunction function_of(Op op);
 
+// Why the device cannot run these operands; empty where it can.
+std::string refusal(const Call& call);
+
 void unary(Context&, const Call&);
 void binary(Context&, const Call&);
 

@@ -14,46 +14,84 @@ DML_TENSOR_DATA_TYPE type_of(DType dtype) {
 // DirectML binds at multiples of 16 bytes and writes whole words.
 bool bindable(const View& view) { return view.offset % 16 == 0 && view.bytes() % 4 == 0; }
 
-Operand temporary(Commands& commands, size_t bytes) {
-  return {commands.gpu().memory->alloc(bytes + 3), 0, bytes, true};
+bool overlap(const View& a, const View& b) {
+  return a.buffer == b.buffer && a.offset < b.offset + b.bytes() && b.offset < a.offset + a.bytes();
 }
-
-Operand bound(Commands& commands, const View& view) {
-  if (bindable(view)) return read(view);
-  Operand copy = temporary(commands, view.bytes());
-  copy_bytes(commands, read(view), copy);
-  copy.written = false;
-  return copy;
-}
-
-}  // namespace
 
 // A DirectML graph in float32: its own float16 form overflows where the mean of the squares does not fit float16.
-void rms_norm(Commands& commands, const Call& call) {
-  const args::RmsNorm x(call);
-  const int64_t c = x.x.dim(-1), rows = c ? x.x.count() / c : 0;
-  if (!rows) return;
+std::shared_ptr<const CompiledGraph> graph_of(Gpu& gpu, const args::RmsNorm& x) {
+  const int64_t c = x.x.dim(-1), rows = x.x.count() / c;
   const auto epsilon = static_cast<float>(x.epsilon);
   const std::string key = "rmsNorm " + std::to_string(rows) + " " + std::to_string(c) + " " + name_of(x.x.dtype) + " " +
                           name_of(x.weight.dtype) + " " + std::to_string(std::bit_cast<uint32_t>(epsilon));
-  const auto graph = commands.gpu().graphs->get(key, [&] {
+  return gpu.graphs->get(key, [&] {
     constexpr auto kF32 = DML_TENSOR_DATA_TYPE_FLOAT32;
     const auto width = static_cast<UINT>(c);
-    GraphBuilder b(commands.gpu());
+    GraphBuilder b(gpu);
     const auto in = b.input(type_of(x.x.dtype), {1, 1, static_cast<UINT>(rows), width});
     const auto scale = b.input(type_of(x.weight.dtype), {1, 1, 1, width});
     return b.compile(b.rms_norm(b.cast(in, kF32), b.cast(scale, kF32), epsilon));
   });
-  const Operand inputs[] = {bound(commands, x.x), bound(commands, x.weight)};
-  const bool narrows = x.y.dtype == DType::kFloat16;
-  // a graph must not write over its input
-  const bool direct = !narrows && bindable(x.y) && x.y.buffer != x.x.buffer && x.y.buffer != x.weight.buffer;
-  const Operand output = direct ? write(x.y) : temporary(commands, static_cast<size_t>(x.y.count()) * sizeof(float));
-  commands.graph(graph, inputs, output);
-  if (direct) return;
-  Operand result = output;
-  result.written = false;
-  if (!narrows) return copy_bytes(commands, result, write(x.y));
+}
+
+// What stands in the scratch: copies of operands that cannot be bound where they lie, the float32 result where y cannot take
+// it, and DirectML's own temporary memory.
+struct Layout {
+  Layout(const args::RmsNorm& x, const CompiledGraph& graph)
+      : x_copied(!bindable(x.x)),
+        weight_copied(!bindable(x.weight)),
+        // a graph must not write over its input
+        direct(x.y.dtype == DType::kFloat32 && bindable(x.y) && !overlap(x.y, x.x) && !overlap(x.y, x.weight)),
+        x_at(take(x_copied ? x.x.bytes() : 0)),
+        weight_at(take(weight_copied ? x.weight.bytes() : 0)),
+        result_bytes(static_cast<size_t>(x.y.count()) * sizeof(float)),
+        result_at(take(direct ? 0 : result_bytes)),
+        temporary_at(take(graph.properties.TemporaryResourceSize)) {}
+
+  size_t bytes = 0;
+  bool x_copied, weight_copied, direct;
+  size_t x_at, weight_at, result_bytes, result_at, temporary_at;
+
+ private:
+  size_t take(size_t wanted) {
+    const size_t at = bytes;
+    bytes += (wanted + 255) / 256 * 256;
+    return at;
+  }
+};
+
+Operand part(const View& scratch, size_t at, size_t bytes, bool written) {
+  return {scratch.buffer, scratch.offset + at, bytes, written};
+}
+
+Operand bound(Commands& commands, const View& view, bool copied, const View& scratch, size_t at) {
+  if (!copied) return read(view);
+  copy_bytes(commands, read(view), part(scratch, at, view.bytes(), true));
+  return part(scratch, at, view.bytes(), false);
+}
+
+}  // namespace
+
+size_t rms_norm_scratch(Gpu& gpu, const Call& call) {
+  const args::RmsNorm x(call);
+  return x.x.count() ? Layout(x, *graph_of(gpu, x)).bytes : 0;
+}
+
+void rms_norm(Commands& commands, const Call& call) {
+  const args::RmsNorm x(call);
+  if (!x.x.count()) return;
+  const auto graph = graph_of(commands.gpu(), x);
+  const Layout layout(x, *graph);
+  const Operand inputs[] = {bound(commands, x.x, layout.x_copied, call.scratch, layout.x_at),
+                            bound(commands, x.weight, layout.weight_copied, call.scratch, layout.weight_at)};
+  const Operand output =
+      layout.direct ? write(x.y) : part(call.scratch, layout.result_at, layout.result_bytes, true);
+  const Operand temporary =
+      part(call.scratch, layout.temporary_at, graph->properties.TemporaryResourceSize, true);
+  commands.graph(graph, inputs, output, temporary);
+  if (layout.direct) return;
+  const Operand result = part(call.scratch, layout.result_at, layout.result_bytes, false);
+  if (x.y.dtype == DType::kFloat32) return copy_bytes(commands, result, write(x.y));
   constexpr int64_t kGroup = 256;
   const uint32_t constants[] = {static_cast<uint32_t>(x.y.count())};
   const Operand operands[] = {result, write(x.y)};

@@ -12,13 +12,17 @@ using OpFunction = void (*)(Commands&, const Call&);
 // null where there is none yet
 OpFunction function_of(Op op);
 
-// Why the op cannot take these operands; empty where it can.
+// Why the device cannot run these operands; empty where it can.
 std::string refusal(const Call& call);
+
+// Bytes that a call needs beside its operands.
+size_t scratch(Gpu& gpu, const Call& call);
 
 void add(Commands&, const Call&);
 void copy(Commands&, const Call&);
 void linear(Commands&, const Call&);
 void matmul_int4(Commands&, const Call&);
 void rms_norm(Commands&, const Call&);
+size_t rms_norm_scratch(Gpu&, const Call&);
 
 }  // namespace lophi::dml
