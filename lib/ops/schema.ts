@@ -9,7 +9,11 @@
  *          axes, equal wherever it stands; a name is bound where it first can be, then compared
  *   prefix `inout` is read and written; suffix `?` optional, `*` variadic (one or more, last operand)
  * An output may name a shape rule instead of dims: `x reduce(x, axis, keepDims)`; the rules stand in native/core/shape.cpp.
- * An attribute is `type = default`; without a default it is required. `axis` counts the axes of the first operand. Types: int float bool dtype ints, or words split by `|`.
+ * An attribute is `type = default`; without a default it is required. `axis` counts the axes of the first operand. Types:
+ * int float bool dtype ints, or words split by `|`; `dtype float` is a dtype of that class, `dtype` any.
+ * A tensor has at most 8 axes. Dims are whole numbers below 2^53, and so is the count of elements.
+ * Tensors of 4 bits hold two elements a byte, low nibble first. A view of one starts and ends at a whole byte, or ends where
+ * the tensor ends: whoever writes to it writes whole bytes.
  * `requires`: comparisons that must hold once the dims are bound; a quotient in them must be exact.
  * `inPlace`: the output may be the very tensor of the first operand. `fuses`: the ops that this one replaces in a plan.
  */
@@ -18,7 +22,7 @@ export const schema = {
   embedding: {
     doc: 'y[t] = row ids[t] of the table, dequantised. An id outside 0..V-1 fails with ERR_OUT_OF_RANGE.',
     in: { table: 'weight[V, C]', ids: 'int32[T]' },
-    attrs: { dtype: 'dtype = float32' },
+    attrs: { dtype: 'dtype float = float32' },
     out: { y: 'dtype[T, C]' },
   },
   rmsNorm: {

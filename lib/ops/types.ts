@@ -34,8 +34,10 @@ type Operand<Spec extends string> =
 
 type Attribute<Spec extends string> = Spec extends `bool${string}`
   ? boolean
-  : Spec extends `dtype${string}`
-    ? DType
+  : Spec extends `dtype${infer Rest}`
+    ? Rest extends ` = ${string}` | ''
+      ? DType
+      : DTypes<Word<Rest extends ` ${infer Class}` ? Class : never>>
     : Spec extends `ints${string}`
       ? readonly number[]
       : Spec extends `int${string}` | `float${string}`

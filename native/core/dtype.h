@@ -1,8 +1,11 @@
 #pragma once
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
 namespace lophi {
+
+static_assert(std::endian::native == std::endian::little, "files and tensors are read as they lie");
 
 // The order is that of `dtypes` in lib/dtype.ts. 4-bit types hold two elements a byte, low nibble first.
 enum class DType : uint8_t { kFloat32, kFloat16, kBfloat16, kInt8, kUint8, kInt4, kUint4, kInt32, kUint32 };

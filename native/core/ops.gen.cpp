@@ -8,7 +8,7 @@ const std::vector<OpText>& schema_text() {
   static const std::vector<OpText> text = {
       {"embedding",
        {{"table", "weight[V, C]"}, {"ids", "int32[T]"}},
-       {{"dtype", "dtype = float32"}},
+       {{"dtype", "dtype float = float32"}},
        {{"y", "dtype[T, C]"}},
        {},
        false,
