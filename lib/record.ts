@@ -134,6 +134,7 @@ export function record<I extends TensorMap, O extends TensorMap>(
   if (typeof inputs !== 'object' || inputs === null)
     throw new ArgumentError('ERR_ARGUMENT', `record: inputs must be tensors by name, but are ${described(inputs)}`)
   native.beginRecording(device.native)
+  const outer = recording // a plan of another device may be under way around this one
   recording = device
   try {
     return scope(() => {
@@ -152,7 +153,7 @@ export function record<I extends TensorMap, O extends TensorMap>(
     native.cancelRecording(device.native)
     throw error
   } finally {
-    recording = undefined
+    recording = outer
   }
 }
 

@@ -81,10 +81,13 @@ Napi::Value view_tensor(const Napi::CallbackInfo& info) {
   if (first < 0 || first > base.view.count() || view.count() > base.view.count() - first)
     throw shape_error("view: must lie within " + to_string(base.view.shape) + ", but it is " + to_string(view.shape) +
                       " from element " + std::to_string(first));
-  const int64_t bits = first * bits_of(view.dtype);
+  const int64_t bits = first * bits_of(view.dtype), end = first + view.count();
   if (bits % 8)
-    throw argument_error("view: must start at a whole byte, but element " + std::to_string(first) +
-                         " of 4 bits does not");
+    throw shape_error("view: must start at a whole byte, but element " + std::to_string(first) + " of 4 bits does not");
+  // Whoever writes to a view writes whole bytes.
+  if (end * bits_of(view.dtype) % 8 && end != base.view.count())
+    throw shape_error("view: must end at a whole byte, but element " + std::to_string(end) +
+                      " of 4 bits starts amid one");
   view.offset += static_cast<size_t>(bits / 8);
   return wrap(info.Env(), std::make_unique<TensorHandle>(info.Env(), base.state, std::move(view), false));
 }
