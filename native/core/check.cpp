@@ -213,8 +213,8 @@ class Checker {
         for (const Operand& operand : op_.in)
           if (!operand.is_weight && operand.name == name)
             input.operands.emplace_back(
-                name, std::span(call_.in)
-                          .subspan(operand.slot, operand.signature.variadic ? call_.in.size() - operand.slot : 1));
+                name, std::span(call_.in).subspan(operand.slot,
+                                                  operand.signature.variadic ? call_.in.size() - operand.slot : 1));
       }
       return apply_rule(input);
     }

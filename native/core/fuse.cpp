@@ -64,8 +64,7 @@ class Match {
     for (const auto& [from, to] : step.out)
       if (!bind(to, call.out[index_of(op.out, from)])) return false;
     for (size_t i = 0; i < op.attributes.size(); ++i) attributes_[op.attributes[i].name] = call.attributes[i];
-    return std::ranges::all_of(op.attributes,
-                               [&](const AttributeSpec& a) { return has(fused_.attributes, a.name); });
+    return std::ranges::all_of(op.attributes, [&](const AttributeSpec& a) { return has(fused_.attributes, a.name); });
   }
 
   bool bind(const std::string& name, const View& view) { return same(bound_.emplace(name, view).first->second, view); }

@@ -115,8 +115,7 @@ OpInfo parse(const OpText& text) {
   op.in = parse_operands(text.in);
   op.out = parse_operands(text.out);
   for (const OpText::Named& attribute : text.attributes) op.attributes.push_back(parse_attribute(op.name, attribute));
-  for (const std::string_view requirement : text.requirements)
-    op.requirements.push_back(parse_comparison(requirement));
+  for (const std::string_view requirement : text.requirements) op.requirements.push_back(parse_comparison(requirement));
   op.in_place = text.in_place;
   for (const OpText::Step& step : text.fuses)
     op.fuses.push_back({op_named(step.op), parse_bindings(step.in), parse_bindings(step.out)});

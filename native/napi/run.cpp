@@ -16,8 +16,7 @@ const OpInfo& op_of(const Napi::Value& value) {
 // Operands of another device are refused: a backend would read its own kind of buffer out of them.
 void same_device(const OpInfo& op, const DeviceState& device, const DeviceState& other) {
   if (device.device != other.device)
-    throw argument_error(op.name + ": every operand must be on " + device.id + ", but one is on " +
-                         other.id);
+    throw argument_error(op.name + ": every operand must be on " + device.id + ", but one is on " + other.id);
 }
 
 std::vector<Argument> arguments_of(const OpInfo& op, const DeviceState& device, const Napi::Array& values) {

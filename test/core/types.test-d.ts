@@ -112,6 +112,8 @@ describe('ops', () => {
     ops.embedding({ table: weight, ids: f32 })
     // @ts-expect-error a table is a weight
     ops.embedding({ table: f32, ids: i32 })
+    // @ts-expect-error rows of a table are floats
+    ops.embedding({ table: weight, ids: i32, dtype: 'int8' })
     // @ts-expect-error an operand of linear is a tensor
     ops.linear({ x: weight, w: weight })
     // @ts-expect-error concat takes a list

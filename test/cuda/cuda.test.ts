@@ -184,6 +184,18 @@ describe.runIf(fake)('the emulated device', () => {
     }),
   )
 
+  test('a plan of it inside a plan of another device leaves the outer one its segments', async () => {
+    await using device = await openCuda()
+    await using cpu = await openDevice('cpu')
+    const [inner, outer] = [f32(device, 1), f32(cpu, 1)]
+    using plan = record(cpu, { inputs: { outer } }, ({ outer }) => {
+      const x = segment('one', () => ops.neg({ x: outer }))
+      record(device, { inputs: { inner } }, ({ inner }) => ({ y: ops.add({ a: inner, b: inner }) })).dispose()
+      return { y: segment('two', () => ops.exp({ x })) }
+    })
+    expect(plan.calls.map(({ segment }) => segment)).toEqual(['one', 'two'])
+  })
+
   test('a launch that is refused names the op, and the device goes on', async () => {
     await using device = await openCuda()
     const x = f32(device, 1, 2)

@@ -22,11 +22,13 @@ type ValueOf<T> = T extends 'int' | 'float'
     ? boolean
     : T extends 'dtype'
       ? DType
-      : T extends 'ints'
-        ? readonly number[]
-        : T extends `${infer Word} | ${infer Words}`
-          ? Word | ValueOf<Words>
-          : T
+      : T extends 'dtype float'
+        ? 'float32' | 'float16' | 'bfloat16'
+        : T extends 'ints'
+          ? readonly number[]
+          : T extends `${infer Word} | ${infer Words}`
+            ? Word | ValueOf<Words>
+            : T
 type AttributeOf<S> = S extends `${infer T} = ${string}` ? ValueOf<T> : ValueOf<S>
 type DefaultedKeys<T> = { [K in keyof T]: T[K] extends `${string} = ${string}` ? K : never }[keyof T]
 type Attributes<O extends OpName> = Schema[O]['attrs']

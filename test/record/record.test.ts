@@ -321,6 +321,14 @@ describe('while recording', () => {
   })
 })
 
+test('a run with a wrong input writes none of them', async () => {
+  using a = device.tensor(Float32Array.of(1), [1])
+  using b = device.tensor(Float32Array.of(1), [1])
+  using plan = record(device, { inputs: { a, b } }, ({ a, b }) => ({ y: ops.add({ a, b }) }))
+  await expect(plan.run({ a: Float32Array.of(100), b: new Float32Array(2) })).rejects.toThrow(code('ERR_ARGUMENT'))
+  expect((await plan.run({}, { read: ['y'] })).y).toEqual(Float32Array.of(2))
+})
+
 describe('tensors of a recording', () => {
   test('that are not returned are disposed', () => {
     using x = floats(1, [4])

@@ -21,12 +21,7 @@ OpFunction function_of(Op op) {
 }
 
 std::string refusal(const Call& call) {
-  if (call.kernel || call.op->id < 0 || !function_of(call.op->kind())) return call.op->name + " on cuda";
-  if (!call.op->is(Op::kLinear)) return {};
-  const WeightFormat format = static_cast<const CudaWeight&>(args::Linear(call).w).format;
-  if (format <= WeightFormat::kQ4_0) return {};
-  return std::string("linear: w must be float32, float16, bfloat16, q8_0 or q4_0 on cuda, but it is ") +
-         info_of(format).name;
+  return call.kernel || call.op->id < 0 || !function_of(call.op->kind()) ? call.op->name + " on cuda" : "";
 }
 
 }  // namespace lophi::cuda

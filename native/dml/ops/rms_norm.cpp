@@ -84,10 +84,8 @@ void rms_norm(Commands& commands, const Call& call) {
   const Layout layout(x, *graph);
   const Operand inputs[] = {bound(commands, x.x, layout.x_copied, call.scratch, layout.x_at),
                             bound(commands, x.weight, layout.weight_copied, call.scratch, layout.weight_at)};
-  const Operand output =
-      layout.direct ? write(x.y) : part(call.scratch, layout.result_at, layout.result_bytes, true);
-  const Operand temporary =
-      part(call.scratch, layout.temporary_at, graph->properties.TemporaryResourceSize, true);
+  const Operand output = layout.direct ? write(x.y) : part(call.scratch, layout.result_at, layout.result_bytes, true);
+  const Operand temporary = part(call.scratch, layout.temporary_at, graph->properties.TemporaryResourceSize, true);
   commands.graph(graph, inputs, output, temporary);
   if (layout.direct) return;
   const Operand result = part(call.scratch, layout.result_at, layout.result_bytes, false);
