@@ -119,15 +119,17 @@ export interface NativeModule {
     operands: readonly (TensorHandle | WeightHandle | null)[],
     attributes: readonly AttributeValue[],
     out: readonly (TensorHandle | null)[] | null,
+    path: number,
   ): [TensorHandle, number, number[]][]
   /** Names of the ops that no device of a backend has. Opens nothing. */
   missingOps(backend: string): string[]
+  /** The number of a path, for calls to carry. */
+  internPath(path: string): number
   beginRecording(device: DeviceHandle): void
-  recordSegment(device: DeviceHandle, name: string | null): void
   endRecording(device: DeviceHandle, inputs: readonly TensorHandle[], outputs: readonly TensorHandle[]): PlanHandle
   cancelRecording(device: DeviceHandle): void
   runPlan(plan: PlanHandle, inputs: readonly (Uint8Array | null)[], reads: readonly number[]): Promise<ArrayBuffer[]>
-  describePlan(plan: PlanHandle): [segment: string, op: string][]
+  describePlan(plan: PlanHandle): [path: string, op: string][]
   disposePlan(plan: PlanHandle): void
 }
 

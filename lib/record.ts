@@ -9,9 +9,6 @@ import { bytesOf, Tensor } from './tensor.js'
 type TensorMap = Readonly<Record<string, Tensor>>
 type DTypeOf<T> = T extends Tensor<infer D> ? D : never
 
-/** The device that is being recorded in this environment. */
-let recording: Device | undefined
-
 /** A value for an input of a plan: as many elements as the tensor has; a number for a tensor of one. */
 export type InputValue = ArrayBufferView | number
 
@@ -49,8 +46,8 @@ export class Plan<I extends TensorMap = TensorMap, O extends TensorMap = TensorM
   }
 
   /** The recorded calls in order, after fusion. */
-  get calls(): { segment: string; op: string }[] {
-    return native.describePlan(this.#live()).map(([segment, op]) => ({ segment, op }))
+  get calls(): { path: string; op: string }[] {
+    return native.describePlan(this.#live()).map(([path, op]) => ({ path, op }))
   }
 
   /** Writes the given inputs, replays, and resolves with the outputs named in `read` once that is done. One native call. */
@@ -134,8 +131,6 @@ export function record<I extends TensorMap, O extends TensorMap>(
   if (typeof inputs !== 'object' || inputs === null)
     throw new ArgumentError('ERR_ARGUMENT', `record: inputs must be tensors by name, but are ${described(inputs)}`)
   native.beginRecording(device.native)
-  const outer = recording // a plan of another device may be under way around this one
-  recording = device
   try {
     return scope(() => {
       const outputs = fn(inputs)
@@ -152,8 +147,6 @@ export function record<I extends TensorMap, O extends TensorMap>(
   } catch (error) {
     native.cancelRecording(device.native)
     throw error
-  } finally {
-    recording = outer
   }
 }
 
@@ -168,17 +161,5 @@ function checkOutputs(device: Device, outputs: unknown): void {
         'ERR_ARGUMENT',
         `record: ${name} must be on ${device.id}, but it is on ${output.device.id}`,
       )
-  }
-}
-
-/** Names the calls inside `fn` in plans and errors; identical segments may share a compilation. Outside `record` it only calls `fn`. */
-export function segment<T>(name: string, fn: () => T): T {
-  if (!recording) return fn()
-  const device = recording
-  native.recordSegment(device.native, name)
-  try {
-    return fn()
-  } finally {
-    native.recordSegment(device.native, null)
   }
 }

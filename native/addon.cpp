@@ -32,8 +32,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("disposeWeight", guarded<dispose_weight>);
   add("runOp", guarded<run_op>);
   add("missingOps", guarded<missing_ops>);
+  add("internPath", guarded<intern_path>);
   add("beginRecording", guarded<begin_recording>);
-  add("recordSegment", guarded<record_segment>);
   add("endRecording", guarded<end_recording>);
   add("cancelRecording", guarded<cancel_recording>);
   add("runPlan", guarded<run_plan>);

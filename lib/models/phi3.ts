@@ -8,7 +8,7 @@ import { type Activations, linear } from '../nn/linear.js'
 import { mlp } from '../nn/mlp.js'
 import { type RotaryTables, rotaryTables, storedRotaryTables } from '../nn/rotary.js'
 import { ops } from '../ops/index.js'
-import { segment } from '../record.js'
+import { path } from '../path.js'
 import { keep, scope } from '../scope.js'
 import type { Tensor } from '../tensor.js'
 import { openWeight, type Weight } from '../weight.js'
@@ -92,26 +92,21 @@ export class Phi3 {
     const { rmsNormEps: epsilon } = this.config
     let x: Tensor<'float32'> = ops.embedding({ table: this.#embed, ids })
     this.#blocks.forEach((block, i) => {
-      x = segment(`layer.${i}`, () => {
-        const attended = attention(
-          ops.rmsNorm({ x, weight: block.inputNorm, epsilon }),
-          block,
-          i,
-          this.config,
-          state,
-          this.activations,
-        )
+      x = path(`layer.${i}`, () => {
+        const normedInput = ops.rmsNorm({ x, weight: block.inputNorm, epsilon })
+        const attended = path('attention', () => attention(normedInput, block, i, this.config, state, this.activations))
         const middle = ops.add({ a: x, b: attended as Tensor<'float32'> })
         const normed = ops.rmsNorm({ x: middle, weight: block.postNorm, epsilon })
-        return ops.add({ a: middle, b: mlp(normed, block, this.activations) as Tensor<'float32'> })
+        const out = path('mlp', () => mlp(normed, block, this.activations))
+        return ops.add({ a: middle, b: out as Tensor<'float32'> })
       })
     })
-    return segment('norm', () => ops.rmsNorm({ x, weight: this.#norm, epsilon }))
+    return path('norm', () => ops.rmsNorm({ x, weight: this.#norm, epsilon }))
   }
 
   /** Logits of hidden states [T, C] -> float32 [T, V]. */
   logits(hidden: Tensor<'float32'>): Tensor<'float32'> {
-    return segment('head', () => linear(hidden, this.#head, this.activations) as Tensor<'float32'>)
+    return path('head', () => linear(hidden, this.#head, this.activations) as Tensor<'float32'>)
   }
 
   get hasLongRotary(): boolean {

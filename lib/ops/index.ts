@@ -3,6 +3,7 @@ import { type DType, dtypes } from '../dtype.js'
 import { ArgumentError, DisposedError } from '../errors.js'
 import { type AttributeValue, native, type TensorHandle, type WeightHandle } from '../native.js'
 import { described, unknownName } from '../options.js'
+import { currentPath } from '../path.js'
 import { type Shape, Tensor } from '../tensor.js'
 import { Weight } from '../weight.js'
 import { type OpName, schema } from './schema.js'
@@ -156,6 +157,7 @@ function run(entry: Entry, args: Arguments): unknown {
     handles,
     attributes,
     given?.map((tensor) => tensor?.native ?? null) ?? null,
+    currentPath(),
   )
   const results = entry.outputs.map((_, i) => {
     const target = given?.[i]

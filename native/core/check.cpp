@@ -1,6 +1,7 @@
 #include "core/check.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "core/error.h"
 #include "core/shape.h"
@@ -8,12 +9,6 @@
 
 namespace lophi {
 namespace {
-
-std::optional<DType> dtype_named(std::string_view name) {
-  for (int i = 0; i < kDTypeCount; ++i)
-    if (name == name_of(static_cast<DType>(i))) return static_cast<DType>(i);
-  return std::nullopt;
-}
 
 bool overlap(const View& a, const View& b) {
   return a.buffer && a.buffer == b.buffer && a.offset < b.offset + b.bytes() && b.offset < a.offset + a.bytes();
@@ -83,23 +78,19 @@ class Checker {
   Shape shape(size_t i) const { return is_weight(i) ? Shape{weight(i).rows, weight(i).columns} : view(i).shape; }
   bool absent(size_t i) const { return !is_weight(i) && !view(i).buffer; }
 
-  const View* find(std::string_view operand) const {
-    for (const Operand& known : op_.in)
-      if (!known.is_weight && known.name == operand) return &call_.in[known.slot];
-    return nullptr;
-  }
-
   void check_dtype(size_t i) const {
     if (is_weight(i) || absent(i)) return;
-    const std::string& name = op_.in[i].name;
-    const Signature& s = op_.in[i].signature;
+    const Operand& operand = op_.in[i];
     const DType dtype = view(i).dtype;
-    if (const View* other = find(s.dtype)) {
-      if (other->dtype != dtype)
-        fail("ERR_DTYPE", name,
-             std::string("must be ") + name_of(other->dtype) + " as " + s.dtype + " is, but it is " + name_of(dtype));
-    } else if (!admits(s.dtype, dtype)) {
-      fail("ERR_DTYPE", name, "must be " + dtypes_of(s.dtype) + ", but it is " + name_of(dtype));
+    if (operand.like >= 0) {
+      const DType wanted = call_.in[static_cast<size_t>(operand.like)].dtype;
+      if (dtype != wanted)
+        fail("ERR_DTYPE", operand.name,
+             std::string("must be ") + name_of(wanted) + " as " + operand.signature.dtype + " is, but it is " +
+                 name_of(dtype));
+    } else if (!(operand.dtypes >> static_cast<int>(dtype) & 1)) {
+      fail("ERR_DTYPE", operand.name,
+           "must be " + dtypes_of(operand.signature.dtype) + ", but it is " + name_of(dtype));
     }
   }
 
@@ -195,10 +186,11 @@ class Checker {
                         std::to_string(*right));
   }
 
-  DType output_dtype(const Signature& s) {
-    if (s.dtype == "dtype") return static_cast<DType>(attribute("dtype")->integer);
-    if (const View* operand = find(s.dtype)) return operand->dtype;
-    return dtype_named(s.dtype).value();
+  DType output_dtype(const Operand& output) const {
+    if (output.like >= 0) return call_.in[static_cast<size_t>(output.like)].dtype;
+    if (output.attribute >= 0)
+      return static_cast<DType>(call_.attributes[static_cast<size_t>(output.attribute)].integer);
+    return static_cast<DType>(std::countr_zero(output.dtypes));
   }
 
   Shape output_shape(const Operand& output) {
@@ -230,7 +222,7 @@ class Checker {
 
   void add_output(const Operand& output, const View* given) {
     View view;
-    view.dtype = output_dtype(output.signature);
+    view.dtype = output_dtype(output);
     view.shape = output_shape(output);
     if (view.shape.size() > kMaxRank)
       fail("ERR_SHAPE", output.name,

@@ -1,4 +1,5 @@
-// Replaces neighbouring calls of a plan by the fused op that the schema declares for them (`fuses`). One matcher for all backends.
+// Replaces calls of a plan by the fused op that the schema, or the backend, declares for them (`fuses`). One matcher for all
+// backends: it follows the data, so that steps need be no neighbours and may stand in different paths.
 #pragma once
 #include <span>
 

@@ -1,6 +1,7 @@
 #include "core/op.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "core/error.h"
 
@@ -96,6 +97,30 @@ std::vector<Operand> parse_operands(const std::vector<OpText::Named>& list) {
   return operands;
 }
 
+uint16_t dtypes_in(std::string_view word) {
+  uint16_t set = 0;
+  for (int i = 0; i < kDTypeCount; ++i)
+    if (admits(word, static_cast<DType>(i))) set |= static_cast<uint16_t>(1u << i);
+  return set;
+}
+
+// What the word in front of the dims names.
+void settle_dtype(const OpInfo& op, Operand& operand, bool output) {
+  const std::string& word = operand.signature.dtype;
+  if (operand.is_weight) return;
+  operand.dtypes = dtypes_in(word);
+  if (operand.dtypes && !(output && std::popcount(operand.dtypes) > 1)) return;
+  for (const Operand& other : op.in)
+    if (!other.is_weight && &other != &operand && other.name == word) operand.like = static_cast<int>(other.slot);
+  for (size_t i = 0; output && i < op.attributes.size(); ++i)
+    if (op.attributes[i].name == word && op.attributes[i].kind == AttributeSpec::Kind::kDType)
+      operand.attribute = static_cast<int>(i);
+  if (operand.like < 0 && operand.attribute < 0)
+    throw argument_error(op.name + ": " + operand.name + ": " + word +
+                         (output ? " must be a dtype, an operand or an attribute of dtype, but it is none"
+                                 : " must be a dtype, a class, weight or another operand, but it is none"));
+}
+
 std::vector<Binding> parse_bindings(const std::vector<OpText::Pair>& list) {
   std::vector<Binding> bindings;
   for (const auto& [from, to] : list) bindings.push_back({std::string(from), std::string(to)});
@@ -115,6 +140,8 @@ OpInfo parse(const OpText& text) {
   op.in = parse_operands(text.in);
   op.out = parse_operands(text.out);
   for (const OpText::Named& attribute : text.attributes) op.attributes.push_back(parse_attribute(op.name, attribute));
+  for (Operand& operand : op.in) settle_dtype(op, operand, false);
+  for (Operand& operand : op.out) settle_dtype(op, operand, true);
   for (const std::string_view requirement : text.requirements) op.requirements.push_back(parse_comparison(requirement));
   op.in_place = text.in_place;
   for (const OpText::Step& step : text.fuses)
@@ -132,13 +159,6 @@ std::vector<OpInfo> parse_schema() {
 }
 
 }  // namespace
-
-const Operand& OpInfo::tensor(size_t slot) const {
-  const Operand* last = nullptr;
-  for (const Operand& operand : in)
-    if (!operand.is_weight && operand.slot <= slot) last = &operand;
-  return *last;
-}
 
 std::shared_ptr<const OpInfo> parse_op(const OpText& text) { return std::make_shared<const OpInfo>(parse(text)); }
 

@@ -19,6 +19,9 @@ struct Operand {
   Signature signature;
   bool is_weight = false;
   size_t slot = 0;  // where it stands in Call::in or Call::weights; a variadic one takes the rest
+  // Its dtype: one of a set (bit d: DType d), that of the tensor at a slot, or for outputs that of an attribute.
+  uint16_t dtypes = 0;
+  int like = -1, attribute = -1;
 };
 
 struct AttributeSpec {
@@ -50,8 +53,6 @@ struct OpInfo {
 
   bool is(Op op) const { return id == static_cast<int>(op); }
   Op kind() const { return static_cast<Op>(id); }  // of the schema's ops
-  // The names of the operands that are tensors, in the order of Call::in.
-  const Operand& tensor(size_t slot) const;
 };
 
 // The strings of an entry, in the schema's grammar.

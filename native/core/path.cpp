@@ -29,6 +29,12 @@ int intern_path(std::string_view path) {
   return number;
 }
 
+bool is_path(int64_t number) {
+  Paths& all = paths();
+  const std::lock_guard lock(all.mutex);
+  return number >= 0 && number < static_cast<int64_t>(all.names.size());
+}
+
 const std::string& path_name(int path) {
   Paths& all = paths();
   const std::lock_guard lock(all.mutex);

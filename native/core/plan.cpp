@@ -4,9 +4,7 @@
 #include <map>
 #include <numeric>
 
-#include "core/error.h"
 #include "core/fuse.h"
-#include "core/path.h"
 
 namespace lophi {
 namespace {
@@ -42,18 +40,6 @@ size_t place(std::span<Placement> placements) {
     placed.insert(std::ranges::upper_bound(placed, offset, {}, [](const Placement* q) { return q->offset; }), &p);
   }
   return arena;
-}
-
-void Recorder::begin_segment(const std::string& name) {
-  if (path_) throw Error("ERR_RECORDING", "segment: " + name + " must not stand inside " + path_name(path_));
-  path_ = intern_path(name);
-}
-
-void Recorder::end_segment() { path_ = 0; }
-
-void Recorder::add(Call call) {
-  call.path = path_;
-  plan_.calls.push_back(std::move(call));
 }
 
 std::shared_ptr<Buffer> Recorder::planned(size_t bytes) const {

@@ -16,18 +16,14 @@ struct PlannedBuffer : Buffer {
 
 class Recorder {
  public:
-  // Calls until the matching end() belong to the segment; segments do not nest.
-  void begin_segment(const std::string& name);
-  void end_segment();
-  void add(Call call);
+  void add(Call call) { plan_.calls.push_back(std::move(call)); }
   std::shared_ptr<Buffer> planned(size_t bytes) const;
-  // Fuses neighbours, gives intermediates their places in one arena and `kept` views (those that live on) memory of
+  // Fuses calls, gives intermediates their places in one arena and `kept` views (those that live on) memory of
   // their own. Rewrites `kept` in place.
   Plan finish(Device& device, std::span<View> kept);
 
  private:
   Plan plan_;
-  int path_ = 0;
   std::shared_ptr<const void> recording_ = std::make_shared<char>();
 };
 

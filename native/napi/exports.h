@@ -29,9 +29,9 @@ Napi::Value dispose_weight(Info);
 // run.cpp
 Napi::Value run_op(Info);
 Napi::Value missing_ops(Info);
+Napi::Value intern_path(Info);
 // plan.cpp
 Napi::Value begin_recording(Info);
-Napi::Value record_segment(Info);
 Napi::Value end_recording(Info);
 Napi::Value cancel_recording(Info);
 Napi::Value run_plan(Info);

@@ -31,17 +31,6 @@ Napi::Value begin_recording(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// (device, name) begins a segment, (device, null) ends it
-Napi::Value record_segment(const Napi::CallbackInfo& info) {
-  DeviceState& state = device_of(info[0]);
-  if (!state.recorder) return info.Env().Undefined();  // eager calls have no segments
-  if (info[1].IsString())
-    state.recorder->begin_segment(info[1].As<Napi::String>().Utf8Value());
-  else
-    state.recorder->end_segment();
-  return info.Env().Undefined();
-}
-
 Napi::Value cancel_recording(const Napi::CallbackInfo& info) {
   device_of(info[0]).recorder = nullptr;
   return info.Env().Undefined();
@@ -114,7 +103,7 @@ Napi::Value run_plan(const Napi::CallbackInfo& info) {
   });
 }
 
-// (plan) -> [[segment, op], ...] in the order of execution
+// (plan) -> [[path, op], ...] in the order of execution
 Napi::Value describe_plan(const Napi::CallbackInfo& info) {
   const PlanHandle& plan = plan_of(info[0]);
   auto result = Napi::Array::New(info.Env(), plan.calls.size());

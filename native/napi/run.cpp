@@ -1,4 +1,5 @@
 #include "core/check.h"
+#include "core/path.h"
 #include "core/registry.h"
 #include "napi/exports.h"
 #include "napi/tensor.h"
@@ -54,7 +55,7 @@ Attribute attribute_of(const Napi::Value& value) {
 
 }  // namespace
 
-// (device, op, operands, attributes, out | null) -> [[handle, dtype, shape], ...] of the outputs that were not given
+// (device, op, operands, attributes, out | null, path) -> [[handle, dtype, shape], ...] of the outputs that were not given
 Napi::Value run_op(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   auto state = shared_device_of(info[0]);
@@ -73,6 +74,9 @@ Napi::Value run_op(const Napi::CallbackInfo& info) {
     }
 
   Call call = check(op, arguments, std::move(attributes), out);
+  const int64_t path = integer_of(info[5], "path");
+  if (!is_path(path)) throw argument_error("path: must be known, but it is number " + std::to_string(path));
+  call.path = static_cast<int>(path);
   Device& device = *state->device;
   if (const auto refused = device.refusal(call); !refused.empty()) throw Error("ERR_OP_UNSUPPORTED", refused);
   std::vector<View*> made;
@@ -104,6 +108,11 @@ Napi::Value missing_ops(const Napi::CallbackInfo& info) {
     return names;
   }
   throw argument_error("missingOps: backend must be one that this build knows, but it is " + name);
+}
+
+// ("layer.7.mlp") -> its number
+Napi::Value intern_path(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), lophi::intern_path(info[0].As<Napi::String>().Utf8Value()));
 }
 
 }  // namespace lophi::js

@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest'
 /** From the bottom up: a row may import itself and the rows above it. */
 const chain = [
   ['native'],
+  ['path'],
   // A device makes tensors and weights, and these know their device (as a type): one layer.
   ['device', 'tensor', 'scope', 'weight'],
   ['ops'],

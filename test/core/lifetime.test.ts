@@ -266,7 +266,7 @@ describe('failures', () => {
         message: expect.stringMatching(/^\w+: the device was lost \((in [\w.]+ )?on cpu\)$/),
         used: 0,
       })
-    // Prompts run op by op, decoding runs a plan with segments.
+    // Prompts run op by op, decoding runs a plan with paths.
     if (n >= 400) expect(failures[0].message).toMatch(/in (layer\.\d|norm|head) on cpu/)
   })
 })

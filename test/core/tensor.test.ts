@@ -274,14 +274,17 @@ describe('views', () => {
   test('of 4-bit elements end at whole bytes, so that writing to one leaves the next element alone', async () => {
     using x = device.tensor(Uint8Array.of(0x10, 0x32, 0x04), [5], 'uint4')
     expect(() => x.subarray(0, 3)).toThrow(code('ERR_SHAPE'))
-    x.subarray(2).write(Uint8Array.of(0xff, 0x0f))
-    ops.zeros({ device, shape: [2], dtype: 'uint4', out: x.subarray(0, 2) as Tensor<'uint4'> })
+    using last = x.subarray(2)
+    last.write(Uint8Array.of(0xff, 0x0f))
+    using first = x.subarray(0, 2)
+    ops.zeros({ device, shape: [2], dtype: 'uint4', out: first })
     expect(await x.read()).toEqual(Uint8Array.of(0x00, 0xff, 0x0f))
   })
 
   test('have at most eight axes', () => {
     using x = device.tensor(Float32Array.of(1), [1])
-    expect(x.view(Array(8).fill(1)).shape).toHaveLength(8)
+    using y = x.view(Array(8).fill(1))
+    expect(y.shape).toHaveLength(8)
     expect(() => x.view(Array(9).fill(1))).toThrow(code('ERR_SHAPE'))
   })
 

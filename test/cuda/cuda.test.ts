@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync } from 'node:zlib'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { type Device, listDevices, openDevice, ops, record, segment, supports, type Tensor } from '../../lib/index.js'
+import { type Device, listDevices, openDevice, ops, path, record, supports, type Tensor } from '../../lib/index.js'
 import { bounds } from '../ops/cases.js'
 import { opNames } from '../ops/signature.js'
 import { differences } from '../support/compare.js'
@@ -184,16 +184,16 @@ describe.runIf(fake)('the emulated device', () => {
     }),
   )
 
-  test('a plan of it inside a plan of another device leaves the outer one its segments', async () => {
+  test('a plan of it inside a plan of another device leaves the outer one its paths', async () => {
     await using device = await openCuda()
     await using cpu = await openDevice('cpu')
     const [inner, outer] = [f32(device, 1), f32(cpu, 1)]
     using plan = record(cpu, { inputs: { outer } }, ({ outer }) => {
-      const x = segment('one', () => ops.neg({ x: outer }))
+      const x = path('one', () => ops.neg({ x: outer }))
       record(device, { inputs: { inner } }, ({ inner }) => ({ y: ops.add({ a: inner, b: inner }) })).dispose()
-      return { y: segment('two', () => ops.exp({ x })) }
+      return { y: path('two', () => ops.exp({ x })) }
     })
-    expect(plan.calls.map(({ segment }) => segment)).toEqual(['one', 'two'])
+    expect(plan.calls.map(({ path }) => path)).toEqual(['one', 'two'])
   })
 
   test('a launch that is refused names the op, and the device goes on', async () => {
@@ -209,11 +209,11 @@ describe.runIf(fake)('the emulated device', () => {
     expect([...(await ops.add({ a: x, b: x }).read())]).toEqual([2, 4])
   })
 
-  test('a failed capture leaves no capture open, and names op and segment', async () => {
+  test('a failed capture leaves no capture open, and names op and path', async () => {
     await using device = await openCuda()
     const x = f32(device, 1, 2)
     const recorded = () =>
-      record(device, { inputs: { x } }, ({ x }) => ({ y: segment('layer.0', () => ops.add({ a: x, b: x })) }))
+      record(device, { inputs: { x } }, ({ x }) => ({ y: path('layer.0', () => ops.add({ a: x, b: x })) }))
     await withEnvironment({ LOPHI_FAKE_CUDA_FAIL: 'cuLaunchKernel:1:1' }, () =>
       expect(recorded).toThrow(/add_float32: cuLaunchKernel: CUDA_ERROR_INVALID_VALUE.*\(in layer\.0 on cuda:0\)/),
     )

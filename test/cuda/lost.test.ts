@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { listDevices, openDevice, ops, record, segment } from '../../lib/index.js'
+import { listDevices, openDevice, ops, path, record } from '../../lib/index.js'
 import { withEnvironment } from './fake.js'
 
 // A lost context is lost for the whole process until its last user lets go: these tests have a process of their own.
@@ -19,7 +19,7 @@ describe.runIf(fake)('a CUDA device that is lost', () => {
     const device = await openDevice('cuda:0')
     const x = device.tensor(Float32Array.of(3, 3), [2])
     const plan = record(device, { inputs: { x } }, ({ x }) => ({
-      y: segment('layer.0', () => ops.rmsNorm({ x, weight: x, epsilon: 0 })),
+      y: path('layer.0', () => ops.rmsNorm({ x, weight: x, epsilon: 0 })),
     }))
     expect([...(await plan.run({}, { read: ['y'] })).y]).toEqual([3, 3])
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Device, keep, openDevice, ops, record, scope, segment, type Tensor } from '../../lib/index.js'
+import { type Device, keep, openDevice, ops, path, record, scope, type Tensor } from '../../lib/index.js'
 import { random } from '../support/random.js'
 
 let device: Device
@@ -199,16 +199,16 @@ describe('a plan', () => {
     expect(input).toEqual(data)
   })
 
-  test('lists its calls with their segments', () => {
+  test('lists its calls with their paths', () => {
     using x = floats(1, [4])
     using plan = record(device, { inputs: { x } }, ({ x }) => {
-      const y = segment('layer.0', () => ops.tanh({ x }))
-      return { y: ops.neg({ x: segment('layer.1', () => ops.exp({ x: y })) }) }
+      const y = path('layer.0', () => ops.tanh({ x }))
+      return { y: ops.neg({ x: path('layer.1', () => ops.exp({ x: y })) }) }
     })
     expect(plan.calls).toEqual([
-      { segment: 'layer.0', op: 'tanh' },
-      { segment: 'layer.1', op: 'exp' },
-      { segment: '', op: 'neg' },
+      { path: 'layer.0', op: 'tanh' },
+      { path: 'layer.1', op: 'exp' },
+      { path: '', op: 'neg' },
     ])
   })
 
@@ -262,8 +262,8 @@ describe('while recording', () => {
     let made: F32 | undefined
     const fail = () =>
       record(device, { inputs: { x } }, ({ x }) => {
-        made = segment('layer.0', () => ops.neg({ x }))
-        segment('layer.1', () => {
+        made = path('layer.0', () => ops.neg({ x }))
+        path('layer.1', () => {
           throw mine
         })
         return { made }
@@ -272,7 +272,7 @@ describe('while recording', () => {
     expect(made!.disposed).toBe(true)
     expect(await bytesUsed()).toBe(before)
     expect(await x.read()).toEqual(normal(1, 64 * 64))
-    using plan = record(device, { inputs: { x } }, ({ x }) => ({ y: segment('layer.0', () => ops.neg({ x })) }))
+    using plan = record(device, { inputs: { x } }, ({ x }) => ({ y: path('layer.0', () => ops.neg({ x })) }))
     expect((await plan.run({}, { read: ['y'] })).y).toEqual(normal(1, 64 * 64).map((value) => -value))
   })
 
@@ -296,19 +296,29 @@ describe('while recording', () => {
     expect((await plan.run({}, { read: ['y'] })).y).toEqual(normal(1, 4))
   })
 
-  test('segments do not nest', () => {
+  test('paths nest, and end with their function, also when it throws', () => {
     using x = floats(1, [4])
-    const nested = () =>
-      record(device, { inputs: { x } }, ({ x }) => ({
-        y: segment('outer', () => segment('inner', () => ops.neg({ x }))),
-      }))
-    expect(nested).toThrow(code('ERR_RECORDING'))
-    expect(nested).toThrow(/inner.*outer/)
+    using plan = record(device, { inputs: { x } }, ({ x }) => {
+      const failed = () =>
+        path('broken', () => {
+          throw new Error('no')
+        })
+      const y = path('layer.7', () => {
+        expect(failed).toThrow('no')
+        return ops.neg({ x: path('mlp', () => path('down', () => ops.exp({ x }))) })
+      })
+      return { y: ops.tanh({ x: y }) }
+    })
+    expect(plan.calls).toEqual([
+      { path: 'layer.7.mlp.down', op: 'exp' },
+      { path: 'layer.7', op: 'neg' },
+      { path: '', op: 'tanh' },
+    ])
   })
 
-  test('outside of it, a segment only calls its function', async () => {
-    using y = segment('layer.0', () => ops.full({ device, shape: [1], value: 3 }))
-    expect(await y.item()).toBe(3)
+  test('a path that is no word, or whose function is async, is refused', () => {
+    for (const name of ['', 7, undefined]) expect(() => path(name as string, () => 1)).toThrow(code('ERR_ARGUMENT'))
+    expect(() => path('later', async () => 1)).toThrow(code('ERR_ARGUMENT'))
   })
 
   test('an async function is refused', () => {
@@ -437,7 +447,7 @@ describe('wrong uses of a plan', () => {
     for (const { y } of await Promise.all(runs)) expect(y).toEqual(expected)
   })
 
-  test('an error names op, segment and device, and the next run works', async () => {
+  test('an error names op, path and device, and the next run works', async () => {
     using table = device.weight({
       format: 'float32',
       shape: [4, 2],
@@ -445,7 +455,7 @@ describe('wrong uses of a plan', () => {
     })
     using ids = device.tensor(Int32Array.of(0), [1])
     using plan = record(device, { inputs: { ids } }, ({ ids }) => ({
-      y: segment('layer.7', () => ops.embedding({ table, ids })),
+      y: path('layer.7', () => ops.embedding({ table, ids })),
     }))
     const error = await plan.run({ ids: 9 }, { read: ['y'] }).catch((error) => error)
     expect(error).toMatchObject({ code: 'ERR_OUT_OF_RANGE' })
@@ -526,6 +536,65 @@ describe('fusion', () => {
     expect(await plan.run({}, { read: ['sum', 'y'] })).toEqual({ sum: await sum.read(), y: await y.read() })
   })
 
+  // The steps are found through the data: they need be no neighbours.
+  const distant: [string, (a: F32, b: F32, weight: F32) => { sum: F32; y: F32 }, string[]][] = [
+    [
+      'in two paths',
+      (a, b, weight) => {
+        const sum = path('layer.0', () => ops.add({ a, b }))
+        return { sum, y: path('layer.1', () => ops.rmsNorm({ x: sum, weight })) }
+      },
+      ['addRmsNorm'],
+    ],
+    [
+      'with a call between that reads an operand',
+      (a, b, weight) => {
+        const sum = ops.add({ a, b })
+        ops.neg({ x: a })
+        return { sum, y: ops.rmsNorm({ x: sum, weight }) }
+      },
+      ['neg', 'addRmsNorm'],
+    ],
+    [
+      'with a call between that reads the sum',
+      (a, b, weight) => {
+        const sum = ops.add({ a, b })
+        const other = ops.neg({ x: sum })
+        return { sum: other, y: ops.rmsNorm({ x: sum, weight }) }
+      },
+      ['addRmsNorm', 'neg'],
+    ],
+    [
+      'with a call between that makes the weight',
+      (a, b, weight) => {
+        const sum = ops.add({ a, b })
+        const own = ops.neg({ x: weight })
+        return { sum, y: ops.rmsNorm({ x: sum, weight: own }) }
+      },
+      ['neg', 'addRmsNorm'],
+    ],
+  ]
+  test.each(distant)('%s, with equal results', async (_, program, expected) => {
+    using a = floats(1, [3, 8])
+    using b = floats(2, [3, 8])
+    using weight = floats(3, [8])
+    using plan = record(device, { inputs: { a, b, weight } }, ({ a, b, weight }) => program(a, b, weight))
+    expect(names(plan)).toEqual(expected)
+    const eager = program(a, b, weight)
+    const wanted = { sum: await eager.sum.read(), y: await eager.y.read() }
+    for (const tensor of Object.values(eager)) tensor.dispose()
+    expect(await plan.run({}, { read: ['sum', 'y'] })).toEqual(wanted)
+  })
+
+  test('takes the path of its first step', () => {
+    using a = floats(1, [3, 8])
+    using plan = record(device, { inputs: { a } }, ({ a }) => {
+      const x = path('layer.0', () => ops.add({ a, b: a }))
+      return { y: path('layer.1', () => ops.rmsNorm({ x, weight: a.subarray(0, 1).view([8]) as F32 })) }
+    })
+    expect(plan.calls).toEqual([{ path: 'layer.0', op: 'addRmsNorm' }])
+  })
+
   // Each of these would give something else, or cannot be written as the fused op.
   const unfused: [string, (a: F32, b: F32, weight: F32) => { sum: F32; y: F32 }][] = [
     [
@@ -536,18 +605,20 @@ describe('fusion', () => {
       },
     ],
     [
-      'a pair across a border of segments',
+      'a pair with a write to the sum between',
       (a, b, weight) => {
-        const sum = segment('layer.0', () => ops.add({ a, b }))
-        return { sum, y: segment('layer.1', () => ops.rmsNorm({ x: sum, weight })) }
+        const sum = ops.add({ a, b })
+        ops.tanh({ x: sum, out: sum })
+        return { sum, y: ops.rmsNorm({ x: sum, weight }) }
       },
     ],
     [
-      'a call between the two',
+      'a pair with a reader of the sum and a writer of the weight between',
       (a, b, weight) => {
+        const own = ops.copy({ x: weight }) as F32
         const sum = ops.add({ a, b })
-        ops.neg({ x: a })
-        return { sum, y: ops.rmsNorm({ x: sum, weight }) }
+        ops.mean({ x: sum, axis: 0, out: own })
+        return { sum, y: ops.rmsNorm({ x: sum, weight: own }) }
       },
     ],
     [

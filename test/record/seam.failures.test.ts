@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { execPath } from 'node:process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Device, listDevices, openDevice, ops, record, segment, type Tensor } from '../../lib/index.js'
+import { type Device, listDevices, openDevice, ops, path, record, type Tensor } from '../../lib/index.js'
 import { weight as weightOf } from '../ops/cases/build.js'
 import { differences } from '../support/compare.js'
 import { type NdArray, ndarray } from '../support/ndarray.js'
@@ -46,7 +46,7 @@ type Layers = ReturnType<typeof layersOn>
 function step({ layers }: Layers, input: Tensor<'float32'>): Tensor<'float32'> {
   let x = ops.copy({ x: input })
   layers.forEach(({ norm, w, b, scales }, i) => {
-    x = segment(`layer.${i}`, () => {
+    x = path(`layer.${i}`, () => {
       const normed = ops.rmsNorm({ x, weight: norm, epsilon: 1e-5 })
       const y = ops.add({ a: x, b: ops.linear({ x: normed, w }) })
       return ops.add({ a: y, b: ops.matmulInt4({ a: normed, b, scales, blockSize: 32 }) })
@@ -70,7 +70,7 @@ async function onCpu(): Promise<NdArray[]> {
 // each of two layers adds a linear and a matmulInt4 of a norm: their bounds, and that of the norm, add up
 const bound = { per: 'tensor', error: 16e-6 } as const
 
-describe.each(devices.map(({ id }) => id))('a plan of two equal segments on %s', (id) => {
+describe.each(devices.map(({ id }) => id))('a plan of two equal layers on %s', (id) => {
   let device: Device
   let expected: NdArray[]
   beforeAll(async () => {
@@ -83,7 +83,7 @@ describe.each(devices.map(({ id }) => id))('a plan of two equal segments on %s',
     using layers = layersOn(device)
     using x = device.tensor(new Float32Array(width), [1, width])
     using plan = record(device, { inputs: { x } }, (inputs) => ({ y: step(layers, inputs.x as Tensor<'float32'>) }))
-    expect(plan.calls.map(({ segment }) => segment).filter((name, i, all) => all.indexOf(name) === i)).toEqual([
+    expect(plan.calls.map(({ path }) => path).filter((name, i, all) => all.indexOf(name) === i)).toEqual([
       '',
       'layer.0',
       'layer.1',
@@ -161,7 +161,7 @@ function planWith(id: string, fail: string): unknown {
       const weight = device.tensor(new Float32Array(64).fill(1), [64])
       const plan = record(device, { inputs: { x } }, ({ x }) => {
         const y = ops.copy({ x: ops.copy({ x: ops.add({ a: x, b: x }) }) })
-        return { y: segment('layer.0', () => ops.rmsNorm({ x: y, weight, epsilon: 1e-5 })) }
+        return { y: path('layer.0', () => ops.rmsNorm({ x: y, weight, epsilon: 1e-5 })) }
       })
       await plan.run({}, { read: ['y'] })
       console.log(JSON.stringify({ code: 'none', message: 'no failure' }))
@@ -177,7 +177,7 @@ function inProcess(script: string, env: Readonly<Record<string, string>>): unkno
   // the compiled package: beside the tests' sources it is dist/, beside compiled tests lib/
   const built = new URL(import.meta.url.endsWith('.ts') ? '../../dist/index.js' : '../../lib/index.js', import.meta.url)
     .href
-  const whole = `const { openDevice, ops, record, segment } = await import(${JSON.stringify(built)})\n${script}`
+  const whole = `const { openDevice, ops, record, path } = await import(${JSON.stringify(built)})\n${script}`
   const { stdout, stderr, status } = spawnSync(execPath, ['--input-type=module', '-e', whole], {
     encoding: 'utf8',
     env: { ...process.env, NODE_OPTIONS: '', ...env },

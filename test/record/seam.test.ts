@@ -6,9 +6,9 @@ import {
   openDevice,
   ops,
   type Plan,
+  path,
   record,
   scope,
-  segment,
   supports,
   type Tensor,
 } from '../../lib/index.js'
@@ -19,7 +19,7 @@ import { ndarray } from '../support/ndarray.js'
 import { random } from '../support/random.js'
 import { temporaryFolder } from '../support/shared.js'
 
-// The same script on every device: two equal segments recorded once and replayed with changing inputs.
+// The same script on every device: two equal layers recorded once and replayed with changing inputs.
 
 const countsFile = join(await temporaryFolder(), 'counts')
 process.env.LOPHI_FAKE_CUDA_COUNTS = countsFile
@@ -52,7 +52,7 @@ function network(device: Device) {
   return (x: Tensor<'float32'>, shift: Tensor<'float32'>) => {
     let h = ops.add({ a: x, b: shift }) as Tensor<'float32'>
     layers.forEach(({ gain, w }, i) => {
-      h = segment(`layer.${i}`, () => {
+      h = path(`layer.${i}`, () => {
         const y = ops.linear({ x: ops.rmsNorm({ x: h, weight: gain }), w })
         return ops.add({ a: y, b: h }) as Tensor<'float32'>
       })
@@ -87,7 +87,7 @@ async function runAll(device: Device) {
   return { step, inputs: plan.inputs, plan, eager, results, before, after }
 }
 
-describe.each(devices.map(({ id }) => id))('a plan of two equal segments on %s', (id) => {
+describe.each(devices.map(({ id }) => id))('a plan of two equal layers on %s', (id) => {
   let device: Device
   let run: Awaited<ReturnType<typeof runAll>>
   let onCpu: Awaited<ReturnType<typeof runAll>>
@@ -98,15 +98,14 @@ describe.each(devices.map(({ id }) => id))('a plan of two equal segments on %s',
   })
   afterAll(() => device[Symbol.asyncDispose]())
 
-  test('keeps the segments of its calls', () => {
-    const layer = (segment: string) => ['rmsNorm', 'linear', 'add'].map((op) => ({ segment, op }))
-    const outside = (op: string) => ({ segment: '', op })
+  test('keeps the paths of its calls', () => {
+    const pair = supports(device, 'addRmsNorm') ? ['0 addRmsNorm'] : ['0 add', '1 rmsNorm']
+    const layers = ['0 rmsNorm', '0 linear', ...pair, '1 linear', '1 add'].map((call) => call.split(' '))
     expect(run.plan.calls).toEqual([
-      outside('add'),
-      ...layer('layer.0'),
-      ...layer('layer.1'),
-      outside('matmulInt4'),
-      outside('copy'),
+      { path: '', op: 'add' },
+      ...layers.map(([layer, op]) => ({ path: `layer.${layer}`, op })),
+      { path: '', op: 'matmulInt4' },
+      { path: '', op: 'copy' },
     ])
   })
 
