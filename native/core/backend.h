@@ -19,8 +19,8 @@ struct DeviceInfo {
   std::string backend;  // "cpu", "cuda", "dml"
   std::string name;     // the processor's or adapter's own name
   std::string vendor;
-  uint64_t memory = 0;                                       // bytes that the device has in all
-  bool software = false;                                     // an emulation of a device
+  uint64_t memory = 0;    // bytes that the device has in all
+  bool software = false;  // an emulation of a device
   using Detail = std::variant<std::string, double, std::vector<std::string>>;
   std::vector<std::pair<std::string, Detail>> details;  // DeviceDetails of lib/native.ts
 };

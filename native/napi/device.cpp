@@ -132,22 +132,23 @@ Napi::Value set_image_names(const Napi::CallbackInfo& info) {
 Napi::Value list_devices(const Napi::CallbackInfo& info) {
   const std::string only = info[0].IsString() ? info[0].As<Napi::String>().Utf8Value() : "";
   auto list = std::make_shared<DeviceList>();
-  return loader_of(info.Env()).promise(
-      info.Env(), [=] { *list = lophi::list_devices(only); },
-      [=](Napi::Env env) {
-        auto devices = Napi::Array::New(env), absent = Napi::Array::New(env);
-        for (const DeviceInfo& device : list->devices) devices[devices.Length()] = describe(env, device);
-        for (const auto& [backend, reason] : list->absent) {
-          auto object = Napi::Object::New(env);
-          object["backend"] = backend;
-          object["reason"] = reason;
-          absent[absent.Length()] = object;
-        }
-        auto result = Napi::Object::New(env);
-        result["devices"] = devices;
-        result["absent"] = absent;
-        return result;
-      });
+  return loader_of(info.Env())
+      .promise(
+          info.Env(), [=] { *list = lophi::list_devices(only); },
+          [=](Napi::Env env) {
+            auto devices = Napi::Array::New(env), absent = Napi::Array::New(env);
+            for (const DeviceInfo& device : list->devices) devices[devices.Length()] = describe(env, device);
+            for (const auto& [backend, reason] : list->absent) {
+              auto object = Napi::Object::New(env);
+              object["backend"] = backend;
+              object["reason"] = reason;
+              absent[absent.Length()] = object;
+            }
+            auto result = Napi::Object::New(env);
+            result["devices"] = devices;
+            result["absent"] = absent;
+            return result;
+          });
 }
 
 // (id, threads, Uint8Array | null) -> Promise of a handle

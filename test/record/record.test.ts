@@ -406,7 +406,7 @@ describe('tensors of a recording', () => {
 
 describe('wrong uses of a plan', () => {
   test.each([
-    ['an unknown input', { z: 1 }, [], /z was given/],
+    ['an unknown input', { z: 1 }, [], /unknown input z/],
     ['too few bytes', { x: new Float32Array(3) }, [], /input 0 must have 16 bytes, but it has 12/],
     ['too many bytes', { x: new Float32Array(5) }, [], /must have 16 bytes/],
     ['a number for several elements', { x: 1 }, [], /must have 16 bytes/],
