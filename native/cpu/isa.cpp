@@ -6,50 +6,14 @@
 
 #include "core/env.h"
 #include "core/error.h"
+#include "cpu/cpuid.h"
 #include "cpu/isa_tables.h"
 #include "cpu/thread_scratch.h"
-
-#if defined(_MSC_VER) && defined(_M_X64)
-#include <intrin.h>
-#elif defined(__x86_64__)
-#include <cpuid.h>
-#endif
 
 namespace lophi::cpu {
 namespace {
 
 #if defined(__x86_64__) || defined(_M_X64)
-
-struct Registers {
-  uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
-};
-
-// Zeros when the processor has no such leaf.
-Registers cpuid(uint32_t leaf) {
-  Registers r;
-#if defined(_MSC_VER)
-  int values[4];
-  __cpuid(values, 0);
-  if (static_cast<uint32_t>(values[0]) < leaf) return r;
-  __cpuidex(values, static_cast<int>(leaf), 0);
-  r = {static_cast<uint32_t>(values[0]), static_cast<uint32_t>(values[1]), static_cast<uint32_t>(values[2]),
-       static_cast<uint32_t>(values[3])};
-#else
-  __get_cpuid_count(leaf, 0, &r.eax, &r.ebx, &r.ecx, &r.edx);
-#endif
-  return r;
-}
-
-// The register files that the operating system saves when it switches threads (XCR0).
-uint64_t saved_registers() {
-#if defined(_MSC_VER)
-  return _xgetbv(0);
-#else
-  uint32_t low, high;
-  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-  return (static_cast<uint64_t>(high) << 32) | low;
-#endif
-}
 
 constexpr bool has(uint64_t value, uint64_t bits) { return (value & bits) == bits; }
 constexpr uint64_t bit(int index) { return uint64_t{1} << index; }

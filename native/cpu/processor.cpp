@@ -1,8 +1,9 @@
 #include "cpu/processor.h"
 
-#include <array>
 #include <cstring>
 #include <thread>
+
+#include "cpu/cpuid.h"
 
 #ifdef _WIN32
 #include <windows.h>
@@ -13,37 +14,21 @@
 #include <unistd.h>
 #endif
 
-#if defined(__x86_64__) && !defined(_MSC_VER)
-#include <cpuid.h>
-#elif defined(_M_X64)
-#include <intrin.h>
-#endif
-
 namespace lophi::cpu {
 namespace {
 
 #if defined(__x86_64__) || defined(_M_X64)
-std::array<uint32_t, 4> cpuid(uint32_t leaf) {
-  std::array<uint32_t, 4> r{};
-#ifdef _MSC_VER
-  __cpuid(reinterpret_cast<int*>(r.data()), static_cast<int>(leaf));
-#else
-  __get_cpuid(leaf, &r[0], &r[1], &r[2], &r[3]);
-#endif
-  return r;
-}
-
 void describe(Processor& p) {
-  const auto id = cpuid(0);
+  const Registers id = cpuid(0);
   char vendor[13] = {};
-  std::memcpy(vendor, &id[1], 4);
-  std::memcpy(vendor + 4, &id[3], 4);
-  std::memcpy(vendor + 8, &id[2], 4);
+  std::memcpy(vendor, &id.ebx, 4);
+  std::memcpy(vendor + 4, &id.edx, 4);
+  std::memcpy(vendor + 8, &id.ecx, 4);
   p.vendor = vendor;
   char name[49] = {};
   for (uint32_t i = 0; i < 3; ++i) {
-    const auto part = cpuid(0x80000002 + i);
-    std::memcpy(name + 16 * i, part.data(), 16);
+    const Registers part = cpuid(0x80000002 + i);
+    std::memcpy(name + 16 * i, &part, sizeof part);
   }
   p.name = name;
   p.name.erase(0, p.name.find_first_not_of(' '));
