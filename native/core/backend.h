@@ -40,23 +40,25 @@ struct Plan {
 
 // A plan in the form that replays fastest: a list on the CPU, a graph on CUDA, a closed command list on D3D12.
 struct Executable {
+  explicit Executable(Plan recorded) : plan(std::move(recorded)) {}
   virtual ~Executable() = default;
+  const Plan plan;  // keeps its operands alive
 };
 
 // Marks everything enqueued on a stream up to a moment.
 using Ticket = uint64_t;
 
-// An in-order queue. Everything but wait() returns at once; errors of enqueued work surface at wait().
+// An in-order queue: core/queue.h is the one for all backends. Everything but wait() returns at once; errors of enqueued work
+// surface at wait(). Work is enqueued by one thread, which several may wait for.
 struct Stream {
   virtual ~Stream() = default;      // waits for what is enqueued
   virtual void run(Call call) = 0;  // one eager op; keeps its operands alive
   virtual void replay(std::shared_ptr<Executable> plan) = 0;
   virtual void upload(const View& to, std::span<const std::byte> from) = 0;  // `from` is copied before it returns
-  virtual void download(std::shared_ptr<std::byte> to,
-                        const View& from) = 0;  // valid after wait(submit()); kept until then
-  virtual Ticket submit() = 0;                  // hands over everything enqueued so far
-  virtual void wait(Ticket ticket) = 0;         // from any thread; throws the first error since the last recover()
-  virtual void recover() = 0;                   // the error was delivered: later calls run again
+  virtual void download(std::byte* to, const View& from) = 0;  // written until wait(submit()) has returned or thrown
+  virtual Ticket submit() = 0;                                 // hands over everything enqueued so far
+  virtual void wait(Ticket ticket) = 0;  // from any thread; throws the first error since the last recover()
+  virtual void recover() = 0;            // the error was delivered: later calls run again
 };
 
 struct Device {

@@ -19,14 +19,21 @@ long asked(const std::string& name) {
   return n;
 }
 
+long at(Failure failure) {
+  static const long wanted[] = {asked("alloc"), asked("lost"), asked("descriptor"), asked("thread")};
+  return wanted[static_cast<size_t>(failure)];
+}
+
 }  // namespace
 
+bool is_asked(Failure failure) { return at(failure) != 0; }
+
 bool should_fail(Failure failure) {
-  static const long alloc_at = asked("alloc"), lost_at = asked("lost"), descriptor_at = asked("descriptor");
-  static std::atomic<long> allocs{0}, calls{0}, descriptors{0};
-  if (failure == Failure::kAlloc) return alloc_at && ++allocs == alloc_at;
-  if (failure == Failure::kDescriptor) return descriptor_at && ++descriptors == descriptor_at;
-  return lost_at && ++calls >= lost_at;
+  static std::atomic<long> seen[4];
+  const long wanted = at(failure);
+  if (!wanted) return false;
+  const long now = ++seen[static_cast<size_t>(failure)];
+  return failure == Failure::kLost ? now >= wanted : now == wanted;
 }
 
 }  // namespace lophi

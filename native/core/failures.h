@@ -1,6 +1,7 @@
 // What went wrong on a stream. Everything enqueued from the failed work to the moment the caller learnt of it fails alike,
 // because its operands are not what they should be; later work runs again.
 #pragma once
+#include <algorithm>
 #include <deque>
 #include <exception>
 #include <limits>
@@ -12,8 +13,9 @@ namespace lophi {
 // Not thread-safe: the stream's mutex guards it.
 class Failures {
  public:
-  // Work from ticket `from` on has failed.
+  // Work from ticket `from` on has failed. What failed before keeps the error that was told of it.
   void add(Ticket from, std::exception_ptr error) {
+    if (!list_.empty()) from = std::max(from, list_.back().until + 1);
     if (list_.size() == kKept) list_.pop_front();
     list_.push_back({from, kNever, std::move(error)});
   }

@@ -2,30 +2,46 @@
 
 #include <cstring>
 
-#include "core/error.h"
-#include "core/fail.h"
-#include "core/path.h"
+#include "core/thread.h"
 #include "cpu/ops/table.h"
+#include "cpu/relax.h"
 #include "cpu/thread_scratch.h"
 
 namespace lophi::cpu {
 namespace {
 
-// Runs one checked call; errors that only the data can show name the op, the path and the device.
 void run_call(Context& cpu, const Call& call) {
-  try {
-    if (should_fail(lophi::Failure::kLost)) throw Error("ERR_DEVICE_LOST", call.op->name + ": the device was lost");
-    function_of(call.op->kind())(cpu, call);
-  } catch (const Error& error) {
-    throw Error(error.code(), error.what() + located(call.path, "cpu"));
-  } catch (const std::bad_alloc&) {
-    throw Error("ERR_OUT_OF_MEMORY", call.op->name + ": no memory for intermediates" + located(call.path, "cpu"));
-  }
+  with_place(call, "cpu", [&] { function_of(call.op->kind())(cpu, call); });
 }
+
+void perform(Context& cpu, const Work& work) {
+  if (work.call) return run_call(cpu, *work.call);
+  if (!work.plan) {
+    std::memcpy(work.to, work.from, work.bytes);
+    return;
+  }
+  for (const Call& call : work.plan->calls) run_call(cpu, call);
+}
+
+struct Copied : Staging {
+  explicit Copied(std::span<const std::byte> from) : own(new std::byte[from.size()]) {
+    std::memcpy(own.get(), from.data(), from.size());
+    data = own.get();
+    bytes = from.size();
+  }
+  const std::unique_ptr<std::byte[]> own;
+};
 
 }  // namespace
 
-Executor::Executor(int threads, const Isa& isa) : pool_(threads), isa_(isa), thread_([this] { work(); }) {}
+Executor::Executor(int threads, const Isa& isa) : pool_(threads), isa_(isa) {
+  try {
+    thread_ = start_thread([this] { loop(); });
+  } catch (const std::system_error& error) {
+    throw Error("ERR_OUT_OF_MEMORY",
+                std::string("cpu: a thread must start, but the system gives none: ") + error.what());
+  }
+}
 
 Executor::~Executor() {
   {
@@ -36,102 +52,69 @@ Executor::~Executor() {
   thread_.join();
 }
 
-void Executor::push(std::function<void(Context&)> work) {
+void Executor::push(const Work& work) {
   {
     const std::lock_guard lock(mutex_);
-    queue_.push_back(std::move(work));
+    queue_.push_back(work);
+    waiting_.store(queue_.size(), std::memory_order_release);
   }
   wake_.notify_one();
 }
 
-void Executor::work() {
+void Executor::loop() {
   Scratch scratch;
   Context context{pool_, isa_, scratch};
   std::unique_lock lock(mutex_);
   for (;;) {
+    if (queue_.empty()) settle_thread_scratch();
     wake_.wait(lock, [&] { return stop_ || !queue_.empty(); });
     if (queue_.empty()) return drop_thread_scratch();
-    auto work = std::move(queue_.front());
+    const Work work = queue_.front();
     queue_.pop_front();
+    waiting_.store(queue_.size(), std::memory_order_relaxed);
     lock.unlock();
-    work(context);
-    work = nullptr;  // frees what the work kept alive before the lock is held
+    work.lane->run(context, work);
+    // Calls of a script follow each other within microseconds, and waking a thread costs the JS thread more than a call. Behind a plan
+    // or a copy others are to wake first: who waits for it.
+    if (work.call && pool_.spins()) spin_until([&] { return waiting_.load(std::memory_order_acquire) != 0; });
     lock.lock();
   }
 }
 
-CpuStream::~CpuStream() {
-  std::unique_lock lock(mutex_);
-  done_.wait(lock, [&] { return completed_ == enqueued_; });
+bool CpuLane::start(Progress& progress) {
+  progress_ = &progress;
+  return true;
 }
 
-void CpuStream::enqueue(std::function<void(Context&)> work) {
-  Ticket ticket;
-  {
-    const std::lock_guard lock(mutex_);
-    ticket = ++enqueued_;
-  }
-  executor_->push([this, ticket, work = std::move(work)](Context& context) mutable {
-    bool skip;
-    {
-      const std::lock_guard lock(mutex_);
-      skip = failures_.at(ticket) != nullptr;
+void CpuLane::launch(Ticket ticket, const Call& call) { executor_->push({this, ticket, &call}); }
+
+void CpuLane::replay(Ticket ticket, Executable& plan) { executor_->push({this, ticket, nullptr, &plan.plan}); }
+
+std::shared_ptr<Staging> CpuLane::stage(std::span<const std::byte> from) { return std::make_shared<Copied>(from); }
+
+void CpuLane::upload(Ticket ticket, const View& to, const Staging& from) {
+  executor_->push({this, ticket, nullptr, nullptr, data_of(to), from.data, from.bytes});
+}
+
+std::shared_ptr<Staging> CpuLane::landing(std::span<std::byte> to) {
+  auto staging = std::make_shared<Staging>();
+  staging->data = to.data();
+  staging->bytes = to.size();
+  return staging;
+}
+
+void CpuLane::download(Ticket ticket, const Staging& to, const View& from) {
+  executor_->push({this, ticket, nullptr, nullptr, to.data, data_of(from), to.bytes});
+}
+
+void CpuLane::run(Context& context, const Work& work) {
+  std::exception_ptr error;
+  if (progress_->runs(work.ticket)) try {
+      perform(context, work);
+    } catch (...) {
+      error = std::current_exception();
     }
-    std::exception_ptr error;
-    if (!skip) try {
-        work(context);
-      } catch (...) {
-        error = std::current_exception();
-      }
-    work = nullptr;  // drops operands before anybody is told that the work is done
-    const std::lock_guard lock(mutex_);
-    if (error) failures_.add(ticket, error);
-    completed_ = ticket;
-    done_.notify_all();
-  });
-}
-
-void CpuStream::run(Call call) {
-  enqueue([call = std::make_shared<Call>(std::move(call))](Context& cpu) { run_call(cpu, *call); });
-}
-
-void CpuStream::replay(std::shared_ptr<Executable> executable) {
-  enqueue([executable = std::move(executable)](Context& cpu) {
-    const Plan& plan = static_cast<CpuExecutable&>(*executable).plan;
-    for (const Call& call : plan.calls) run_call(cpu, call);
-  });
-}
-
-void CpuStream::upload(const View& to, std::span<const std::byte> from) {
-  enqueue([to, copy = std::make_shared<std::vector<std::byte>>(from.begin(), from.end())](Context&) {
-    if (!copy->empty()) std::memcpy(data_of(to), copy->data(), copy->size());
-  });
-}
-
-void CpuStream::download(std::shared_ptr<std::byte> to, const View& from) {
-  enqueue([to = std::move(to), from](Context&) {
-    if (const size_t bytes = from.bytes()) std::memcpy(to.get(), data_of(from), bytes);
-  });
-}
-
-Ticket CpuStream::submit() {
-  const std::lock_guard lock(mutex_);
-  return enqueued_;
-}
-
-void CpuStream::wait(Ticket ticket) {
-  std::unique_lock lock(mutex_);
-  done_.wait(lock, [&] { return completed_ >= ticket; });
-  if (const auto error = failures_.at(ticket)) std::rethrow_exception(error);
-}
-
-void CpuStream::recover() {
-  bool failed = false;
-  {
-    const std::lock_guard lock(mutex_);
-    failed = failures_.recover(enqueued_);
-  }
-  if (failed) enqueue([](Context&) {});
+  progress_->done(work.ticket, std::move(error));
 }
 
 }  // namespace lophi::cpu

@@ -1,60 +1,64 @@
-// In-order queue of one CPU device: one executor thread runs what all of its streams enqueue.
+// The lane of a CPU stream: one executor thread of the device runs what all of its streams enqueue.
 #pragma once
+#include <atomic>
 #include <condition_variable>
 #include <deque>
-#include <functional>
 #include <mutex>
 #include <thread>
 
-#include "core/failures.h"
+#include "core/queue.h"
 #include "cpu/context.h"
 
 namespace lophi::cpu {
+
+class CpuLane;
+
+// What a lane wants done: a call, a plan's calls, or a copy. What it points to lives until it is told as done.
+struct Work {
+  CpuLane* lane;
+  Ticket ticket;
+  const Call* call = nullptr;
+  const Plan* plan = nullptr;
+  std::byte* to = nullptr;
+  const std::byte* from = nullptr;
+  size_t bytes = 0;
+};
 
 class Executor {
  public:
   Executor(int threads, const Isa& isa);
   ~Executor();  // runs what is queued, then ends
-  void push(std::function<void(Context&)> work);
+  void push(const Work& work);
   int threads() const { return pool_.threads(); }
 
  private:
-  void work();
+  void loop();
   Pool pool_;
   const Isa& isa_;
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::function<void(Context&)>> queue_;
+  std::deque<Work> queue_;
+  std::atomic<size_t> waiting_{0};  // queue_.size(), for whoever looks without the lock
   bool stop_ = false;
   std::thread thread_;
 };
 
-// A plan on the CPU is the list of its calls.
-struct CpuExecutable : Executable {
-  explicit CpuExecutable(Plan plan) : plan(std::move(plan)) {}
-  Plan plan;
-};
-
-class CpuStream : public Stream {
+class CpuLane : public Lane {
  public:
-  explicit CpuStream(std::shared_ptr<Executor> executor) : executor_(std::move(executor)) {}
-  ~CpuStream() override;
-  void run(Call call) override;
-  void replay(std::shared_ptr<Executable> plan) override;
-  void upload(const View& to, std::span<const std::byte> from) override;
-  void download(std::shared_ptr<std::byte> to, const View& from) override;
-  Ticket submit() override;
-  void wait(Ticket ticket) override;
-  void recover() override;
+  explicit CpuLane(std::shared_ptr<Executor> executor) : executor_(std::move(executor)) {}
+  bool start(Progress& progress) override;
+  void launch(Ticket ticket, const Call& call) override;
+  void replay(Ticket ticket, Executable& plan) override;
+  std::shared_ptr<Staging> stage(std::span<const std::byte> from) override;
+  void upload(Ticket ticket, const View& to, const Staging& from) override;
+  std::shared_ptr<Staging> landing(std::span<std::byte> to) override;
+  void download(Ticket ticket, const Staging& to, const View& from) override;
+
+  void run(Context& context, const Work& work);  // on the executor's thread
 
  private:
-  void enqueue(std::function<void(Context&)> work);
-
   std::shared_ptr<Executor> executor_;
-  std::mutex mutex_;
-  std::condition_variable done_;
-  Ticket enqueued_ = 0, completed_ = 0;
-  Failures failures_;
+  Progress* progress_ = nullptr;
 };
 
 }  // namespace lophi::cpu

@@ -9,8 +9,6 @@ namespace lophi {
 namespace cuda {
 namespace {
 
-constexpr uint64_t kMaxPinned = uint64_t{64} << 20;
-
 std::string dotted(int version, int unit) {
   return std::to_string(version / unit) + "." + std::to_string(version % unit);
 }
@@ -54,8 +52,8 @@ class CudaDevice : public Device {
   CudaDevice(const Driver& driver, DeviceInfo info, CUdevice device, Bytes image)
       : info_(std::move(info)),
         gpu_(std::make_shared<const Gpu>(driver, device, info_.id)),
-        memory_(std::make_shared<Memory>(gpu_, kDeviceMemory, info_.memory, info_.memory)),
-        pinned_(std::make_shared<Memory>(gpu_, kPinnedMemory, UINT64_MAX, kMaxPinned)),
+        memory_(device_pool(gpu_, info_.memory)),
+        pinned_(pinned_pool(gpu_)),
         modules_(std::make_shared<Modules>(gpu_, std::move(image))) {}
 
   const DeviceInfo& info() const override { return info_; }
@@ -86,12 +84,14 @@ class CudaDevice : public Device {
   std::shared_ptr<Executable> compile(Plan plan) override {
     return std::make_shared<CudaExecutable>(gpu_, *modules_, std::move(plan));
   }
-  std::unique_ptr<Stream> stream() override { return std::make_unique<CudaStream>(gpu_, modules_, pinned_); }
+  std::unique_ptr<Stream> stream() override {
+    return std::make_unique<Queue>(info_.id, std::make_unique<CudaLane>(gpu_, modules_, pinned_));
+  }
 
  private:
   DeviceInfo info_;
   std::shared_ptr<const Gpu> gpu_;
-  std::shared_ptr<Memory> memory_, pinned_;
+  std::shared_ptr<BlockPool> memory_, pinned_;
   std::shared_ptr<Modules> modules_;
 };
 

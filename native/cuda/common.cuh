@@ -46,6 +46,20 @@ DEVICE float load(const void* data, int dtype, i64 i) {
   return dtype == kFloat16 ? to_float(Half{bits}) : to_float(Bfloat{bits});
 }
 
+// Kinds of core/fault.h.
+enum FaultKind { kIndex = 1, kNegative, kCapacity, kAscending, kFinite };
+
+// Reports that an element of an operand (in the schema's order) is not what it must be. The first one counts; the caller goes on with
+// something harmless, as nothing may be read outside of its operands.
+DEVICE void report(const lophi::cuda::Faults& faults, FaultKind kind, int operand, i64 index, int value, i64 limit) {
+  unsigned* word = faults.word;
+  if (atomicCAS(word, 0u, static_cast<unsigned>(kind + 256 * operand)) != 0) return;
+  word[1] = faults.call;
+  word[2] = static_cast<unsigned>(value);
+  word[3] = static_cast<unsigned>(limit);
+  word[4] = static_cast<unsigned>(index);
+}
+
 DEVICE int lane_id() { return static_cast<int>(threadIdx.x % 32); }
 DEVICE int warp_id() { return static_cast<int>(threadIdx.x / 32); }
 

@@ -17,14 +17,21 @@ void Context::launch_packed(int kernel, Grid grid, void* params) {
   const CUfunction function = modules_.function(kernel);
   if (!stream_) return;
   const auto x = static_cast<unsigned>(std::min(grid.x, kMaxX)), y = static_cast<unsigned>(std::min(grid.y, kMaxY));
+  const Driver& driver = gpu_->driver;
   const CUresult result =
-      gpu_.driver.launch(function, x, y, 1, static_cast<unsigned>(grid.threads), 1, 1, 0, stream_, &params, nullptr);
-  if (result != kSuccess) gpu_.driver.check(result, (std::string(kKernels[kernel].name) + ": cuLaunchKernel").c_str());
+      driver.launch(function, x, y, 1, static_cast<unsigned>(grid.threads), 1, 1, 0, stream_, &params, nullptr);
+  if (result != kSuccess) driver.check(result, (std::string(kKernels[kernel].name) + ": cuLaunchKernel").c_str());
 }
 
 void Context::copy(CUdeviceptr to, CUdeviceptr from, size_t bytes) {
   if (!bytes || !stream_) return;
-  gpu_.driver.check(gpu_.driver.copy_async(to, from, bytes, stream_), "cuMemcpyDtoDAsync");
+  gpu_->driver.check(gpu_->driver.copy_async(to, from, bytes, stream_), "cuMemcpyDtoDAsync");
+}
+
+Faults Context::faults(const Call& call) {
+  if (!reports_.word) reports_.word = std::make_shared<const FaultWord>(gpu_);
+  may_report_ = true;
+  return {reinterpret_cast<unsigned*>(reports_.word->address()), fault_site(call)};
 }
 
 }  // namespace lophi::cuda

@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "core/backend.h"
+#include "cuda/faults.h"
 #include "cuda/memory.h"
 #include "cuda/modules.h"
 
@@ -23,7 +24,8 @@ struct Grid {
 // Enqueues kernels and copies on a stream; without one it only finds the kernels, so that a capture loads none.
 class Context {
  public:
-  Context(const Gpu& gpu, Modules& modules, CUstream stream) : gpu_(gpu), modules_(modules), stream_(stream) {}
+  Context(std::shared_ptr<const Gpu> gpu, Modules& modules, CUstream stream, Reports& reports)
+      : gpu_(std::move(gpu)), modules_(modules), stream_(stream), reports_(reports) {}
 
   // `kernel`: a number of kernels.gen.h, `params` its one parameter. An empty grid launches nothing.
   template <class P>
@@ -32,13 +34,18 @@ class Context {
     launch_packed(kernel, grid, const_cast<P*>(&params));
   }
   void copy(CUdeviceptr to, CUdeviceptr from, size_t bytes);
+  // What a kernel whose operands may hold wrong data reports with, see report() in common.cuh.
+  Faults faults(const Call& call);
+  bool may_report() const { return may_report_; }
 
  private:
   void launch_packed(int kernel, Grid grid, void* params);
 
-  const Gpu& gpu_;
+  const std::shared_ptr<const Gpu> gpu_;
   Modules& modules_;
   CUstream stream_;
+  Reports& reports_;
+  bool may_report_ = false;
 };
 
 using OpFunction = void (*)(Context&, const Call&);

@@ -46,6 +46,7 @@ bool load(Driver& d, std::string& reason) {
       {"cuMemcpyHtoDAsync_v2", slot(d.upload_async)},
       {"cuMemcpyDtoHAsync_v2", slot(d.download_async)},
       {"cuMemcpyDtoDAsync_v2", slot(d.copy_async)},
+      {"cuMemsetD32Async", slot(d.memset_async)},
       {"cuStreamCreate", slot(d.stream_create)},
       {"cuStreamDestroy_v2", slot(d.stream_destroy)},
       {"cuStreamSynchronize", slot(d.stream_synchronize)},

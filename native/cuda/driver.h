@@ -50,6 +50,7 @@ struct Driver {
   CUresult (*upload_async)(CUdeviceptr to, const void* from, size_t bytes, CUstream stream);
   CUresult (*download_async)(void* to, CUdeviceptr from, size_t bytes, CUstream stream);
   CUresult (*copy_async)(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream);
+  CUresult (*memset_async)(CUdeviceptr to, unsigned value, size_t count, CUstream stream);  // of 32-bit words
   CUresult (*stream_create)(CUstream* stream, unsigned flags);
   CUresult (*stream_destroy)(CUstream stream);
   CUresult (*stream_synchronize)(CUstream stream);

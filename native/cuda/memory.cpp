@@ -3,94 +3,70 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "core/fail.h"
 
 namespace lophi::cuda {
 namespace {
 
 constexpr size_t kAlign = 256;
+constexpr uint64_t kMaxPinned = uint64_t{64} << 20, kMinCached = uint64_t{256} << 20;
 
-CUresult alloc_device(const Driver& driver, void** block, size_t bytes) {
-  CUdeviceptr pointer = 0;
-  const CUresult result = driver.alloc(&pointer, bytes);
-  *block = reinterpret_cast<void*>(pointer);
-  return result;
-}
-void free_device(const Driver& driver, void* block) { driver.free(reinterpret_cast<CUdeviceptr>(block)); }
-CUresult alloc_pinned(const Driver& driver, void** block, size_t bytes) { return driver.alloc_host(block, bytes); }
-void free_pinned(const Driver& driver, void* block) { driver.free_host(block); }
+class Raw : public RawMemory {
+ public:
+  explicit Raw(std::shared_ptr<const Gpu> gpu) : gpu_(std::move(gpu)) {}
+  void* alloc(size_t bytes) override {
+    const Current current(*gpu_);
+    void* block = nullptr;
+    const CUresult result = take(gpu_->driver, &block, bytes);
+    if (result == kOutOfMemory) return nullptr;
+    gpu_->driver.check(result, (gpu_->id + ": " + call()).c_str());
+    return block;
+  }
+  void free(void* block) noexcept override {
+    try {
+      const Current current(*gpu_);
+      give(gpu_->driver, block);
+    } catch (const Error&) {
+      // The context is lost, and its memory with it.
+    }
+  }
+
+ private:
+  virtual CUresult take(const Driver& driver, void** block, size_t bytes) = 0;
+  virtual void give(const Driver& driver, void* block) = 0;
+  virtual const char* call() const = 0;
+  std::shared_ptr<const Gpu> gpu_;
+};
+
+class DeviceMemory : public Raw {
+  using Raw::Raw;
+  CUresult take(const Driver& driver, void** block, size_t bytes) override {
+    CUdeviceptr pointer = 0;
+    const CUresult result = driver.alloc(&pointer, bytes);
+    *block = reinterpret_cast<void*>(pointer);
+    return result;
+  }
+  void give(const Driver& driver, void* block) override { driver.free(reinterpret_cast<CUdeviceptr>(block)); }
+  const char* call() const override { return "cuMemAlloc"; }
+};
+
+class PinnedMemory : public Raw {
+  using Raw::Raw;
+  CUresult take(const Driver& driver, void** block, size_t bytes) override { return driver.alloc_host(block, bytes); }
+  void give(const Driver& driver, void* block) override { driver.free_host(block); }
+  const char* call() const override { return "cuMemAllocHost"; }
+};
 
 }  // namespace
 
-const Allocator kDeviceMemory{alloc_device, free_device, "cuMemAlloc"};
-const Allocator kPinnedMemory{alloc_pinned, free_pinned, "cuMemAllocHost"};
-
-Memory::~Memory() {
-  try {
-    const Current current(*gpu_);
-    drop_cache();
-  } catch (const Error&) {
-    // The context is lost, and its memory with it.
-  }
+// cuMemFree waits for the whole device, so much is kept; but not what other programs might use.
+std::shared_ptr<BlockPool> device_pool(std::shared_ptr<const Gpu> gpu, uint64_t total) {
+  BlockPool::Options options{gpu->id, total, kAlign, std::max(total / 8, kMinCached)};
+  return std::make_shared<BlockPool>(std::move(options), std::make_unique<DeviceMemory>(std::move(gpu)));
 }
 
-void Memory::drop_cache() {
-  for (const auto& [capacity, block] : free_) allocator_.free(gpu_->driver, block);
-  free_.clear();
-  info_.cached = 0;
-}
-
-std::shared_ptr<CudaBuffer> Memory::alloc(size_t bytes) {
-  const std::lock_guard lock(mutex_);
-  const auto fail = [&] {
-    return Error("ERR_OUT_OF_MEMORY", gpu_->id + ": " + std::to_string(bytes) + " bytes must be free, but " +
-                                          std::to_string(info_.used) + " of " + std::to_string(info_.total) +
-                                          " are in use");
-  };
-  if (bytes > info_.total || should_fail(Failure::kAlloc)) throw fail();
-  const size_t wanted = std::max(kAlign, (bytes + kAlign - 1) / kAlign * kAlign);
-  void* block = nullptr;
-  size_t capacity = wanted;
-  // A kept block serves when at most an eighth of it would lie idle.
-  if (const auto found = free_.lower_bound(wanted); found != free_.end() && found->first <= wanted + wanted / 8) {
-    capacity = found->first;
-    block = found->second;
-    info_.cached -= capacity;
-    free_.erase(found);
-  } else {
-    const Current current(*gpu_);
-    CUresult result = allocator_.alloc(gpu_->driver, &block, wanted);
-    if (result == kOutOfMemory && !free_.empty()) {
-      drop_cache();
-      result = allocator_.alloc(gpu_->driver, &block, wanted);
-    }
-    if (result == kOutOfMemory) throw fail();
-    gpu_->driver.check(result, (gpu_->id + ": " + allocator_.call).c_str());
-  }
-  info_.used += capacity;
-  info_.peak = std::max(info_.peak, info_.used);
-  return std::make_shared<CudaBuffer>(shared_from_this(), block, bytes, capacity);
-}
-
-void Memory::release(void* block, size_t capacity) {
-  const std::lock_guard lock(mutex_);
-  info_.used -= capacity;
-  if (info_.cached + capacity <= max_cached_) {
-    free_.emplace(capacity, block);
-    info_.cached += capacity;
-    return;
-  }
-  try {
-    const Current current(*gpu_);
-    allocator_.free(gpu_->driver, block);
-  } catch (const Error&) {
-    // The context is lost, and its memory with it.
-  }
-}
-
-MemoryInfo Memory::info() const {
-  const std::lock_guard lock(mutex_);
-  return info_;
+std::shared_ptr<BlockPool> pinned_pool(std::shared_ptr<const Gpu> gpu) {
+  BlockPool::Options options{gpu->id, UINT64_MAX, kAlign, kMaxPinned};
+  return std::make_shared<BlockPool>(std::move(options), std::make_unique<PinnedMemory>(std::move(gpu)));
 }
 
 }  // namespace lophi::cuda

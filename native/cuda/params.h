@@ -4,6 +4,12 @@
 
 namespace lophi::cuda {
 
+// Where a kernel reports what is wrong in its data, and the number of its call: see report() in common.cuh.
+struct Faults {
+  unsigned* word;
+  unsigned call;
+};
+
 // y = f(x) over `count` elements.
 struct UnaryParams {
   const void* x;
@@ -49,6 +55,16 @@ struct LinearParams {
   void* y;                 // (m, n)
   long long m, n, k;
   int int8;  // x is rounded as int8 per 32 values
+};
+
+// y [tokens, columns] = rows of a table [rows, columns]
+struct EmbeddingParams {
+  const unsigned char* table;  // (rows, columns / kBlock, kBytes)
+  const int* ids;              // (tokens)
+  void* y;                     // (tokens, columns)
+  long long tokens, rows, columns;
+  int format;
+  Faults faults;
 };
 
 }  // namespace lophi::cuda

@@ -3,39 +3,16 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/error.h"
-#include "core/fail.h"
-#include "core/path.h"
 #include "cuda/ops/table.h"
 
 namespace lophi::cuda {
 namespace {
 
-constexpr size_t kMarkEvery = 64;  // work items whose operands stay alive for want of an event
 // Larger uploads are taken straight from the caller: from pageable memory the driver returns once it has read it.
 constexpr size_t kMaxStaged = size_t{16} << 20;
 
-// Runs `work`; what it throws says `where` it stood.
-template <class F>
-void at(const std::string& where, F&& work) {
-  try {
-    work();
-  } catch (const Error& error) {
-    throw Error(error.code(), error.what() + where);
-  }
-}
-
-void run_call(Context& context, const Call& call, const std::string& id) {
-  try {
-    if (should_fail(lophi::Failure::kLost)) throw Error("ERR_DEVICE_LOST", call.op->name + ": the device was lost");
-    function_of(call.op->kind())(context, call);
-  } catch (const Error& error) {
-    throw Error(error.code(), error.what() + located(call.path, id));
-  }
-}
-
 void run_plan(Context& context, const Plan& plan, const std::string& id) {
-  for (const Call& call : plan.calls) run_call(context, call, id);
+  for (const Call& call : plan.calls) with_place(call, id, [&] { function_of(call.op->kind())(context, call); });
 }
 
 // Ends a capture that a throw left open; the driver refuses all else until then.
@@ -67,16 +44,61 @@ class Capture {
   bool open_ = false;
 };
 
+// Pinned memory, or the caller's own.
+struct CudaStaging : Staging {
+  CudaStaging(std::byte* at, size_t size, std::shared_ptr<Block> owner) : block(std::move(owner)) {
+    data = at;
+    bytes = size;
+  }
+  const std::shared_ptr<Block> block;
+};
+
+std::shared_ptr<Staging> pinned_staging(BlockPool& pool, size_t bytes) {
+  auto block = pool.alloc(bytes);
+  auto* data = static_cast<std::byte*>(block->data);
+  return std::make_shared<CudaStaging>(data, bytes, std::move(block));
+}
+
+// An event, and the fault words as they were there.
+class CudaMark : public Mark {
+ public:
+  CudaMark(std::shared_ptr<const Gpu> gpu, std::shared_ptr<Events> events)
+      : event(events->take()), gpu_(std::move(gpu)), events_(std::move(events)) {}
+  ~CudaMark() override { events_->give(event); }
+  bool reached() override {
+    const Current current(*gpu_);
+    return gpu_->driver.event_query(event) == kSuccess;
+  }
+  void wait() override {
+    const Current current(*gpu_);
+    gpu_->driver.check(gpu_->driver.event_synchronize(event), "cuEventSynchronize");
+  }
+  Fault fault() override {
+    if (!words) return {};
+    const auto* first = static_cast<const Fault*>(words->data);
+    const auto* end = first + words->bytes / sizeof(Fault);
+    const auto* found = std::find_if(first, end, [](const Fault& fault) { return fault.code != 0; });
+    return found == end ? Fault{} : *found;
+  }
+
+  const CUevent event;
+  std::shared_ptr<Block> words;
+
+ private:
+  std::shared_ptr<const Gpu> gpu_;
+  std::shared_ptr<Events> events_;
+};
+
 }  // namespace
 
-CudaExecutable::CudaExecutable(std::shared_ptr<const Gpu> gpu, Modules& modules, Plan plan)
-    : gpu_(std::move(gpu)), plan_(std::move(plan)) {
+CudaExecutable::CudaExecutable(std::shared_ptr<const Gpu> gpu, Modules& modules, Plan recorded)
+    : Executable(std::move(recorded)), gpu_(std::move(gpu)) {
   const Current current(*gpu_);
-  Context finder(*gpu_, modules, nullptr);
-  run_plan(finder, plan_, gpu_->id);
+  Context finder(gpu_, modules, nullptr, reports_);
+  run_plan(finder, plan, gpu_->id);
   Capture capture(gpu_->driver);
-  Context context(*gpu_, modules, capture.begin());
-  run_plan(context, plan_, gpu_->id);
+  Context context(gpu_, modules, capture.begin(), reports_);
+  run_plan(context, plan, gpu_->id);
   gpu_->driver.check(gpu_->driver.graph_instantiate(&graph_, capture.end(), 0), "cuGraphInstantiate");
 }
 
@@ -89,154 +111,115 @@ CudaExecutable::~CudaExecutable() {
   }
 }
 
-CudaStream::CudaStream(std::shared_ptr<const Gpu> gpu, std::shared_ptr<Modules> modules, std::shared_ptr<Memory> pinned)
-    : gpu_(std::move(gpu)), modules_(std::move(modules)), pinned_(std::move(pinned)) {
+Events::~Events() {
+  try {
+    const Current current(*gpu_);
+    for (CUevent event : free_) gpu_->driver.event_destroy(event);
+  } catch (const Error&) {
+    // The context is lost, and its events with it.
+  }
+}
+
+CUevent Events::take() {
+  CUevent event = nullptr;
+  if (free_.empty()) {
+    free_.reserve(free_.capacity() + 1);  // give() finds room
+    gpu_->driver.check(gpu_->driver.event_create(&event, kEventNoTiming), "cuEventCreate");
+  } else {
+    event = free_.back();
+    free_.pop_back();
+  }
+  return event;
+}
+
+void Events::give(CUevent event) { free_.push_back(event); }
+
+CudaLane::CudaLane(std::shared_ptr<const Gpu> gpu, std::shared_ptr<Modules> modules, std::shared_ptr<BlockPool> pinned)
+    : gpu_(std::move(gpu)),
+      modules_(std::move(modules)),
+      pinned_(std::move(pinned)),
+      events_(std::make_shared<Events>(gpu_)) {
   const Current current(*gpu_);
   gpu_->driver.check(gpu_->driver.stream_create(&stream_, kStreamNonBlocking), "cuStreamCreate");
 }
 
-CudaStream::~CudaStream() {
+CudaLane::~CudaLane() {
   try {
     const Current current(*gpu_);
-    gpu_->driver.stream_synchronize(stream_);
-    for (const auto& mark : marks_) gpu_->driver.event_destroy(mark->event);
-    for (CUevent event : events_) gpu_->driver.event_destroy(event);
     gpu_->driver.stream_destroy(stream_);
   } catch (const Error&) {
     // The context is lost, and its streams with it.
   }
 }
 
-template <class F>
-void CudaStream::enqueue(Kept keep, F&& work) {
-  const std::lock_guard lock(mutex_);
-  ++enqueued_;
-  if (failures_.at(enqueued_)) return;
-  try {
-    const Current current(*gpu_);
-    kept_.push_back(std::move(keep));
-    work();
-    if (kept_.size() >= kMarkEvery) mark();
-  } catch (...) {
-    failures_.add(enqueued_, std::current_exception());
-  }
+void CudaLane::launch(Ticket, const Call& call) {
+  const Current current(*gpu_);
+  Context context(gpu_, *modules_, stream_, reports_);
+  function_of(call.op->kind())(context, call);
+  if (context.may_report()) watch(reports_);
 }
 
-void CudaStream::mark() {
+void CudaLane::replay(Ticket, Executable& plan) {
+  const Current current(*gpu_);
+  const auto& recorded = static_cast<const CudaExecutable&>(plan);
+  gpu_->driver.check(gpu_->driver.graph_launch(recorded.graph(), stream_), "cuGraphLaunch");
+  watch(recorded.reports());
+}
+
+std::shared_ptr<Staging> CudaLane::stage(std::span<const std::byte> from) {
+  if (from.size() > kMaxStaged)
+    return std::make_shared<CudaStaging>(const_cast<std::byte*>(from.data()), from.size(), nullptr);
+  auto staged = pinned_staging(*pinned_, from.size());
+  std::memcpy(staged->data, from.data(), from.size());
+  return staged;
+}
+
+void CudaLane::upload(Ticket, const View& to, const Staging& from) {
+  const Current current(*gpu_);
+  gpu_->driver.check(gpu_->driver.upload_async(address_of(to), from.data, from.bytes, stream_), "cuMemcpyHtoDAsync");
+}
+
+std::shared_ptr<Staging> CudaLane::landing(std::span<std::byte> to) { return pinned_staging(*pinned_, to.size()); }
+
+void CudaLane::download(Ticket, const Staging& to, const View& from) {
+  const Current current(*gpu_);
+  gpu_->driver.check(gpu_->driver.download_async(to.data, address_of(from), to.bytes, stream_), "cuMemcpyDtoHAsync");
+}
+
+void CudaLane::watch(const Reports& reports) {
+  if (!reports.word) return;
+  const auto known = std::ranges::find(watched_, reports.word, &Watched::word);
+  if (known != watched_.end())
+    known->used = true;
+  else
+    watched_.push_back({reports.word, true});
+}
+
+std::shared_ptr<Mark> CudaLane::mark(Ticket) {
   const Driver& driver = gpu_->driver;
-  while (!marks_.empty() && driver.event_query(marks_.front()->event) == kSuccess) retire(marks_.front()->ticket);
-  auto next = std::make_shared<Mark>();
-  next->ticket = enqueued_;
-  if (events_.empty()) {
-    driver.check(driver.event_create(&next->event, kEventNoTiming), "cuEventCreate");
-  } else {
-    next->event = events_.back();
-    events_.pop_back();
+  const Current current(*gpu_);
+  const auto mark = std::make_shared<CudaMark>(gpu_, events_);
+  if (const auto used = std::ranges::count(watched_, true, &Watched::used)) {
+    mark->words = pinned_->alloc(static_cast<size_t>(used) * sizeof(Fault));
+    auto* to = static_cast<Fault*>(mark->words->data);
+    for (const Watched& watched : watched_)
+      if (watched.used)
+        driver.check(driver.download_async(to++, watched.word->address(), sizeof(Fault), stream_), "cuMemcpyDtoHAsync");
   }
-  next->kept = std::move(kept_);
-  kept_.clear();
-  marks_.push_back(next);
-  driver.check(driver.event_record(next->event, stream_), "cuEventRecord");
+  driver.check(driver.event_record(mark->event, stream_), "cuEventRecord");
+  for (Watched& watched : watched_) watched.used = false;
+  return mark;
 }
 
-void CudaStream::retire(Ticket done) {
-  while (!marks_.empty() && marks_.front()->ticket <= done) {
-    events_.push_back(marks_.front()->event);
-    marks_.front()->kept.clear();
-    marks_.pop_front();
-  }
-  completed_ = std::max(completed_, done);
+void CudaLane::drain() {
+  const Current current(*gpu_);
+  gpu_->driver.check(gpu_->driver.stream_synchronize(stream_), "cuStreamSynchronize");
 }
 
-void CudaStream::run(Call call) {
-  const auto kept = std::make_shared<const Call>(std::move(call));
-  enqueue(kept, [&] {
-    Context context(*gpu_, *modules_, stream_);
-    run_call(context, *kept, gpu_->id);
-  });
-}
-
-void CudaStream::replay(std::shared_ptr<Executable> executable) {
-  enqueue(executable, [&] {
-    at(" (on " + gpu_->id + ")", [&] {
-      if (should_fail(lophi::Failure::kLost)) throw Error("ERR_DEVICE_LOST", "plan: the device was lost");
-      const CUgraphExec graph = static_cast<const CudaExecutable&>(*executable).graph();
-      gpu_->driver.check(gpu_->driver.graph_launch(graph, stream_), "cuGraphLaunch");
-    });
-  });
-}
-
-void CudaStream::upload(const View& to, std::span<const std::byte> from) {
-  if (from.empty()) return;
-  enqueue(to.buffer, [&] {
-    at(" (upload on " + gpu_->id + ")", [&] {
-      const void* source = from.data();
-      if (from.size() <= kMaxStaged) {
-        const auto staged = pinned_->alloc(from.size());
-        std::memcpy(staged->data, from.data(), from.size());
-        source = staged->data;
-        kept_.push_back(staged);
-      }
-      gpu_->driver.check(gpu_->driver.upload_async(address_of(to), source, from.size(), stream_), "cuMemcpyHtoDAsync");
-    });
-  });
-}
-
-void CudaStream::download(std::shared_ptr<std::byte> to, const View& from) {
-  const size_t bytes = from.bytes();
-  if (!bytes) return;
-  enqueue(from.buffer, [&] {
-    at(" (download on " + gpu_->id + ")", [&] {
-      auto landing = pinned_->alloc(bytes);
-      gpu_->driver.check(gpu_->driver.download_async(landing->data, address_of(from), bytes, stream_),
-                         "cuMemcpyDtoHAsync");
-      kept_.push_back(landing);
-      landings_.push_back({enqueued_, std::move(landing), std::move(to), bytes});
-    });
-  });
-}
-
-Ticket CudaStream::submit() {
-  const std::lock_guard lock(mutex_);
-  const Ticket marked = marks_.empty() ? completed_ : marks_.back()->ticket;
-  if (enqueued_ == marked || failures_.at(enqueued_)) return enqueued_;
-  try {
-    const Current current(*gpu_);
-    mark();
-  } catch (...) {
-    failures_.add(enqueued_, std::current_exception());
-  }
-  return enqueued_;
-}
-
-void CudaStream::wait(Ticket ticket) {
-  std::unique_lock lock(mutex_);
-  const auto found = std::ranges::find_if(marks_, [&](const auto& mark) { return mark->ticket >= ticket; });
-  if (found != marks_.end()) {
-    const std::shared_ptr<Mark> mark = *found;
-    lock.unlock();
-    std::exception_ptr error;
-    try {
-      at(" (on " + gpu_->id + ")", [&] {
-        const Current current(*gpu_);
-        gpu_->driver.check(gpu_->driver.event_synchronize(mark->event), "cuEventSynchronize");
-      });
-    } catch (...) {
-      error = std::current_exception();
-    }
-    lock.lock();
-    if (error && !failures_.at(mark->ticket)) failures_.add(completed_ + 1, error);
-    retire(mark->ticket);
-  }
-  for (; !landings_.empty() && landings_.front().ticket <= ticket; landings_.pop_front())
-    if (const Landing& landing = landings_.front(); !failures_.at(landing.ticket))
-      std::memcpy(landing.to.get(), landing.pinned->data, landing.bytes);
-  if (const auto error = failures_.at(ticket)) std::rethrow_exception(error);
-}
-
-void CudaStream::recover() {
-  const std::lock_guard lock(mutex_);
-  if (failures_.recover(enqueued_)) ++enqueued_;
+void CudaLane::clear_fault() {
+  const Current current(*gpu_);
+  for (const Watched& watched : watched_) watched.word->clear(stream_);
+  std::erase_if(watched_, [](const Watched& watched) { return !watched.used; });
 }
 
 }  // namespace lophi::cuda

@@ -1,10 +1,8 @@
-// In-order queue of one GPU: work is handed to the driver as it is enqueued, and events tell how far it got.
+// The lane of a CUDA stream: work is handed to the driver as it is launched, and events tell how far it got.
 #pragma once
-#include <deque>
-#include <mutex>
 #include <vector>
 
-#include "core/failures.h"
+#include "core/queue.h"
 #include "cuda/context.h"
 
 namespace lophi::cuda {
@@ -15,58 +13,56 @@ class CudaExecutable : public Executable {
   CudaExecutable(std::shared_ptr<const Gpu> gpu, Modules& modules, Plan plan);
   ~CudaExecutable() override;
   CUgraphExec graph() const { return graph_; }
+  const Reports& reports() const { return reports_; }
 
  private:
   std::shared_ptr<const Gpu> gpu_;
-  Plan plan_;  // keeps its operands alive
   CUgraphExec graph_ = nullptr;
+  Reports reports_;
 };
 
-class CudaStream : public Stream {
+// Events for marks, used again. Under the queue's lock.
+class Events {
  public:
-  CudaStream(std::shared_ptr<const Gpu> gpu, std::shared_ptr<Modules> modules, std::shared_ptr<Memory> pinned);
-  ~CudaStream() override;
-  void run(Call call) override;
-  void replay(std::shared_ptr<Executable> plan) override;
-  void upload(const View& to, std::span<const std::byte> from) override;
-  void download(std::shared_ptr<std::byte> to, const View& from) override;
-  Ticket submit() override;
-  void wait(Ticket ticket) override;
-  void recover() override;
+  explicit Events(std::shared_ptr<const Gpu> gpu) : gpu_(std::move(gpu)) {}
+  ~Events();
+  CUevent take();
+  void give(CUevent event);
 
  private:
-  using Kept = std::shared_ptr<const void>;
-  // An event behind all work up to `ticket`, and what that work uses.
-  struct Mark {
-    Ticket ticket = 0;
-    CUevent event = nullptr;
-    std::vector<Kept> kept;
-  };
-  // Bytes on their way back: the device writes to pinned memory, wait() moves them to where they were asked for.
-  struct Landing {
-    Ticket ticket;
-    std::shared_ptr<CudaBuffer> pinned;
-    std::shared_ptr<std::byte> to;
-    size_t bytes;
-  };
+  std::shared_ptr<const Gpu> gpu_;
+  std::vector<CUevent> free_;
+};
 
-  template <class F>
-  void enqueue(Kept keep, F&& work);
-  // All of these under the mutex:
-  void mark();
-  void retire(Ticket done);
+class CudaLane : public Lane {
+ public:
+  CudaLane(std::shared_ptr<const Gpu> gpu, std::shared_ptr<Modules> modules, std::shared_ptr<BlockPool> pinned);
+  ~CudaLane() override;
+  void launch(Ticket ticket, const Call& call) override;
+  void replay(Ticket ticket, Executable& plan) override;
+  std::shared_ptr<Staging> stage(std::span<const std::byte> from) override;
+  void upload(Ticket ticket, const View& to, const Staging& from) override;
+  std::shared_ptr<Staging> landing(std::span<std::byte> to) override;
+  void download(Ticket ticket, const Staging& to, const View& from) override;
+  std::shared_ptr<Mark> mark(Ticket ticket) override;
+  void drain() override;
+  void clear_fault() override;
+
+ private:
+  // A fault word that kernels since the last clear() may have written.
+  struct Watched {
+    std::shared_ptr<const FaultWord> word;
+    bool used;  // since the last mark
+  };
+  void watch(const Reports& reports);
 
   std::shared_ptr<const Gpu> gpu_;
   std::shared_ptr<Modules> modules_;
-  std::shared_ptr<Memory> pinned_;
+  std::shared_ptr<BlockPool> pinned_;
+  std::shared_ptr<Events> events_;
   CUstream stream_ = nullptr;
-  std::mutex mutex_;
-  Ticket enqueued_ = 0, completed_ = 0;
-  std::vector<Kept> kept_;  // by work behind the last mark
-  std::deque<std::shared_ptr<Mark>> marks_;
-  std::vector<CUevent> events_;  // free ones
-  std::deque<Landing> landings_;
-  Failures failures_;
+  Reports reports_;
+  std::vector<Watched> watched_;
 };
 
 }  // namespace lophi::cuda

@@ -22,7 +22,9 @@ class DmlDevice : public Device {
   std::shared_ptr<Executable> compile(Plan plan) override {
     return std::make_shared<DmlExecutable>(gpu_, std::move(plan));
   }
-  std::unique_ptr<Stream> stream() override { return std::make_unique<DmlStream>(gpu_); }
+  std::unique_ptr<Stream> stream() override {
+    return std::make_unique<Queue>(gpu_->info.id, std::make_unique<DmlLane>(gpu_));
+  }
 
  private:
   std::shared_ptr<Gpu> gpu_;

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/fault.h"
 #include "dml/check.h"
+#include "dml/faults.h"
 #include "dml/graph.h"
 
 namespace lophi::dml {
@@ -11,11 +13,12 @@ namespace {
 
 constexpr UINT kMaxGroups = 65535;
 constexpr UINT kFirstConstant = 8;  // c0 and c1 hold the operands' starts
+constexpr UINT kSite = 7;           // and the number of the call
 constexpr D3D12_RESOURCE_STATES kUav = D3D12_RESOURCE_STATE_UNORDERED_ACCESS;
 
 }  // namespace
 
-Commands::Commands(Gpu& gpu) : gpu_(gpu) {
+Commands::Commands(Gpu& gpu, Shared& shared) : gpu_(gpu), shared_(shared) {
   ID3D12Device* device = gpu.device.Get();
   constexpr auto kType = D3D12_COMMAND_LIST_TYPE_COMPUTE;
   check(device->CreateCommandAllocator(kType, IID_PPV_ARGS(&allocator_)), "ID3D12Device::CreateCommandAllocator",
@@ -24,12 +27,14 @@ Commands::Commands(Gpu& gpu) : gpu_(gpu) {
         "ID3D12Device::CreateCommandList", device);
 }
 
-void Commands::release() { kept_.clear(); }
+void Commands::release() {
+  kept_.clear();
+  pipelines_.clear();
+}
 
 void Commands::reopen() {
   kernels_bound_ = heap_bound_ = false;
   open_.clear();
-  in_uav_.clear();
   check(allocator_->Reset(), "ID3D12CommandAllocator::Reset", gpu_.device.Get());
   check(list_->Reset(allocator_.Get(), nullptr), "ID3D12GraphicsCommandList::Reset", gpu_.device.Get());
 }
@@ -59,22 +64,23 @@ void Commands::access(std::span<const Operand> operands) {
     if (!o.buffer) continue;
     // kernels touch whole words
     open_.push_back({o.buffer.get(), o.offset & ~size_t{3}, (o.offset + o.bytes + 3) & ~size_t{3}, o.written});
-    in_uav_.insert(resource_of(*o.buffer));
+    shared_.in_uav.insert(resource_of(*o.buffer));
     keep(o.buffer);
   }
 }
 
 void Commands::kernel(const std::string& name, std::span<const Macro> macros, std::span<const Operand> operands,
-                      std::span<const uint32_t> constants, uint64_t groups, uint32_t rows) {
+                      std::span<const uint32_t> constants, uint64_t groups, uint32_t rows, const Call* reporting) {
   if (groups == 0 || rows == 0) return;
   if (operands.size() > kOperands || constants.size() > kConstants - kFirstConstant ||
       groups > uint64_t{kMaxGroups} * kMaxGroups)
     throw range_error(name + ": too many operands, constants or groups");
-  ID3D12PipelineState* pipeline = gpu_.shaders->pipeline(name, macros);
+  ComPtr<ID3D12PipelineState> pipeline = gpu_.shaders->pipeline(name, macros);
   access(operands);
   if (!kernels_bound_) list_->SetComputeRootSignature(gpu_.shaders->signature());
   kernels_bound_ = true;
-  list_->SetPipelineState(pipeline);
+  list_->SetPipelineState(pipeline.Get());
+  if (pipelines_.empty() || pipelines_.back() != pipeline) pipelines_.push_back(std::move(pipeline));
   uint32_t values[kConstants] = {};
   for (UINT i = 0; i < operands.size(); ++i) {
     if (!operands[i].buffer) continue;
@@ -82,10 +88,23 @@ void Commands::kernel(const std::string& name, std::span<const Macro> macros, st
     const UINT64 address = resource_of(*operands[i].buffer)->GetGPUVirtualAddress();
     list_->SetComputeRootUnorderedAccessView(1 + i, address + (operands[i].offset & ~UINT64{3}));
   }
+  if (reporting) {
+    values[kSite] = fault_site(*reporting);
+    const std::shared_ptr<Buffer>& word = fault_word();
+    list_->SetComputeRootUnorderedAccessView(1 + kOperands, resource_of(*word)->GetGPUVirtualAddress());
+  }
   std::ranges::copy(constants, values + kFirstConstant);
   list_->SetComputeRoot32BitConstants(0, kConstants, values, 0);
   const auto wide = static_cast<UINT>(std::min<uint64_t>(groups, kMaxGroups));
   list_->Dispatch(wide, static_cast<UINT>((groups + wide - 1) / wide), std::min(rows, kMaxGroups));
+}
+
+const std::shared_ptr<Buffer>& Commands::fault_word() {
+  if (!shared_.faults) shared_.faults = make_fault_word(gpu_);
+  shared_.may_report = true;
+  shared_.in_uav.insert(resource_of(*shared_.faults));
+  keep(shared_.faults);
+  return shared_.faults;
 }
 
 void Commands::bind(IDMLDispatchable* dispatchable, const DML_BINDING_PROPERTIES& properties,
@@ -112,7 +131,7 @@ void Commands::bind(IDMLDispatchable* dispatchable, const DML_BINDING_PROPERTIES
   const auto bind_whole = [&](const std::shared_ptr<Buffer>& buffer, UINT64 bytes) {
     keep(buffer);
     whole = {resource_of(*buffer), 0, bytes};
-    in_uav_.insert(whole.Buffer);
+    shared_.in_uav.insert(whole.Buffer);
     return DML_BINDING_DESC{DML_BINDING_TYPE_BUFFER, &whole};
   };
   if (properties.TemporaryResourceSize) {
@@ -167,11 +186,11 @@ void Commands::copy(ID3D12Resource* tensor, D3D12_RESOURCE_STATES state, const s
   barrier.Type = D3D12_RESOURCE_BARRIER_TYPE_TRANSITION;
   barrier.Transition = {tensor, 0, kUav, state};
   // untouched in this submission, it is in COMMON and the copy promotes it
-  if (in_uav_.contains(tensor)) list_->ResourceBarrier(1, &barrier);
+  if (shared_.in_uav.contains(tensor)) list_->ResourceBarrier(1, &barrier);
   record();
   barrier.Transition = {tensor, 0, state, kUav};
   list_->ResourceBarrier(1, &barrier);
-  in_uav_.insert(tensor);
+  shared_.in_uav.insert(tensor);
 }
 
 void Commands::upload(const View& to, ID3D12Resource* from, size_t offset) {
@@ -189,7 +208,5 @@ void Commands::download(ID3D12Resource* to, size_t offset, const View& from) {
   copy(tensor, D3D12_RESOURCE_STATE_COPY_SOURCE,
        [&] { list_->CopyBufferRegion(to, offset, tensor, from.offset, from.bytes()); });
 }
-
-void Commands::precedes(const Commands& list) { in_uav_.insert(list.in_uav_.begin(), list.in_uav_.end()); }
 
 }  // namespace lophi::dml

@@ -20,14 +20,23 @@ struct Operand {
 inline Operand read(const View& view) { return {view.buffer, view.offset, view.bytes(), false}; }
 inline Operand write(const View& view) { return {view.buffer, view.offset, view.bytes(), true}; }
 
+// What the lists of a stream, or of a plan, have in common.
+struct Shared {
+  // Buffers that are known to be in the state UNORDERED_ACCESS, over the lists of one submission: at its end all decay to COMMON.
+  std::set<ID3D12Resource*> in_uav;
+  std::shared_ptr<Buffer> faults;  // the word (core/fault.h) that kernels report in; made for the first that may
+  bool may_report = false;         // such a kernel has been recorded
+};
+
 class Commands {
  public:
-  explicit Commands(Gpu& gpu);
+  Commands(Gpu& gpu, Shared& shared);
   Gpu& gpu() { return gpu_; }
 
-  // Runs a kernel over `groups` groups (x) times `rows` (z). Constants stand from c2 on, see ops/common.hlsli.
+  // Runs a kernel over `groups` groups (x) times `rows` (z). Constants stand from c2 on, see ops/common.hlsli. `reporting`: the call of
+  // a kernel that may find its data wrong.
   void kernel(const std::string& name, std::span<const Macro> macros, std::span<const Operand> operands,
-              std::span<const uint32_t> constants, uint64_t groups, uint32_t rows = 1);
+              std::span<const uint32_t> constants, uint64_t groups, uint32_t rows = 1, const Call* reporting = nullptr);
   // Operands must start at a multiple of 16 bytes, `temporary` at one of 256: it has the bytes that the graph asks for.
   void graph(std::shared_ptr<const CompiledGraph> graph, std::span<const Operand> inputs, const Operand& output,
              const Operand& temporary);
@@ -35,8 +44,6 @@ class Commands {
   void initialize(IDMLOperatorInitializer* initializer, const std::shared_ptr<Buffer>& persistent);
   void upload(const View& to, ID3D12Resource* from, size_t offset);
   void download(ID3D12Resource* to, size_t offset, const View& from);
-  // A list that was closed before is about to run after this one, in the same submission.
-  void precedes(const Commands& list);
   void keep(std::shared_ptr<const void> owner) { kept_.push_back(std::move(owner)); }
 
   ID3D12CommandList* close();
@@ -54,15 +61,17 @@ class Commands {
             const std::shared_ptr<Buffer>& persistent, const Operand& temporary, std::span<const Operand> inputs,
             const Operand* output);
   void copy(ID3D12Resource* tensor, D3D12_RESOURCE_STATES state, const std::function<void()>& record);
+  const std::shared_ptr<Buffer>& fault_word();
   void order();  // what follows sees what came before
 
   Gpu& gpu_;
   ComPtr<ID3D12CommandAllocator> allocator_;
   ComPtr<ID3D12GraphicsCommandList> list_;
   bool kernels_bound_ = false, heap_bound_ = false;
-  std::vector<Access> open_;          // since the last barrier
-  std::set<ID3D12Resource*> in_uav_;  // state known to be UNORDERED_ACCESS
+  Shared& shared_;
+  std::vector<Access> open_;  // since the last barrier
   std::vector<std::shared_ptr<const void>> kept_;
+  std::vector<ComPtr<ID3D12PipelineState>> pipelines_;  // their cache may drop them
 };
 
 }  // namespace lophi::dml

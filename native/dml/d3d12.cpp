@@ -54,6 +54,24 @@ std::string driver_version(IDXGIAdapter1* adapter) {
   return part(48) + "." + part(32) + "." + part(16) + "." + part(0);
 }
 
+// 6.3: the first with root mean square normalisation; Windows' own DirectML.dll may be older
+constexpr DML_FEATURE_LEVEL kFeatureLevel = DML_FEATURE_LEVEL_6_3;
+
+std::string too_old(const Api& api, HRESULT result) {
+  return api.directml + " must have feature level 6.3 (DirectML 1.15), but DMLCreateDevice1 failed with " +
+         describe(result);
+}
+
+// Why this DirectML.dll cannot be used, empty where it can: what it lacks, it lacks on every adapter.
+std::string refusal_of(const Api& api, IDXGIAdapter1* adapter) {
+  ComPtr<ID3D12Device> device;
+  if (FAILED(api.create_device(adapter, D3D_FEATURE_LEVEL_11_0, IID_PPV_ARGS(&device)))) return {};
+  ComPtr<IDMLDevice1> dml;
+  const HRESULT result =
+      api.create_dml_device(device.Get(), DML_CREATE_DEVICE_FLAG_NONE, kFeatureLevel, IID_PPV_ARGS(&dml));
+  return FAILED(result) ? too_old(api, result) : std::string();
+}
+
 }  // namespace
 
 std::vector<Adapter> adapters(const Api& api, std::string& reason) {
@@ -81,6 +99,11 @@ std::vector<Adapter> adapters(const Api& api, std::string& reason) {
       reason = name + ": D3D12CreateDevice failed with " + describe(makes);
       continue;
     }
+    static const std::string refused = refusal_of(api, adapter.Get());
+    if (!refused.empty()) {
+      reason = refused;
+      return {};
+    }
     DeviceInfo info;
     info.id = "dml:" + std::to_string(found.size());
     info.backend = "dml";
@@ -99,28 +122,26 @@ std::vector<Adapter> adapters(const Api& api, std::string& reason) {
 
 Gpu::Gpu(const Api& api, Adapter on) : info(std::move(on.info)), adapter(std::move(on.adapter)) {
   check(api.create_device(adapter.Get(), D3D_FEATURE_LEVEL_11_0, IID_PPV_ARGS(&device)), "D3D12CreateDevice");
-  // 6.3: the first with root mean square normalisation; Windows' own DirectML.dll may be older
   if (const HRESULT result =
-          api.create_dml_device(device.Get(), DML_CREATE_DEVICE_FLAG_NONE, DML_FEATURE_LEVEL_6_3, IID_PPV_ARGS(&dml));
+          api.create_dml_device(device.Get(), DML_CREATE_DEVICE_FLAG_NONE, kFeatureLevel, IID_PPV_ARGS(&dml));
       FAILED(result))
-    throw Error("ERR_DEVICE_ABSENT",
-                info.id + ": " + api.directml +
-                    " must have feature level 6.3 (DirectML 1.15), but DMLCreateDevice1 failed with " +
-                    describe(result));
+    throw Error("ERR_DEVICE_ABSENT", info.id + ": " + too_old(api, result));
   D3D12_COMMAND_QUEUE_DESC desc{};
   desc.Type = D3D12_COMMAND_LIST_TYPE_COMPUTE;
   desc.Flags = D3D12_COMMAND_QUEUE_FLAG_DISABLE_GPU_TIMEOUT;
   check(device->CreateCommandQueue(&desc, IID_PPV_ARGS(&queue)), "ID3D12Device::CreateCommandQueue", device.Get());
-  memory = std::make_shared<Memory>(device, info.id, info.memory);
+  memory = make_pool(device, info.id, info.memory);
   descriptors = std::make_shared<Descriptors>(device);
   shaders = std::make_unique<Shaders>(api, device);
   graphs = std::make_unique<Graphs>(*this);
+  memory->on_shortage([this] { graphs->drop(); });
 }
 
 Gpu::~Gpu() = default;
 
 void Gpu::execute(const std::function<void(Commands&)>& record) {
-  Commands commands(*this);
+  Shared shared;
+  Commands commands(*this, shared);
   record(commands);
   ID3D12CommandList* list = commands.close();
   check_alive();

@@ -39,7 +39,7 @@ struct Gpu {
   ComPtr<ID3D12Device> device;
   ComPtr<IDMLDevice1> dml;
   ComPtr<ID3D12CommandQueue> queue;
-  std::shared_ptr<Memory> memory;
+  std::shared_ptr<BlockPool> memory;
   std::shared_ptr<Descriptors> descriptors;
   std::unique_ptr<Shaders> shaders;
   std::unique_ptr<Graphs> graphs;

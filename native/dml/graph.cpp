@@ -122,9 +122,12 @@ Graphs::Graphs(Gpu& gpu) {
 std::shared_ptr<const CompiledGraph> Graphs::get(const std::string& key,
                                                  const std::function<std::shared_ptr<const CompiledGraph>()>& build) {
   const std::lock_guard lock(mutex_);
-  auto& graph = graphs_[key];
-  if (!graph) graph = build();
-  return graph;
+  return graphs_.get(key, build);
+}
+
+void Graphs::drop() {
+  const std::lock_guard lock(mutex_);
+  graphs_.clear();
 }
 
 void Graphs::dispatch(ID3D12CommandList* list, IDMLDispatchable* dispatchable, IDMLBindingTable* table) {

@@ -1,12 +1,12 @@
 // DirectML graphs, one for every combination of shapes and dtypes, compiled and initialised once per device.
 #pragma once
 #include <deque>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include "core/lru.h"
 #include "dml/d3d12.h"
 
 namespace lophi::dml {
@@ -55,16 +55,19 @@ class GraphBuilder {
 
 class Graphs {
  public:
+  static constexpr size_t kMaxGraphs = 512;
   explicit Graphs(Gpu& gpu);
   // The graph of that key; `build` makes it the first time.
   std::shared_ptr<const CompiledGraph> get(const std::string& key,
                                            const std::function<std::shared_ptr<const CompiledGraph>()>& build);
+  void drop();  // those that no list holds go
   void dispatch(ID3D12CommandList* list, IDMLDispatchable* dispatchable, IDMLBindingTable* table);
 
  private:
-  std::mutex mutex_, recording_;
+  std::recursive_mutex mutex_;  // a graph that is being made may itself be short of memory
+  std::mutex recording_;
   ComPtr<IDMLCommandRecorder> recorder_;
-  std::map<std::string, std::shared_ptr<const CompiledGraph>> graphs_;
+  LruCache<std::string, std::shared_ptr<const CompiledGraph>> graphs_{kMaxGraphs};
 };
 
 }  // namespace lophi::dml

@@ -1,9 +1,6 @@
 #include "dml/memory.h"
 
-#include <algorithm>
-
 #include "core/error.h"
-#include "core/fail.h"
 #include "dml/check.h"
 
 namespace lophi::dml {
@@ -35,58 +32,34 @@ ComPtr<ID3D12Resource> create_buffer(ID3D12Device* device, D3D12_HEAP_TYPE heap,
   return resource;
 }
 
-std::shared_ptr<Buffer> Memory::alloc(size_t bytes) {
-  const std::lock_guard lock(mutex_);
-  const auto fail = [&] {
-    return Error("ERR_OUT_OF_MEMORY", id_ + ": " + std::to_string(bytes) + " bytes must be free, but " +
-                                          std::to_string(info_.used) + " of " + std::to_string(info_.total) +
-                                          " are in use");
-  };
-  if (bytes > info_.total || should_fail(Failure::kAlloc)) throw fail();
-  if (bytes >= kMaxBytes)
-    throw range_error(id_ + ": a buffer must have less than 2^32 bytes, but " + std::to_string(bytes) +
-                      " are asked for");
-  const size_t wanted = std::max(kPage, (bytes + kPage - 1) / kPage * kPage);
-  ComPtr<ID3D12Resource> resource;
-  size_t capacity = wanted;
-  // A kept resource serves when at most an eighth of it would lie idle.
-  if (const auto found = free_.lower_bound(wanted); found != free_.end() && found->first <= wanted + wanted / 8) {
-    capacity = found->first;
-    resource = std::move(found->second);
-    info_.cached -= capacity;
-    free_.erase(found);
-  } else {
+namespace {
+
+class Resources : public RawMemory {
+ public:
+  Resources(ComPtr<ID3D12Device> device, std::string id) : device_(std::move(device)), id_(std::move(id)) {}
+  void* alloc(size_t bytes) override {
+    if (bytes >= kMaxBytes)
+      throw range_error(id_ + ": a buffer must have less than 2^32 bytes, but " + std::to_string(bytes) +
+                        " are asked for");
     try {
-      resource = create_buffer(device_.Get(), D3D12_HEAP_TYPE_DEFAULT, wanted);
+      return create_buffer(device_.Get(), D3D12_HEAP_TYPE_DEFAULT, bytes).Detach();
     } catch (const Error& error) {
       if (error.code() != "ERR_OUT_OF_MEMORY") throw;
-      free_.clear();
-      info_.cached = 0;
-      try {
-        resource = create_buffer(device_.Get(), D3D12_HEAP_TYPE_DEFAULT, wanted);
-      } catch (const Error& again) {
-        if (again.code() == "ERR_OUT_OF_MEMORY") throw fail();
-        throw;
-      }
+      return nullptr;
     }
   }
-  auto buffer = std::make_shared<DmlBuffer>(shared_from_this(), std::move(resource), bytes, capacity);
-  info_.used += capacity;
-  info_.peak = std::max(info_.peak, info_.used);
-  return buffer;
-}
+  void free(void* block) noexcept override { static_cast<ID3D12Resource*>(block)->Release(); }
 
-void Memory::release(ComPtr<ID3D12Resource> resource, size_t capacity) {
-  const std::lock_guard lock(mutex_);
-  info_.used -= capacity;
-  if (info_.cached + capacity > kMaxCached) return;
-  free_.emplace(capacity, std::move(resource));
-  info_.cached += capacity;
-}
+ private:
+  ComPtr<ID3D12Device> device_;
+  const std::string id_;
+};
 
-MemoryInfo Memory::info() const {
-  const std::lock_guard lock(mutex_);
-  return info_;
+}  // namespace
+
+std::shared_ptr<BlockPool> make_pool(ComPtr<ID3D12Device> device, std::string id, uint64_t total) {
+  auto raw = std::make_unique<Resources>(std::move(device), id);
+  return std::make_shared<BlockPool>(BlockPool::Options{std::move(id), total, kPage, kMaxCached}, std::move(raw));
 }
 
 }  // namespace lophi::dml

@@ -22,10 +22,10 @@ const KernelSource& source_of(const std::string& name) {
 }  // namespace
 
 Shaders::Shaders(const Api& api, ComPtr<ID3D12Device> device) : api_(api), device_(std::move(device)) {
-  D3D12_ROOT_PARAMETER parameters[1 + kOperands]{};
+  D3D12_ROOT_PARAMETER parameters[2 + kOperands]{};
   parameters[0].ParameterType = D3D12_ROOT_PARAMETER_TYPE_32BIT_CONSTANTS;
   parameters[0].Constants.Num32BitValues = kConstants;
-  for (UINT i = 0; i < kOperands; ++i) {
+  for (UINT i = 0; i <= kOperands; ++i) {  // the last: the fault word
     parameters[1 + i].ParameterType = D3D12_ROOT_PARAMETER_TYPE_UAV;
     parameters[1 + i].Descriptor.ShaderRegister = i;
   }
@@ -39,13 +39,15 @@ Shaders::Shaders(const Api& api, ComPtr<ID3D12Device> device) : api_(api), devic
         "ID3D12Device::CreateRootSignature", device_.Get());
 }
 
-ID3D12PipelineState* Shaders::pipeline(const std::string& name, std::span<const Macro> macros) {
+ComPtr<ID3D12PipelineState> Shaders::pipeline(const std::string& name, std::span<const Macro> macros) {
   std::string key = name;
   for (const Macro& macro : macros) key += std::string(" ") + macro.name + "=" + std::to_string(macro.value);
   const std::lock_guard lock(mutex_);
-  ComPtr<ID3D12PipelineState>& pipeline = pipelines_[key];
-  if (pipeline) return pipeline.Get();
+  return pipelines_.get(key, [&] { return compile(name, macros, key); });
+}
 
+ComPtr<ID3D12PipelineState> Shaders::compile(const std::string& name, std::span<const Macro> macros,
+                                             const std::string& key) {
   std::vector<std::string> values;
   for (const Macro& macro : macros) values.push_back(std::to_string(macro.value));
   std::vector<D3D_SHADER_MACRO> defines;
@@ -58,10 +60,11 @@ ID3D12PipelineState* Shaders::pipeline(const std::string& name, std::span<const 
   check(compiled, ("D3DCompile of " + key + ": " + text_of(errors.Get())).c_str());
   D3D12_COMPUTE_PIPELINE_STATE_DESC desc{};
   desc.pRootSignature = signature_.Get();
+  ComPtr<ID3D12PipelineState> pipeline;
   desc.CS = {code->GetBufferPointer(), code->GetBufferSize()};
   check(device_->CreateComputePipelineState(&desc, IID_PPV_ARGS(&pipeline)),
         ("ID3D12Device::CreateComputePipelineState of " + key).c_str(), device_.Get());
-  return pipeline.Get();
+  return pipeline;
 }
 
 }  // namespace lophi::dml

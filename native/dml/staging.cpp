@@ -12,7 +12,7 @@ constexpr size_t kAlign = 16;
 
 }  // namespace
 
-Staging::Place Staging::take(size_t bytes) {
+Chunks::Place Chunks::take(size_t bytes) {
   const size_t wanted = (bytes + kAlign - 1) / kAlign * kAlign;
   std::erase_if(chunks_, [](const auto& chunk) { return chunk.use_count() == 1 && chunk->bytes > kChunk; });
   for (const auto& chunk : chunks_) {

@@ -7,7 +7,7 @@
 
 namespace lophi::dml {
 
-class Staging {
+class Chunks {
  public:
   struct Chunk {
     ComPtr<ID3D12Resource> resource;
@@ -20,7 +20,7 @@ class Staging {
     std::byte* data() const { return chunk->mapped + offset; }
   };
 
-  Staging(ComPtr<ID3D12Device> device, D3D12_HEAP_TYPE heap) : device_(std::move(device)), heap_(heap) {}
+  Chunks(ComPtr<ID3D12Device> device, D3D12_HEAP_TYPE heap) : device_(std::move(device)), heap_(heap) {}
   Place take(size_t bytes);
 
  private:

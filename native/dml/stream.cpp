@@ -1,69 +1,74 @@
 #include "dml/stream.h"
 
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
-#include "core/error.h"
-#include "core/fail.h"
-#include "core/path.h"
+#include "dml/faults.h"
 #include "dml/ops/table.h"
 
 namespace lophi::dml {
 namespace {
 
-constexpr size_t kOpsPerSubmission = 64;  // of eager ops: the GPU starts, and memory comes back
-
-void lose_if_asked(const Gpu& gpu, const Call& call) {
-  if (should_fail(lophi::Failure::kLost))
-    throw Error("ERR_DEVICE_LOST", call.op->name + ": the device was lost" + located(call.path, gpu.info.id));
-}
-
-void record(Commands& commands, const Call& call) {
-  try {
-    function_of(call.op->kind())(commands, call);
-  } catch (const Error& error) {
-    throw Error(error.code(), error.what() + located(call.path, commands.gpu().info.id));
+struct DmlStaging : Staging {
+  DmlStaging(Chunks::Place at, size_t size) : place(std::move(at)) {
+    data = place.data();
+    bytes = size;
   }
-}
+  const Chunks::Place place;
+};
 
 }  // namespace
 
-DmlExecutable::DmlExecutable(std::shared_ptr<Gpu> on, Plan recorded) : plan(std::move(recorded)), gpu(std::move(on)) {
-  parts.push_back(std::make_unique<Commands>(*gpu));
-  for (const Call& call : plan.calls) record(*parts.back(), call);
+// A value of the lane's fence, and the lists that ran before it.
+class DmlMark : public Mark {
+ public:
+  DmlMark(DmlLane& lane, UINT64 value) : lane_(lane), value_(value) {}
+  // All marks but those of a dying queue are gone when the GPU has passed them: the lists may be recorded anew.
+  ~DmlMark() override {
+    for (auto& commands : commands) {
+      commands->release();
+      lane_.spare_.push_back(std::move(commands));
+    }
+  }
+  bool reached() override { return lane_.fence_.completed() >= value_; }
+  void wait() override { lane_.fence_.wait(value_); }
+  Fault fault() override {
+    for (const Chunks::Place& place : words) {
+      Fault fault;
+      std::memcpy(&fault, place.data(), sizeof fault);
+      if (fault.code) return fault;
+    }
+    return {};
+  }
+
+  std::vector<std::unique_ptr<Commands>> commands;
+  std::vector<Chunks::Place> words;  // copies of the fault words
+
+ private:
+  DmlLane& lane_;
+  const UINT64 value_;
+};
+
+DmlExecutable::DmlExecutable(std::shared_ptr<Gpu> on, Plan recorded)
+    : Executable(std::move(recorded)), gpu(std::move(on)) {
+  parts.push_back(std::make_unique<Commands>(*gpu, shared));
+  for (const Call& call : plan.calls)
+    with_place(call, gpu->info.id, [&] { function_of(call.op->kind())(*parts.back(), call); });
   for (const auto& part : parts) lists.push_back(part->close());
   gpu->check_alive();
 }
 
-DmlStream::DmlStream(std::shared_ptr<Gpu> gpu)
+DmlLane::DmlLane(std::shared_ptr<Gpu> gpu)
     : gpu_(std::move(gpu)),
       fence_(gpu_->device.Get()),
       uploads_(gpu_->device, D3D12_HEAP_TYPE_UPLOAD),
       downloads_(gpu_->device, D3D12_HEAP_TYPE_READBACK) {}
 
-DmlStream::~DmlStream() {
-  try {
-    const std::lock_guard lock(mutex_);
-    landings_.clear();
-    flush();
-    if (!lost_) fence_.wait(submitted_);
-  } catch (const Error&) {  // nobody is left to hear of a lost device
-  }
-}
-
-void DmlStream::enqueue(const std::function<void()>& record) {
-  const Ticket ticket = ++enqueued_;
-  if (failures_.at(ticket)) return;
-  try {
-    record();
-  } catch (...) {
-    failures_.add(ticket, std::current_exception());
-  }
-}
-
-Commands& DmlStream::open() {
+Commands& DmlLane::open() {
   if (open_) return *open_;
   if (spare_.empty()) {
-    open_ = std::make_unique<Commands>(*gpu_);
+    open_ = std::make_unique<Commands>(*gpu_, shared_);
   } else {
     open_ = std::move(spare_.back());
     spare_.pop_back();
@@ -72,125 +77,99 @@ Commands& DmlStream::open() {
   return *open_;
 }
 
-void DmlStream::run(Call call) {
-  const std::lock_guard lock(mutex_);
-  enqueue([&] {
-    lose_if_asked(*gpu_, call);
-    record(open(), call);
-    for (const auto& weight : call.weights) open().keep(weight);
-  });
-  if (++open_ops_ >= kOpsPerSubmission) flush();
+void DmlLane::launch(Ticket, const Call& call) {
+  function_of(call.op->kind())(open(), call);
+  if (std::exchange(shared_.may_report, false)) watch(shared_);
 }
 
-void DmlStream::replay(std::shared_ptr<Executable> executable) {
-  const std::lock_guard lock(mutex_);
-  enqueue([&] {
-    auto& plan = static_cast<DmlExecutable&>(*executable);
-    for (const Call& call : plan.plan.calls) lose_if_asked(*gpu_, call);
-    close_open();
-    lists_.insert(lists_.end(), plan.lists.begin(), plan.lists.end());
-    for (const auto& part : plan.parts) open().precedes(*part);
-    next_.kept.push_back(executable);
-  });
+void DmlLane::watch(const Shared& shared) {
+  const auto known = std::ranges::find(watched_, shared.faults, &Watched::word);
+  if (known != watched_.end())
+    known->used = true;
+  else
+    watched_.push_back({shared.faults, true});
 }
 
-void DmlStream::upload(const View& to, std::span<const std::byte> from) {
-  const std::lock_guard lock(mutex_);
-  enqueue([&] {
-    if (from.empty()) return;
-    const Staging::Place place = uploads_.take(from.size());
-    std::memcpy(place.data(), from.data(), from.size());
-    open().upload(to, place.chunk->resource.Get(), place.offset);
-    open().keep(place.chunk);
-  });
+void DmlLane::replay(Ticket, Executable& executable) {
+  auto& plan = static_cast<DmlExecutable&>(executable);
+  close_open();
+  lists_.insert(lists_.end(), plan.lists.begin(), plan.lists.end());
+  shared_.in_uav.insert(plan.shared.in_uav.begin(), plan.shared.in_uav.end());
+  if (plan.shared.may_report) watch(plan.shared);
 }
 
-void DmlStream::download(std::shared_ptr<std::byte> to, const View& from) {
-  const std::lock_guard lock(mutex_);
-  enqueue([&] {
-    const size_t bytes = from.bytes();
-    if (!bytes) return;
-    const Staging::Place place = downloads_.take(bytes);
-    open().download(place.chunk->resource.Get(), place.offset, from);
-    landings_.push_back({enqueued_, std::move(to), place, bytes});
-  });
+std::shared_ptr<Staging> DmlLane::stage(std::span<const std::byte> from) {
+  auto staged = std::make_shared<DmlStaging>(uploads_.take(from.size()), from.size());
+  std::memcpy(staged->data, from.data(), from.size());
+  return staged;
 }
 
-void DmlStream::close_open() {
+void DmlLane::upload(Ticket, const View& to, const Staging& from) {
+  const Chunks::Place& place = static_cast<const DmlStaging&>(from).place;
+  open().upload(to, place.chunk->resource.Get(), place.offset);
+}
+
+std::shared_ptr<Staging> DmlLane::landing(std::span<std::byte> to) {
+  return std::make_shared<DmlStaging>(downloads_.take(to.size()), to.size());
+}
+
+void DmlLane::download(Ticket, const Staging& to, const View& from) {
+  const Chunks::Place& place = static_cast<const DmlStaging&>(to).place;
+  open().download(place.chunk->resource.Get(), place.offset, from);
+}
+
+void DmlLane::close_open() {
   if (!open_) return;
   lists_.push_back(open_->close());
-  next_.commands.push_back(std::move(open_));
+  closed_.push_back(std::move(open_));
 }
 
-void DmlStream::flush() {
-  collect();
-  open_ops_ = 0;
-  if (submitted_ == enqueued_ || lost_) return;
-  const Ticket first = submitted_ + 1;
-  submitted_ = enqueued_;
+std::shared_ptr<Mark> DmlLane::mark(Ticket ticket) {
+  auto mark = std::make_shared<DmlMark>(*this, ticket);
   try {
+    for (Watched& watched : watched_)
+      if (std::exchange(watched.used, false)) {
+        mark->words.push_back(downloads_.take(sizeof(Fault)));
+        const Chunks::Place& place = mark->words.back();
+        open().download(place.chunk->resource.Get(), place.offset, view_of_fault(watched.word));
+      }
+    std::erase_if(watched_, [](const Watched& watched) { return watched.word.use_count() == 1; });
     close_open();
     gpu_->check_alive();
-    if (!lists_.empty()) gpu_->queue->ExecuteCommandLists(static_cast<UINT>(lists_.size()), lists_.data());
   } catch (...) {
-    failures_.add(first, std::current_exception());
+    // What was recorded will never run; a list that does not close is good for nothing.
+    open_ = nullptr;
+    closed_.clear();
+    lists_.clear();
+    shared_.in_uav.clear();
+    throw;
   }
+  if (!lists_.empty()) gpu_->queue->ExecuteCommandLists(static_cast<UINT>(lists_.size()), lists_.data());
   lists_.clear();
-  next_.ticket = submitted_;
-  running_.push_back(std::exchange(next_, {}));
+  shared_.in_uav.clear();
+  mark->commands = std::move(closed_);
+  closed_.clear();
   try {
-    fence_.signal(gpu_->queue.Get(), submitted_);
+    fence_.signal(gpu_->queue.Get(), ticket);
   } catch (...) {
     lost_ = true;
-    failures_.add(first, std::current_exception());
+    throw;
   }
+  signalled_ = ticket;
+  return mark;
 }
 
-void DmlStream::collect() {
-  const Ticket completed = fence_.completed();
-  while (!running_.empty() && running_.front().ticket <= completed) {
-    for (auto& commands : running_.front().commands) {
-      commands->release();
-      spare_.push_back(std::move(commands));
-    }
-    running_.pop_front();
-  }
+void DmlLane::clear_fault() {
+  const auto zeros = uploads_.take(sizeof(Fault));
+  std::memset(zeros.data(), 0, sizeof(Fault));
+  for (const Watched& watched : watched_)
+    open().upload(view_of_fault(watched.word), zeros.chunk->resource.Get(), zeros.offset);
+  if (!watched_.empty()) open().keep(zeros.chunk);
+  std::erase_if(watched_, [](const Watched& watched) { return !watched.used; });
 }
 
-Ticket DmlStream::submit() {
-  const std::lock_guard lock(mutex_);
-  flush();
-  return enqueued_;
-}
-
-void DmlStream::wait(Ticket ticket) {
-  std::exception_ptr lost;
-  bool waits;
-  {
-    const std::lock_guard lock(mutex_);
-    waits = !lost_;
-  }
-  if (waits) try {
-      fence_.wait(ticket);
-    } catch (...) {
-      lost = std::current_exception();
-    }
-  const std::lock_guard lock(mutex_);
-  if (lost) {
-    lost_ = true;
-    if (!failures_.at(ticket)) failures_.add(ticket, lost);
-  }
-  for (; !landings_.empty() && landings_.front().ticket <= ticket; landings_.pop_front()) {
-    const Landing& landing = landings_.front();
-    if (!failures_.at(landing.ticket)) std::memcpy(landing.to.get(), landing.from.data(), landing.bytes);
-  }
-  collect();
-  if (const auto error = failures_.at(ticket)) std::rethrow_exception(error);
-}
-
-void DmlStream::recover() {
-  const std::lock_guard lock(mutex_);
-  if (!lost_ && failures_.recover(enqueued_)) ++enqueued_;
+void DmlLane::drain() {
+  if (!lost_) fence_.wait(signalled_);
 }
 
 }  // namespace lophi::dml

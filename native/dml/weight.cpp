@@ -31,7 +31,7 @@ std::shared_ptr<const Weight> make_weight(Gpu& gpu, const WeightSpec& spec) {
     const size_t count = part.data.size / block;
     for (size_t done = 0; done < count;) {
       const size_t piece = std::min(count - done, kPiece / kNibbles);
-      Staging staging(gpu.device, D3D12_HEAP_TYPE_UPLOAD);
+      Chunks staging(gpu.device, D3D12_HEAP_TYPE_UPLOAD);
       const auto nibbles = staging.take(piece * kNibbles), scales = staging.take(piece * kHalf);
       for (size_t i = 0; i < piece; ++i) {
         const std::byte* from = part.data.data + (done + i) * block;

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
@@ -365,6 +366,14 @@ EXPORT int cuMemcpyDtoDAsync_v2(uintptr_t to, uintptr_t from, size_t bytes, Stre
       check_range(from, bytes);
       check_range(to, bytes);
       copy(reinterpret_cast<void*>(to), reinterpret_cast<const void*>(from), bytes);
+    });
+  });
+}
+EXPORT int cuMemsetD32Async(uintptr_t to, unsigned value, size_t count, Stream* stream) {
+  return entry("cuMemsetD32Async", true, [&] {
+    enqueue(stream_of(stream), [=] {
+      check_range(to, count * 4);
+      std::fill_n(reinterpret_cast<unsigned*>(to), count, value);
     });
   });
 }

@@ -122,6 +122,12 @@ inline unsigned __ballot_sync(unsigned mask, int predicate, const char* file = _
   return result;
 }
 #undef SIMT_SITE
+// Fibers switch at barriers alone.
+inline unsigned atomicCAS(unsigned* at, unsigned expected, unsigned value) {
+  const unsigned found = *at;
+  if (found == expected) *at = value;
+  return found;
+}
 
 // ---- what native/cuda/port.h promises
 

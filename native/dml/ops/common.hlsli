@@ -1,7 +1,7 @@
 // Stands before every kernel. Buffers are bound at whole words: start(i) is the first byte of operand i within its first word.
 // Group sizes and the numbering of groups are those of Commands::kernel.
 cbuffer Constants : register(b0) {
-  uint4 starts0, starts1;
+  uint4 starts0, starts1;  // starts1.w: the number of the call
   uint4 c2, c3, c4, c5, c6, c7;
 };
 
@@ -9,6 +9,18 @@ cbuffer Constants : register(b0) {
 #define FLOAT32 0
 #define FLOAT16 1
 #define INT32 7
+
+// The word that faults are reported in, native/core/fault.h.
+RWByteAddressBuffer fault_word : register(u6);
+#define FAULT_INDEX 1
+
+// Reports that an element of an operand (in the schema's order) is not what it must be. The first one counts; the caller goes on with
+// something harmless, as nothing may be read outside of its operands.
+void report(uint kind, uint operand, uint index, int value, uint limit) {
+  uint found;
+  fault_word.InterlockedCompareExchange(0, 0, kind + 256 * operand, found);
+  if (found == 0) fault_word.Store4(4, uint4(starts1.w, asuint(value), limit, index));
+}
 
 uint group_index(uint3 group) { return group.y * 65535 + group.x; }
 

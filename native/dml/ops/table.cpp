@@ -6,7 +6,8 @@ namespace {
 bool takes(const OpInfo& op, DType dtype) {
   if (op.is(Op::kCopy) || dtype == DType::kFloat32 || dtype == DType::kFloat16) return true;
   // matmulInt4's packed operands are uint8 by the schema
-  return (op.is(Op::kAdd) && dtype == DType::kInt32) || (op.is(Op::kMatmulInt4) && dtype == DType::kUint8);
+  return ((op.is(Op::kAdd) || op.is(Op::kGather)) && dtype == DType::kInt32) ||
+         (op.is(Op::kMatmulInt4) && dtype == DType::kUint8);
 }
 
 }  // namespace
@@ -17,6 +18,8 @@ OpFunction function_of(Op op) {
       return add;
     case Op::kCopy:
       return copy;
+    case Op::kGather:
+      return gather;
     case Op::kLinear:
       return linear;
     case Op::kMatmulInt4:

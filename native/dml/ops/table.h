@@ -20,6 +20,7 @@ size_t scratch(Gpu& gpu, const Call& call);
 
 void add(Commands&, const Call&);
 void copy(Commands&, const Call&);
+void gather(Commands&, const Call&);
 void linear(Commands&, const Call&);
 void matmul_int4(Commands&, const Call&);
 void rms_norm(Commands&, const Call&);
