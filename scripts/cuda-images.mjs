@@ -78,7 +78,7 @@ if (!existsSync(compiler)) {
   renameSync(`${compiler}.${process.pid}`, compiler)
 }
 
-const headers = ['common.cuh', 'params.h', 'port.h'].map((file) => read(`${root}native/cuda/${file}`))
+const headers = ['common.cuh', 'params.h', 'port.h', 'weights.cuh'].map((file) => read(`${root}native/cuda/${file}`))
 const key = [compiler, process.env.LOPHI_NVRTC ?? nvrtcVersion, ...headers]
 const templates = cudaKernels(await readSchema())
 const modules = readdirSync(sources)

@@ -15,10 +15,11 @@ const classes = { float: ['float32', 'float16', 'bfloat16'], number: ['float32',
 const snake = (name) => name.replace(/(?<=[a-z0-9])[A-Z]/g, (c) => `_${c}`).toLowerCase()
 const pascal = (name) => name[0].toUpperCase() + name.slice(1)
 
-/** dtypes of the first operand of an op: "float[..., C]" -> float's. */
+/** dtypes of the first operand of an op: "float[..., C]" -> float's; of a weight those that it is read as. */
 function dtypesOf(schema, op) {
   const [spec = ''] = Object.values(schema[op]?.in ?? {})
-  const dtypes = classes[/^\w+/.exec(spec)?.[0]]
+  const word = /^\w+/.exec(spec)?.[0]
+  const dtypes = classes[word === 'weight' ? 'float' : word]
   if (!dtypes) throw new Error(`native/cuda/ops: ${op} has no dtypes in the schema to make instances of`)
   return dtypes
 }
@@ -27,6 +28,7 @@ function dtypesOf(schema, op) {
 export function cudaKernels(schema) {
   const ops = new Map(Object.keys(schema).map((op) => [pascal(op), op]))
   const files = readdirSync(folder).filter((file) => file.endsWith('.cu'))
+  const formats = readFileSync(new URL('../weights.cuh', folder), 'utf8')
   return files.sort().flatMap((file) => {
     const source = readFileSync(new URL(file, folder), 'utf8')
     const module = file.slice(0, -'.cu'.length)
@@ -58,7 +60,7 @@ export function cudaKernels(schema) {
 
   function valuesOf(axis, { op }, source) {
     if (axis === 'dtype') return dtypesOf(schema, op).map((dtype) => ({ argument: types[dtype], word: dtype, dtype }))
-    const structs = [...source.matchAll(/^struct (\w+)/gm)].map(([, name]) => name)
+    const structs = [...`${source}${formats}`.matchAll(/^struct (\w+)/gm)].map(([, name]) => name)
     const chosen = axis === 'op' ? structs.filter((name) => ops.has(name)) : axis.split(' ')
     const missing = chosen.find((name) => !structs.includes(name))
     if (missing) throw new Error(`native/cuda/ops: instances name ${missing}, but there is no such struct`)

@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
   library = dlopen(argv[1], RTLD_NOW);
   if (!library) return std::fprintf(stderr, "%s\n", dlerror()), 1;
 
-  const char* names[] = {"cuda/common.cuh", "cuda/params.h", "cuda/port.h"};
+  const char* names[] = {"cuda/common.cuh", "cuda/params.h", "cuda/port.h", "cuda/weights.cuh"};
   std::vector<std::string> texts;
   std::vector<const char*> headers;
   for (const char* name : names) texts.push_back(read(folder + "/" + name));
@@ -58,7 +58,7 @@ int main(int argc, char** argv) {
 
   Program program = nullptr;
   const std::string text = read(source);
-  call("nvrtcCreateProgram", &program, text.c_str(), source.c_str(), 3, headers.data(),
+  call("nvrtcCreateProgram", &program, text.c_str(), source.c_str(), static_cast<int>(headers.size()), headers.data(),
        static_cast<const char**>(names));
   const std::string option = "--gpu-architecture=" + arch;
   const char* options[] = {option.c_str(), "--std=c++17", "--ptxas-options=-v"};

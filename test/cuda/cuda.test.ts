@@ -187,6 +187,53 @@ describe.runIf(fake)('the emulated device', () => {
     expect(plan.calls.map(({ path }) => path)).toEqual(['one', 'two'])
   })
 
+  test.each([
+    ['eager', false],
+    ['in a plan', true],
+  ])('data that the CPU refuses is its error, %s, and nothing outside of the table is read', async (_, planned) => {
+    await using cpu = await openDevice('cpu')
+    await using cuda = await openCuda()
+    const outcome = async (device: Device, wrong: number) => {
+      using table = device.weight({ format: 'q8_0', shape: [3, 32], parts: { data: new Uint8Array(3 * 34).fill(1) } })
+      using ids = device.tensor(Int32Array.of(0, wrong, 2), [3])
+      const embedded = () => path('layer.0', () => ops.embedding({ table, ids }))
+      const attempt = async () => {
+        if (!planned) {
+          using y = embedded()
+          return await y.read()
+        }
+        using plan = record(device, { inputs: { ids } }, () => ({ y: embedded() }))
+        return (await plan.run({}, { read: ['y'] })).y
+      }
+      const error = await attempt().catch(({ code, message }) => ({ code, message: message.replace(device.id, 'X') }))
+      ids.write(Int32Array.of(0, 1, 2))
+      return { error, afterwards: await attempt() }
+    }
+    for (const wrong of [3, -1, 2 ** 30, -(2 ** 31)]) {
+      const expected = await outcome(cpu, wrong)
+      expect(expected.error).toMatchObject({
+        code: 'ERR_OUT_OF_RANGE',
+        message: expect.stringContaining(`ids[1] must`),
+      })
+      expect(await outcome(cuda, wrong)).toEqual(expected)
+    }
+  })
+
+  test('a fault is that of the replay that met it, not of the one before', async () => {
+    await using device = await openCuda()
+    using table = device.weight({ format: 'float32', shape: [2, 1], parts: { data: Float32Array.of(5, 6) } })
+    using ids = device.tensor(Int32Array.of(0), [1])
+    using plan = record(device, { inputs: { ids } }, ({ ids }) => ({ y: ops.embedding({ table, ids }) }))
+    const runs = [0, 1, 2, 0].map((id) =>
+      plan.run({ ids: id }, { read: ['y'] }).then(
+        ({ y }) => y[0],
+        ({ code }) => code,
+      ),
+    )
+    expect(await Promise.all(runs)).toEqual([5, 6, 'ERR_OUT_OF_RANGE', 'ERR_OUT_OF_RANGE'])
+    expect((await plan.run({ ids: 1 }, { read: ['y'] })).y[0]).toBe(6)
+  })
+
   test('a launch that is refused names the op, and the device goes on', async () => {
     await using device = await openCuda()
     const x = f32(device, 1, 2)

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "core/fault.h"
 #include "cpu/ops/table.h"
 #include "cpu/rows.h"
 #include "cpu/thread_scratch.h"
@@ -40,14 +41,12 @@ std::string element(const char* name, int64_t index) { return std::string(name) 
 void check_span(const Sizes& s, const Span& span, const int32_t* position, int64_t page_count, int64_t pages_in_cache) {
   const int64_t capacity = page_count * s.page;
   for (int64_t t = span.begin; t < span.end; ++t) {
-    const std::string is = ", but it is " + std::to_string(position[t]);
-    if (position[t] < 0) fail("ERR_OUT_OF_RANGE", element("position", t) + " must not be negative" + is);
-    if (t > span.begin && position[t] <= position[t - 1])
-      fail("ERR_OUT_OF_RANGE",
-           element("position", t) + " must be above that of the row before, " + std::to_string(position[t - 1]) + is);
-    if (position[t] >= capacity)
-      fail("ERR_CONTEXT_OVERFLOW",
-           element("position", t) + " must lie in the cache of " + std::to_string(capacity) + " tokens" + is);
+    const auto wrong = [&](FaultKind kind, int64_t limit) {
+      return fault_error("attention", kind, "position", t, position[t], limit);
+    };
+    if (position[t] < 0) throw wrong(FaultKind::kNegative, 0);
+    if (t > span.begin && position[t] <= position[t - 1]) throw wrong(FaultKind::kAscending, position[t - 1]);
+    if (position[t] >= capacity) throw wrong(FaultKind::kCapacity, capacity);
   }
   for (int64_t m = s.low(position[span.begin]) / s.page; m <= position[span.end - 1] / s.page; ++m)
     if (const int64_t page = span.page(m); page < 0 || page >= pages_in_cache)

@@ -1,3 +1,4 @@
+#include "core/fault.h"
 #include "cpu/elements.h"
 #include "cpu/ops/table.h"
 
@@ -27,8 +28,7 @@ void embedding(Context& cpu, const Call& call) {
   const int64_t count = x.ids.count(), c = table.columns;
   for (int64_t t = 0; t < count; ++t)
     if (ids[t] < 0 || ids[t] >= table.rows)
-      throw range_error("embedding: ids[" + std::to_string(t) + "] must be below " + std::to_string(table.rows) +
-                        ", but it is " + std::to_string(ids[t]));
+      throw fault_error("embedding", FaultKind::kIndex, "ids", t, ids[t], table.rows);
   cpu.pool.run(count, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, c)), [&](int64_t begin, int64_t end) {
     std::vector<float> buffer, unordered;
     for (int64_t t = begin; t < end; ++t) {

@@ -1,6 +1,8 @@
 // Elements of any dtype in another place: nothing is computed.
 #include "cpu/layout.h"
 
+#include "core/fault.h"
+
 #include "cpu/ops/table.h"
 
 namespace lophi::cpu {
@@ -50,8 +52,7 @@ void gather(Context& cpu, const Call& call) {
   const int64_t count = x.indices.count();
   for (int64_t i = 0; i < count; ++i)
     if (indices[i] < 0 || indices[i] >= a.size)
-      throw range_error("gather: indices[" + std::to_string(i) + "] must be below " + std::to_string(a.size) +
-                        ", but it is " + std::to_string(indices[i]));
+      throw fault_error("gather", FaultKind::kIndex, "indices", i, indices[i], a.size);
   cpu.pool.run(a.outer * count, grain_for(x.x.dtype, kGrain / std::max<int64_t>(1, a.inner)),
                [&](int64_t begin, int64_t end) {
                  for (int64_t i = begin; i < end; ++i)

@@ -1,3 +1,4 @@
+#include "core/fault.h"
 #include "cpu/elements.h"
 #include "cpu/ops/table.h"
 
@@ -10,8 +11,7 @@ void rotary_embedding(Context& cpu, const Call& call) {
   const int32_t* position = data_as<int32_t>(x.position);
   for (int64_t t = 0; t < tokens; ++t)
     if (position[t] < 0 || position[t] >= x.cos.dim(0))
-      throw range_error("rotaryEmbedding: position[" + std::to_string(t) + "] must be a row of the table of " +
-                        std::to_string(x.cos.dim(0)) + ", but it is " + std::to_string(position[t]));
+      throw fault_error("rotaryEmbedding", FaultKind::kIndex, "position", t, position[t], x.cos.dim(0));
   cpu.pool.run(tokens, std::max<int64_t>(1, kGrain / std::max<int64_t>(1, width)), [&](int64_t begin, int64_t end) {
     std::vector<float> in, out;
     for (int64_t t = begin; t < end; ++t) {

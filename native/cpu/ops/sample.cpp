@@ -1,5 +1,7 @@
+#include <bit>
 #include <cmath>
 
+#include "core/fault.h"
 #include "cpu/elements.h"
 #include "cpu/ops/table.h"
 #include "cpu/thread_scratch.h"
@@ -96,10 +98,8 @@ int32_t draw(std::span<const float> logits, const Params& p, double u) {
 // Row `row` of the call. The vocabulary is copied only where its numbers must change: 16-bit logits and penalties.
 void sample_row(const Isa& isa, const args::Sample& x, int64_t row) {
   const int64_t vocabulary = x.logits.dim(1), window = x.histories.dim(1);
-  const auto element = [&](const char* name) { return std::string(name) + "[" + std::to_string(row) + "]"; };
   const int32_t position = data_as<int32_t>(x.position)[row];
-  if (position < 0)
-    throw range_error(element("sample: position") + " must not be negative, but it is " + std::to_string(position));
+  if (position < 0) throw fault_error("sample", FaultKind::kNegative, "position", row, position);
   Params p;
   std::memcpy(&p, data_of(x.params) + static_cast<size_t>(row) * sizeof p, sizeof p);
   int32_t* history = data_as<int32_t>(x.histories) + row * window;
@@ -107,9 +107,7 @@ void sample_row(const Isa& isa, const args::Sample& x, int64_t row) {
   std::vector<float>& copy = thread_scratch().scores;
   const float* logits = float_row(isa, x.logits, row * vocabulary, vocabulary, copy);
   const float top = isa.max(logits, vocabulary);
-  if (!std::isfinite(top))
-    throw range_error(element("sample: the largest of logits") + " must be a finite number, but it is " +
-                      (std::isnan(top) ? "NaN" : std::to_string(top)));
+  if (!std::isfinite(top)) throw fault_error("sample", FaultKind::kFinite, "logits", row, std::bit_cast<int32_t>(top));
   const double log_sum = std::log(sum_exp(isa, logits, vocabulary, top));
 
   if (penalizes(p)) {

@@ -9,6 +9,8 @@ OpFunction function_of(Op op) {
   switch (op) {
     case Op::kCopy:
       return copy;
+    case Op::kEmbedding:
+      return embedding;
     case Op::kLinear:
       return linear;
     case Op::kMatmulInt4:
