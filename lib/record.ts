@@ -4,7 +4,7 @@ import { ArgumentError, DisposedError } from './errors.js'
 import { native, type PlanHandle } from './native.js'
 import { checkNames, checkOptions, described } from './options.js'
 import { keep, madeHere, scope } from './scope.js'
-import { bytesOf, Tensor } from './tensor.js'
+import { bytesOf, landingOf, Tensor } from './tensor.js'
 
 type TensorMap = Readonly<Record<string, Tensor>>
 type DTypeOf<T> = T extends Tensor<infer D> ? D : never
@@ -61,13 +61,11 @@ export class Plan<I extends TensorMap = TensorMap, O extends TensorMap = TensorM
     checkOptions('plan', options, { read: true })
     const { read = [] } = options
     const data = this.#inputs.map((tensor, i) => inputBytes(tensor, values[names[i] as keyof I]))
-    const buffers = await native.runPlan(
-      handle,
-      data,
-      read.map((name) => this.#indexOf(name)),
-    )
+    const indices = read.map((name) => this.#indexOf(name))
+    const landings = read.map((name) => landingOf(this.outputs[name] as Tensor))
+    await native.runPlan(handle, data, indices, landings)
     return Object.fromEntries(
-      read.map((name, i) => [name, typedArray((this.outputs[name] as Tensor).dtype, buffers[i] as ArrayBuffer)]),
+      read.map((name, i) => [name, typedArray((this.outputs[name] as Tensor).dtype, landings[i] as ArrayBuffer)]),
     ) as { [N in K]: TypedArrayOf<DTypeOf<O[N]>> }
   }
 

@@ -1,6 +1,6 @@
 import type { Device } from './device.js'
 import { byteLength, type DType, numbersOf, type TypedArrayOf, typedArray } from './dtype.js'
-import { ArgumentError, DisposedError } from './errors.js'
+import { ArgumentError, DisposedError, OutOfMemoryError } from './errors.js'
 import { native, type TensorHandle } from './native.js'
 import { described } from './options.js'
 import { register } from './scope.js'
@@ -61,12 +61,18 @@ export class Tensor<D extends DType = DType, S extends Shape = Shape> {
    * come as bit patterns (`numbers`, or `float16ToFloat32`, decodes them), int4 and uint4 two a byte, low nibble first.
    */
   async read(): Promise<TypedArrayOf<D>> {
-    return this.#arrived(await native.readTensor(this.#live('read')))
+    const handle = this.#live('read')
+    const landing = landingOf(this)
+    await native.readTensor(handle, landing)
+    return this.#arrived(landing)
   }
 
   /** As `read`, but blocks the JS thread. */
   readSync(): TypedArrayOf<D> {
-    return this.#arrived(native.readTensorSync(this.#live('readSync')))
+    const handle = this.#live('readSync')
+    const landing = landingOf(this)
+    native.readTensorSync(handle, landing)
+    return this.#arrived(landing)
   }
 
   /** All elements as numbers, row-major, whatever the dtype. */
@@ -155,6 +161,16 @@ function checkShape(where: string, shape: unknown): void {
   for (const dim of shape)
     if (!Number.isSafeInteger(dim) || dim < 0)
       throw new ArgumentError('ERR_SHAPE', `${where}: shape must hold whole numbers, but it is [${shape}]`)
+}
+
+/** Memory for what is read from a tensor. */
+export function landingOf(tensor: { readonly dtype: DType; readonly shape: Shape }): ArrayBuffer {
+  const bytes = byteLength(tensor.dtype, sizeOf(tensor.shape))
+  try {
+    return new ArrayBuffer(bytes)
+  } catch {
+    throw new OutOfMemoryError(`read: the machine must have ${bytes} bytes free for the result, but it has not`)
+  }
 }
 
 /** Checks that `data` fits dtype and shape. */

@@ -1,7 +1,6 @@
-#include <cstring>
-
 #include "core/path.h"
 #include "napi/exports.h"
+#include "napi/landing.h"
 #include "napi/tensor.h"
 
 namespace lophi::js {
@@ -53,14 +52,14 @@ Napi::Value end_recording(const Napi::CallbackInfo& info) {
   return wrap(info.Env(), std::move(handle));
 }
 
-// (plan, [Uint8Array | null per input], [index of an output to read]) -> Promise<ArrayBuffer[]>
+// (plan, [Uint8Array | null per input], [index of an output to read], [ArrayBuffer for each]) -> Promise
 Napi::Value run_plan(const Napi::CallbackInfo& info) {
   const PlanHandle& plan = plan_of(info[0]);
   const auto state = plan.state;
   ++state->counters.calls;
   ++state->counters.replays;
   state->must_not_record("run");
-  const auto data = info[1].As<Napi::Array>(), reads = info[2].As<Napi::Array>();
+  const auto data = info[1].As<Napi::Array>(), reads = info[2].As<Napi::Array>(), buffers = info[3].As<Napi::Array>();
   if (data.Length() != plan.inputs.size())
     throw argument_error("plan: inputs must be " + std::to_string(plan.inputs.size()) + ", but they are " +
                          std::to_string(data.Length()));
@@ -84,23 +83,9 @@ Napi::Value run_plan(const Napi::CallbackInfo& info) {
   for (size_t i = 0; i < given.size(); ++i)
     if (given[i]) state->stream->upload(plan.inputs[i], *given[i]);
   state->stream->replay(plan.executable);
-  auto landings = std::make_shared<std::vector<std::vector<std::byte>>>();
-  landings->reserve(outputs.size());
-  for (const size_t index : outputs) {
-    const View& view = plan.outputs[index];
-    landings->emplace_back(view.bytes());
-    state->stream->download({landings, landings->back().data()}, view);
-    state->counters.bytes_read += static_cast<double>(view.bytes());
-  }
-  return state->settled(info.Env(), [landings](Napi::Env env) {
-    auto result = Napi::Array::New(env, landings->size());
-    for (uint32_t i = 0; i < landings->size(); ++i) {
-      auto buffer = Napi::ArrayBuffer::New(env, (*landings)[i].size());
-      std::memcpy(buffer.Data(), (*landings)[i].data(), (*landings)[i].size());
-      result[i] = buffer;
-    }
-    return result;
-  });
+  const auto landing = std::make_shared<Landing>(state);
+  for (uint32_t i = 0; i < outputs.size(); ++i) landing->add(buffers.Get(i), plan.outputs[outputs[i]]);
+  return state->settled(info.Env(), [](Napi::Env env) { return env.Undefined(); }, landing);
 }
 
 // (plan) -> [[path, op], ...] in the order of execution

@@ -1,8 +1,7 @@
 #include "napi/tensor.h"
 
-#include <cstring>
-
 #include "napi/exports.h"
+#include "napi/landing.h"
 
 namespace lophi::js {
 
@@ -40,22 +39,6 @@ void check_size(const View& view, size_t bytes) {
   if (bytes != view.bytes())
     throw argument_error("tensor: data must have " + std::to_string(view.bytes()) + " bytes for " +
                          name_of(view.dtype) + to_string(view.shape) + ", but it has " + std::to_string(bytes));
-}
-
-// Bytes on their way back. Wrapped as an ArrayBuffer on the JS thread.
-using Landing = std::shared_ptr<std::vector<std::byte>>;
-
-Landing download(DeviceState& state, const View& view) {
-  auto landing = std::make_shared<std::vector<std::byte>>(view.bytes());
-  state.stream->download({landing, landing->data()}, view);
-  state.counters.bytes_read += static_cast<double>(view.bytes());
-  return landing;
-}
-
-Napi::Value array_buffer(Napi::Env env, const std::vector<std::byte>& bytes) {
-  auto buffer = Napi::ArrayBuffer::New(env, bytes.size());
-  if (!bytes.empty()) std::memcpy(buffer.Data(), bytes.data(), bytes.size());
-  return buffer;
 }
 
 }  // namespace
@@ -103,28 +86,32 @@ Napi::Value write_tensor(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// (tensor) -> Promise<ArrayBuffer>
+// (tensor, ArrayBuffer that receives the bytes) -> Promise
 Napi::Value read_tensor(const Napi::CallbackInfo& info) {
   const TensorHandle& tensor = tensor_of(info[0]);
   ++tensor.state->counters.calls;
   tensor.state->must_not_record("read");
-  const Landing landing = download(*tensor.state, tensor.view);
-  return tensor.state->settled(info.Env(), [landing](Napi::Env env) { return array_buffer(env, *landing); });
+  const auto landing = std::make_shared<Landing>(tensor.state);
+  landing->add(info[1], tensor.view);
+  return tensor.state->settled(info.Env(), [](Napi::Env env) { return env.Undefined(); }, landing);
 }
 
-// (tensor) -> ArrayBuffer
+// (tensor, ArrayBuffer that receives the bytes)
 Napi::Value read_tensor_sync(const Napi::CallbackInfo& info) {
   const TensorHandle& tensor = tensor_of(info[0]);
   ++tensor.state->counters.calls;
   tensor.state->must_not_record("readSync");
-  const Landing landing = download(*tensor.state, tensor.view);
+  Landing landing(tensor.state);
+  landing.add(info[1], tensor.view);
+  Stream& stream = *tensor.state->stream;
+  const Arrival arrival(&landing);
   try {
-    tensor.state->stream->wait(tensor.state->stream->submit());
+    stream.wait(stream.submit());
   } catch (...) {
-    tensor.state->stream->recover();
+    stream.recover();
     throw;
   }
-  return array_buffer(info.Env(), *landing);
+  return info.Env().Undefined();
 }
 
 Napi::Value dispose_tensor(const Napi::CallbackInfo& info) {

@@ -90,7 +90,12 @@ describe('a process ends cleanly', () => {
   })
 
   // The moment in which a worker dies is a matter of chance.
-  test.each(['worker terminated in a generation', 'worker that exits in a generation'])('with a %s', async (state) => {
+  test.each([
+    'worker terminated in a generation',
+    'worker that exits in a generation',
+    'worker terminated with a read in flight',
+    'worker that exits with a read in flight',
+  ])('with a %s', async (state) => {
     for (let i = 0; i < 5; i++) expect(await run('exit.mjs', state)).toEqual({ ...clean, status: 0 })
   })
 })
