@@ -1,5 +1,6 @@
-// node scripts/build.mjs [--gyp | --asan]: builds build/Release/lophi.node from native/, without a network: with CMake (through
-// cmake-js) where both are there, else with node-gyp. --gyp takes node-gyp anyway; --asan builds build/asan with sanitizers.
+// node scripts/build.mjs [--gyp | --asan | --tsan]: builds build/Release/lophi.node from native/, without a network: with CMake
+// (through cmake-js) where both are there, else with node-gyp. --gyp takes node-gyp anyway; --asan builds build/asan with the
+// sanitizers of addresses and undefined behaviour, --tsan build/tsan with that of threads.
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, realpathSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -10,7 +11,8 @@ import { fileURLToPath } from 'node:url'
 const root = realpathSync(fileURLToPath(new URL('..', import.meta.url)))
 const require = createRequire(import.meta.url)
 const windows = process.platform === 'win32'
-const asan = process.argv.includes('--asan')
+const sanitizers = { '--asan': 'address,undefined', '--tsan': 'thread' }
+const sanitized = Object.keys(sanitizers).find((option) => process.argv.includes(option))
 const jobs = String(availableParallelism())
 
 /** What `command --version` prints, or null where there is no such command. */
@@ -56,12 +58,12 @@ function clearForeign(build, wanted) {
 }
 
 function buildWithCmake() {
-  const build = join(root, asan ? 'build/asan/build' : 'build')
+  const build = join(root, sanitized ? `build/${sanitized.slice(2)}/build` : 'build')
   clearForeign(build, 'cmake')
   const cmake = packageFile('cmake-js/bin/cmake-js')
   const args = ['--directory', root, '--out', build, '--config', 'Release', '--log-level', 'warn']
   // Warnings of a sanitized build are often false.
-  const options = asan ? ['--CDLOPHI_SANITIZE=address,undefined', '--CDLOPHI_WERROR=OFF'] : []
+  const options = sanitized ? [`--CDLOPHI_SANITIZE=${sanitizers[sanitized]}`, '--CDLOPHI_WERROR=OFF'] : []
   run(cmake, ['configure', ...args, ...options])
   run(cmake, ['build', ...args, '--parallel', jobs])
 }
@@ -76,7 +78,7 @@ function buildWithGyp() {
 const nodeGyp = packageFile('node-gyp/bin/node-gyp.js') ?? process.env.npm_config_node_gyp
 const compiler = windows || [process.env.CXX, 'c++', 'g++', 'clang++'].some((name) => name && versionOf(name))
 const noCmake = process.argv.includes('--gyp') ? 'to be run without --gyp' : cmakeProblem()
-const noGyp = asan ? 'to be run without --asan' : gypProblem()
+const noGyp = sanitized ? `to be run without ${sanitized}` : gypProblem()
 
 if (!compiler || (noCmake && noGyp)) {
   const lines = ['lophi cannot be compiled here.']
