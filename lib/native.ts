@@ -91,6 +91,8 @@ export interface NativeGroups {
 /** What native/addon.cpp exports: flat functions over handles. Shapes are row-major, dtypes the index in lib/dtype.ts. */
 export interface NativeModule {
   setErrorFactory(factory: (code: ErrorCode, message: string, file: string) => Error): void
+  /** Tells the variables that native code knows, once in a process: reading them itself would race with writes to process.env. */
+  setEnvironment(variables: Readonly<Record<string, string | undefined>>): void
   /** Tells which device code lies in the package, before the first listDevices: "cuda/sm_90a". */
   setImageNames(names: readonly string[]): void
   /** Of one backend, or of all. Asks drivers on a thread of its own. */
@@ -105,8 +107,9 @@ export interface NativeModule {
   createTensor(device: DeviceHandle, dtype: number, shape: readonly number[], bytes: Uint8Array): TensorHandle
   viewTensor(tensor: TensorHandle, shape: readonly number[], first: number): TensorHandle
   writeTensor(tensor: TensorHandle, bytes: Uint8Array): void
-  readTensor(tensor: TensorHandle): Promise<ArrayBuffer>
-  readTensorSync(tensor: TensorHandle): ArrayBuffer
+  /** The device writes to `to`, which has as many bytes as the tensor, until the promise is settled. */
+  readTensor(tensor: TensorHandle, to: ArrayBuffer): Promise<void>
+  readTensorSync(tensor: TensorHandle, to: ArrayBuffer): void
   disposeTensor(tensor: TensorHandle): void
   /** Typed arrays are copied before this returns; repacking happens on a thread of its own. */
   createWeight(device: DeviceHandle, rows: number, columns: number, parts: readonly NativePart[]): Promise<WeightHandle>
@@ -128,7 +131,13 @@ export interface NativeModule {
   beginRecording(device: DeviceHandle): void
   endRecording(device: DeviceHandle, inputs: readonly TensorHandle[], outputs: readonly TensorHandle[]): PlanHandle
   cancelRecording(device: DeviceHandle): void
-  runPlan(plan: PlanHandle, inputs: readonly (Uint8Array | null)[], reads: readonly number[]): Promise<ArrayBuffer[]>
+  /** The outputs of these indices land in `to`, one after the other. */
+  runPlan(
+    plan: PlanHandle,
+    inputs: readonly (Uint8Array | null)[],
+    reads: readonly number[],
+    to: readonly ArrayBuffer[],
+  ): Promise<void>
   describePlan(plan: PlanHandle): [path: string, op: string][]
   disposePlan(plan: PlanHandle): void
 }
@@ -140,6 +149,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
 export const native: NativeModule = load()
 native.setErrorFactory(errorOf)
+native.setEnvironment(env)
 
 // Device code is the same for every platform: one set of files serves all binaries of the package.
 const images = join(env.LOPHI_PREBUILD || root, 'prebuilds', 'images')

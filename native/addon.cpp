@@ -13,6 +13,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Addon());
   const auto add = [&](const char* name, auto function) { exports[name] = Napi::Function::New(env, function, name); };
   add("setErrorFactory", guarded<set_error_factory>);
+  add("setEnvironment", guarded<set_environment>);
   add("setImageNames", guarded<set_image_names>);
   add("listDevices", guarded<list_devices>);
   add("openDevice", guarded<open_device>);

@@ -1,5 +1,3 @@
-import { byteCharacters } from './byte-characters.js'
-
 /** What byte-pair encoding needs of a vocabulary. */
 export interface BpeModel {
   readonly ids: ReadonlyMap<string, number>
@@ -13,16 +11,10 @@ export interface BpeModel {
   readonly fuseUnknown: boolean
   /** A word that is a piece is taken whole, whatever the merges. */
   readonly ignoreMerges: boolean
-  /** Words come as GPT-2's table writes their bytes. */
-  readonly bytesOnly: boolean
 }
 
-export interface BpeEncoder {
-  /** Appends the ids of `word` to `ids`. */
-  encode(word: string, ids: number[]): void
-  /** Characters that one id stands for at most: so many that a long word has many ids. */
-  readonly longest: number
-}
+/** Appends the ids of `word` to `ids`. */
+export type BpeEncoder = (word: string, ids: number[]) => void
 
 /** Pairs of integers from 0 with two integers each. Random multipliers, so that no file can choose what collides. */
 class PairTable {
@@ -190,7 +182,7 @@ export function bpeEncoder(model: BpeModel): BpeEncoder {
     return true
   }
 
-  function encode(word: string, out: number[]): void {
+  return (word, out) => {
     const whole = model.ignoreMerges ? ids.get(word) : undefined
     if (whole !== undefined) {
       out.push(whole)
@@ -217,14 +209,6 @@ export function bpeEncoder(model: BpeModel): BpeEncoder {
     }
     flush(out)
   }
-
-  // where characters may be left out or run together, there is no telling
-  const takesAll = model.byteFallback && bytes.every((id) => id >= 0)
-  const alphabet = byteCharacters.every((character) => ids.has(character)) && model.bytesOnly
-  const counts = takesAll || alphabet || (model.unknown !== null && !model.fuseUnknown)
-  let longest = counts ? 1 : Number.POSITIVE_INFINITY
-  for (const piece of ids.keys()) longest = Math.max(longest, piece.length)
-  return { encode, longest }
 }
 
 /** The pieces of one character, by code point, and those that stand for a byte; -1 is none. */

@@ -12,8 +12,6 @@ export interface EncodeOptions {
   special?: boolean
   /** Default: the package's own flag. */
   addBos?: boolean
-  /** Ids at most; a text that needs more is refused (ERR_CONTEXT_OVERFLOW), and a far longer one before it is encoded. */
-  limit?: number
 }
 
 export interface DecodeOptions {
@@ -29,8 +27,6 @@ export interface ChatOptions {
 export interface EncodeChatOptions extends ChatOptions {
   /** Whether added tokens written in the contents are recognised (default true); those of the template always are. */
   special?: boolean
-  /** As in `encode`. */
-  limit?: number
 }
 
 /** Text of one id at a time; the parts together equal `decode` of the whole list. */
@@ -113,11 +109,11 @@ export function createTokenizer(source: TokenizerSource, options: { vocabSize?: 
     vocabSize,
     bosId,
     eosIds,
-    encode(text, { special = true, addBos = pipeline.addBos, limit } = {}) {
+    encode(text, { special = true, addBos = pipeline.addBos } = {}) {
       checkText(text)
       const valid = wellFormed(text)
       const literal = special || valid === '' ? [] : [{ start: 0, end: valid.length }]
-      const ids = pipeline.encode(valid, literal, limit)
+      const ids = pipeline.encode(valid, literal)
       if (!addBos) return ids
       if (bosId === null)
         throw new ArgumentError('ERR_ARGUMENT', 'encode: addBos must be false, but the tokenizer has no BOS')
@@ -137,11 +133,11 @@ export function createTokenizer(source: TokenizerSource, options: { vocabSize?: 
     idOf,
     isSpecial,
     applyChatTemplate: (messages, { addGenerationPrompt = true } = {}) => chat.text(messages, addGenerationPrompt),
-    encodeChat(messages, { addGenerationPrompt = true, special = true, limit } = {}) {
+    encodeChat(messages, { addGenerationPrompt = true, special = true } = {}) {
       const { text, contents } = special
         ? { text: chat.text(messages, addGenerationPrompt), contents: [] }
         : chat.marked(messages, addGenerationPrompt)
-      const ids = pipeline.encode(wellFormed(text), contents, limit)
+      const ids = pipeline.encode(wellFormed(text), contents)
       // llama.cpp's rule for GGUF; elsewhere a conversation has the BOS that its template writes
       const addBos = source.kind === 'gguf' && pipeline.addBos
       return addBos && bosId !== null && ids[0] !== bosId ? [bosId, ...ids] : ids

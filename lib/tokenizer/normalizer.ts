@@ -30,8 +30,7 @@ function readStep(field: string, step: Fields): Normalize {
       const replaced = stringField(`${field}.pattern.String`, pattern.String)
       const content = stringField(`${field}.content`, step.content)
       if (replaced === '') throw unsupportedField(`${field}.pattern.String`, 'a string of one character or more', '')
-      const written = content.replaceAll('$', '$$$$')
-      return (text) => text.replaceAll(replaced, written)
+      return (text) => text.replaceAll(replaced, () => content)
     }
     case 'NFC':
     case 'NFD':

@@ -1,13 +1,43 @@
-// Every environment variable that native code reads. The list for users is docs/env.md.
+// Every environment variable that native code reads. The list for users is docs/env.md. JavaScript reads them when the addon is
+// loaded and tells them here: its process.env writes to the environment while other threads would read it.
 #pragma once
 #include <cstdlib>
+#include <map>
+#include <mutex>
 #include <string>
 
 namespace lophi::env {
 
+inline constexpr const char* kNames[] = {"LOPHI_CPU_ISA", "LOPHI_CUDA_DRIVER", "LOPHI_DIRECTML_DLL", "LOPHI_FAIL"};
+
+struct Told {
+  std::mutex mutex;
+  bool told = false;
+  std::map<std::string, std::string> values;
+};
+inline Told& told() {
+  static Told state;
+  return state;
+}
+
+// The first who tells decides for the process.
+inline void tell(std::map<std::string, std::string> values) {
+  Told& state = told();
+  const std::lock_guard lock(state.mutex);
+  if (state.told) return;
+  state.told = true;
+  state.values = std::move(values);
+}
+
 inline std::string get(const char* name) {
-  const char* value = std::getenv(name);
-  return value ? value : "";
+  Told& state = told();
+  const std::lock_guard lock(state.mutex);
+  if (!state.told) {  // a program without JavaScript: the tests of native code
+    const char* value = std::getenv(name);
+    return value ? value : "";
+  }
+  const auto found = state.values.find(name);
+  return found == state.values.end() ? "" : found->second;
 }
 
 inline std::string cpu_isa() { return get("LOPHI_CPU_ISA"); }            // scalar | avx2 | avx512 | avx512vnni

@@ -4,9 +4,9 @@
 #include <atomic>
 #include <cstdint>
 #include <exception>
-#include <system_error>
-#include <thread>
 #include <vector>
+
+#include "core/thread.h"
 
 namespace lophi {
 
@@ -26,11 +26,11 @@ void parallel(int64_t count, F&& f) {
   };
   const auto cores = std::clamp<int64_t>(std::thread::hardware_concurrency(), 1, std::max<int64_t>(1, count));
   std::vector<std::thread> others;
-  others.reserve(static_cast<size_t>(cores));
   try {
-    while (static_cast<int64_t>(others.size()) < cores - 1) others.emplace_back(work);
-  } catch (const std::system_error&) {
-    // no more threads to be had: those that run do the work
+    others.reserve(static_cast<size_t>(cores));
+    while (static_cast<int64_t>(others.size()) < cores - 1) others.push_back(start_thread(work));
+  } catch (const std::exception&) {
+    // No more threads to be had, or no memory for them: those that run do the work.
   }
   work();
   for (std::thread& other : others) other.join();

@@ -1,13 +1,14 @@
 #include "core/backend.h"
 
 #include <algorithm>
-#include <thread>
 #include <utility>
 
 #include "core/error.h"
+#include "cpu/limits.h"
 #include "cpu/ops/table.h"
 #include "cpu/processor.h"
 #include "cpu/stream.h"
+#include "cpu/thread_scratch.h"
 
 namespace lophi {
 namespace cpu {
@@ -40,7 +41,7 @@ DeviceInfo describe(const Isa& isa, int threads) {
           {{"isa", std::string(isa.name)}, {"isas", isa_names()}, {"threads", static_cast<double>(threads)}}};
 }
 
-int default_threads() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
+int default_threads() { return limits_of_process().processors; }
 
 WeightRows rows_of(const WeightPart& part, int64_t columns) {
   const WeightGroups& groups = part.groups;
@@ -59,12 +60,16 @@ size_t own_bytes(const WeightPart& part) {
 class CpuDevice : public Device {
  public:
   CpuDevice(const Isa& isa, int threads)
-      : info_(describe(isa, threads)),
-        memory_(std::make_shared<Memory>(info_.memory)),
-        executor_(std::make_shared<Executor>(threads, isa)) {}
+      : executor_(std::make_shared<Executor>(threads, isa)),
+        info_(describe(isa, executor_->threads())),
+        memory_(make_pool(info_.memory)) {}
 
   const DeviceInfo& info() const override { return info_; }
-  MemoryInfo memory() const override { return memory_->info(); }
+  MemoryInfo memory() const override {
+    MemoryInfo info = memory_->info();
+    info.cached += thread_scratch_bytes();
+    return info;
+  }
   std::string refusal(const Call& call) const override {
     return call.kernel || call.op->id < 0 ? call.op->name + " on cpu" : "";
   }
@@ -73,7 +78,7 @@ class CpuDevice : public Device {
   // The weight keeps what it is made from: counted like any buffer.
   HostBytes host(size_t bytes) override {
     auto buffer = memory_->alloc(bytes);
-    void* data = static_cast<CpuBuffer&>(*buffer).data;
+    void* data = buffer->data;
     return {{std::move(buffer), static_cast<const std::byte*>(data), bytes, false}, static_cast<uint8_t*>(data)};
   }
 
@@ -91,13 +96,15 @@ class CpuDevice : public Device {
     return weight;
   }
 
-  std::shared_ptr<Executable> compile(Plan plan) override { return std::make_shared<CpuExecutable>(std::move(plan)); }
-  std::unique_ptr<Stream> stream() override { return std::make_unique<CpuStream>(executor_); }
+  std::shared_ptr<Executable> compile(Plan plan) override { return std::make_shared<Executable>(std::move(plan)); }
+  std::unique_ptr<Stream> stream() override {
+    return std::make_unique<Queue>("cpu", std::make_unique<CpuLane>(executor_));
+  }
 
  private:
-  DeviceInfo info_;
-  std::shared_ptr<Memory> memory_;
   std::shared_ptr<Executor> executor_;
+  DeviceInfo info_;
+  std::shared_ptr<BlockPool> memory_;
 };
 
 std::vector<DeviceInfo> list(std::string&) { return {describe(select_isa(), default_threads())}; }

@@ -2,47 +2,47 @@
 
 #include <algorithm>
 
+#include "core/thread.h"
+#include "cpu/limits.h"
+#include "cpu/relax.h"
 #include "cpu/thread_scratch.h"
 
-#if defined(__x86_64__) || defined(_M_X64)
-#include <immintrin.h>
-#endif
-
 namespace lophi::cpu {
+
 namespace {
 
-// How long a worker looks for the next loop before it sleeps: the ops of a step follow each other within microseconds,
-// and a sleeping worker takes some ten to wake. Longer spinning would take the processor from the JS thread.
-constexpr int kSpins = 2000;
-
-void relax() {
-#if defined(__x86_64__) || defined(_M_X64)
-  _mm_pause();
-#elif defined(__aarch64__)
-  __asm__ __volatile__("yield");
-#endif
-}
+constexpr int kLeft = 4;  // threads for others, where the system has a limit: an executor, a waiter
 
 }  // namespace
 
-Pool::Pool(int threads) {
-  for (int i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+Pool::Pool(int threads) : last_(threads), spins_(threads <= limits_of_process().processors) {
+  try {
+    workers_.reserve(static_cast<size_t>(threads));
+    for (int i = 1; i < threads; ++i) workers_.push_back(start_thread([this, i] { work(i); }));
+  } catch (const std::exception&) {
+    stop_from(std::max(1, static_cast<int>(workers_.size()) + 1 - kLeft));
+  }
 }
 
-Pool::~Pool() {
-  stop_ = true;
+Pool::~Pool() { stop_from(1); }
+
+void Pool::stop_from(int index) {
+  last_ = index;
   ++generation_;
   generation_.notify_all();
-  for (std::thread& worker : workers_) worker.join();
+  for (; static_cast<int>(workers_.size()) >= index; workers_.pop_back()) workers_.back().join();
 }
 
-void Pool::work() {
-  uint32_t seen = 0;
+void Pool::work(int index) {
+  uint64_t seen = 0;
   for (;;) {
-    for (int spin = 0; spin < kSpins && generation_.load(std::memory_order_acquire) == seen; ++spin) relax();
-    generation_.wait(seen, std::memory_order_acquire);
+    if (spins_) spin_until([&] { return generation_.load(std::memory_order_acquire) != seen; });
+    if (generation_.load(std::memory_order_acquire) == seen) {
+      settle_thread_scratch();
+      generation_.wait(seen, std::memory_order_acquire);
+    }
     seen = generation_.load(std::memory_order_acquire);
-    if (stop_) return drop_thread_scratch();
+    if (index >= last_) return drop_thread_scratch();
     // Either this worker sees the loop closed, or run() sees it active and waits: both orders are total (seq_cst).
     ++active_;
     if (open_ == seen) take_pieces();
@@ -74,13 +74,14 @@ void Pool::run(int64_t count, int64_t grain, Piece piece, void* body) {
   step_ = std::max(grain, (even + grain - 1) / grain * grain);
   failed_ = false;
   next_.store(0, std::memory_order_relaxed);
-  const uint32_t loop = generation_.load(std::memory_order_relaxed) + 1;
+  const uint64_t loop = generation_.load(std::memory_order_relaxed) + 1;
   open_ = loop;
   generation_.store(loop, std::memory_order_release);
   generation_.notify_all();
   take_pieces();
   open_ = 0;  // a worker that wakes late is not waited for
-  while (active_) relax();
+  // A worker inside a loop may have lost its processor to others.
+  while (!spin_until([&] { return active_ == 0; })) std::this_thread::yield();
   if (failed_) std::rethrow_exception(error_);
 }
 

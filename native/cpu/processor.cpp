@@ -1,9 +1,11 @@
 #include "cpu/processor.h"
 
+#include <algorithm>
 #include <cstring>
 #include <thread>
 
 #include "cpu/cpuid.h"
+#include "cpu/limits.h"
 
 #ifdef _WIN32
 #include <windows.h>
@@ -63,7 +65,7 @@ Processor processor_info() {
   Processor p;
   describe(p);
   if (p.name.empty()) p.name = std::to_string(std::thread::hardware_concurrency()) + " cores";
-  p.memory = physical_memory();
+  p.memory = std::min(physical_memory(), limits_of_process().memory);
   return p;
 }
 

@@ -7,7 +7,7 @@ namespace lophi::cpu {
 struct Processor {
   std::string name;     // "AMD EPYC", as the processor or the system says it
   std::string vendor;   // "AuthenticAMD", "Apple"
-  uint64_t memory = 0;  // bytes of the machine
+  uint64_t memory = 0;  // bytes of the machine, or of the container
 };
 Processor processor_info();
 

@@ -1,17 +1,22 @@
 #include "napi/device.h"
 
+#include "core/env.h"
 #include "core/images.h"
 #include "core/registry.h"
 #include "napi/exports.h"
+#include "napi/landing.h"
 
 namespace lophi::js {
 
-Napi::Promise DeviceState::settled(Napi::Env env, Waiter::Result result) {
+Napi::Promise DeviceState::settled(Napi::Env env, Waiter::Result result, std::shared_ptr<Landing> landing) {
   const Ticket ticket = stream->submit();
   // The job keeps the device open: a promise settles even when nobody holds its tensors any more.
   const auto self = shared_from_this();
-  return waiter->promise(
-      env, [self, ticket] { self->stream->wait(ticket); }, std::move(result), [self] { self->stream->recover(); });
+  const auto wait = [self, ticket, landing] {
+    const Arrival arrival(landing.get());
+    self->stream->wait(ticket);
+  };
+  return waiter->promise(env, wait, std::move(result), [self] { self->stream->recover(); });
 }
 
 void DeviceState::must_not_record(const char* what) const {
@@ -118,6 +123,16 @@ std::shared_ptr<DeviceState> state_of(Napi::Env env, std::shared_ptr<Device> dev
 }
 
 }  // namespace
+
+// ({ name: value }): the environment variables of core/env.h
+Napi::Value set_environment(const Napi::CallbackInfo& info) {
+  const auto from = info[0].As<Napi::Object>();
+  std::map<std::string, std::string> values;
+  for (const char* name : env::kNames)
+    if (const Napi::Value value = from.Get(name); value.IsString()) values[name] = value.As<Napi::String>().Utf8Value();
+  env::tell(std::move(values));
+  return info.Env().Undefined();
+}
 
 // ([name, ...])
 Napi::Value set_image_names(const Napi::CallbackInfo& info) {

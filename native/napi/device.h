@@ -11,6 +11,8 @@
 
 namespace lophi::js {
 
+class Landing;
+
 // What crossed the border, for tests and docs: calls into native code, plans replayed, bytes read back.
 struct Counters {
   double calls = 0, replays = 0, bytes_read = 0;
@@ -25,8 +27,8 @@ struct DeviceState : std::enable_shared_from_this<DeviceState> {
   Counters counters;
   std::string id;
 
-  // Everything enqueued so far has run; the error of any of it is thrown there.
-  Napi::Promise settled(Napi::Env env, Waiter::Result result);
+  // Everything enqueued so far has run, and arrived where it lands; the error of any of it is thrown there.
+  Napi::Promise settled(Napi::Env env, Waiter::Result result, std::shared_ptr<Landing> landing = nullptr);
   void must_not_record(const char* what) const;  // throws ERR_RECORDING
 };
 

@@ -7,6 +7,7 @@ namespace lophi::js {
 using Info = const Napi::CallbackInfo&;
 
 // device.cpp
+Napi::Value set_environment(Info);
 Napi::Value set_image_names(Info);
 Napi::Value list_devices(Info);
 Napi::Value open_device(Info);

@@ -1,16 +1,24 @@
 #include "napi/promise.h"
 
+#include "core/error.h"
+#include "core/thread.h"
 #include "napi/error.h"
 
 namespace lophi::js {
 
 Waiter::Waiter(Napi::Env env, const char* name) : env_(env) {
-  napi_create_threadsafe_function(env, nullptr, nullptr, Napi::String::New(env, name), 0, 1, nullptr, nullptr, this,
-                                  settle, &notify_);
+  const auto label = Napi::String::New(env, name);
+  // First what may fail: nothing else has to be undone then.
+  try {
+    thread_ = start_thread([this] { loop(); });
+  } catch (const std::system_error& error) {
+    throw Error("ERR_OUT_OF_MEMORY",
+                std::string(name) + ": a thread must start, but the system gives none: " + error.what());
+  }
+  napi_create_threadsafe_function(env, nullptr, nullptr, label, 0, 1, nullptr, nullptr, this, settle, &notify_);
   napi_unref_threadsafe_function(env, notify_);
   // Hooks run last in, first out: this one closes the thread before Node takes the threadsafe function away.
   napi_add_env_cleanup_hook(env, clean_up, this);
-  thread_ = std::thread([this] { loop(); });
 }
 
 Waiter::~Waiter() {
@@ -31,7 +39,7 @@ void Waiter::close() {
   napi_release_threadsafe_function(notify_, napi_tsfn_abort);
   notify_ = nullptr;
   // The last thing: a dropped job may hold the last reference to whoever owns this waiter.
-  const auto dropped = std::move(queue_);
+  const auto dropped = std::move(queue_), untold = std::move(untold_);
 }
 
 Napi::Promise Waiter::promise(Napi::Env env, Work work, Result result, Failed failed) {
@@ -60,8 +68,12 @@ void Waiter::loop() {
     } catch (...) {
       job->error = std::current_exception();
     }
-    if (napi_call_threadsafe_function(notify_, job.get(), napi_tsfn_nonblocking) == napi_ok) job.release();
+    const bool told = napi_call_threadsafe_function(notify_, job.get(), napi_tsfn_nonblocking) == napi_ok;
     lock.lock();
+    if (told)
+      job.release();
+    else
+      untold_.push_back(std::move(job));  // what it holds belongs to the JS thread
   }
 }
 

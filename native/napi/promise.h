@@ -42,7 +42,7 @@ class Waiter {
   int pending_ = 0;  // JS thread only
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<std::unique_ptr<Job>> queue_;
+  std::deque<std::unique_ptr<Job>> queue_, untold_;
   bool stop_ = false;
   std::thread thread_;
 };

@@ -1,0 +1,389 @@
+// Tests of native code that JavaScript cannot reach: what devices share, over a device that is made up. Prints what is wrong; the exit
+// status counts it. One argument picks a test by name.
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <numeric>
+
+#include "core/lru.h"
+#include "core/pool.h"
+#include "core/queue.h"
+#include "cpu/limits.h"
+#include "cpu/pool.h"
+#include "cpu/thread_scratch.h"
+
+namespace {
+
+using namespace lophi;
+
+int wrong = 0;
+std::string test;
+
+template <class A, class B>
+void same(const A& found, const B& expected, const char* what) {
+  if (found == expected) return;
+  ++wrong;
+  std::cout << test << ": " << what << " must be " << expected << ", but it is " << found << "\n";
+}
+
+template <class F>
+std::string error_of(F&& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.code() + " " + error.what();
+  }
+  return "no error";
+}
+
+// ---- core/pool
+
+struct Counted : RawMemory {
+  size_t room;
+  size_t live = 0, allocs = 0, frees = 0;
+  explicit Counted(size_t bytes) : room(bytes) {}
+  std::map<void*, size_t> sizes;
+  void* alloc(size_t bytes) override {
+    ++allocs;
+    if (live + bytes > room) return nullptr;
+    live += bytes;
+    void* block = ::operator new(bytes);
+    sizes[block] = bytes;
+    return block;
+  }
+  void free(void* block) noexcept override {
+    ++frees;
+    live -= sizes[block];
+    sizes.erase(block);
+    ::operator delete(block);
+  }
+};
+
+struct PoolOf {
+  Counted* raw;
+  std::shared_ptr<BlockPool> pool;
+  PoolOf(size_t room, uint64_t max_cached) {
+    auto own = std::make_unique<Counted>(room);
+    raw = own.get();
+    pool = std::make_shared<BlockPool>(BlockPool::Options{"here", room, 16, max_cached}, std::move(own));
+  }
+};
+
+void pool_reuses_what_fits() {
+  PoolOf p(1 << 20, 1 << 20);
+  p.pool->alloc(1000);
+  p.pool->alloc(1000);
+  p.pool->alloc(900);  // an eighth of it idle
+  same(p.raw->allocs, 1u, "allocations");
+  p.pool->alloc(800);
+  same(p.raw->allocs, 2u, "allocations of less than fits");
+  same(p.pool->info().used, 0u, "bytes in use");
+  same(p.pool->info().cached, 1008u + 800u, "bytes kept");
+  same(p.pool->info().peak, 1008u, "bytes at the peak");
+}
+
+void pool_keeps_the_last_used() {
+  PoolOf p(1 << 20, 4096);
+  std::vector<std::shared_ptr<Block>> blocks;
+  for (int i = 0; i < 16; ++i) blocks.push_back(p.pool->alloc(512));
+  for (auto& block : blocks) block = nullptr;
+  same(p.pool->info().cached, 4096u, "bytes kept");
+  p.pool->alloc(3072);
+  same(p.pool->info().cached, 1024u + 3072u, "bytes kept when other sizes are asked for");
+  p.pool->alloc(8192);
+  same(p.pool->info().cached, 1024u + 3072u, "bytes kept beside a block that is larger than all that may be kept");
+}
+
+void pool_gives_back_when_short() {
+  PoolOf p(4096, 4096);
+  int asked = 0;
+  std::shared_ptr<Block> elsewhere = p.pool->alloc(2048);
+  p.pool->on_shortage([&] {
+    ++asked;
+    elsewhere = nullptr;
+  });
+  p.pool->alloc(1024);
+  p.pool->alloc(2048);
+  same(asked, 0, "calls of others while the cache was enough");
+  const auto large = p.pool->alloc(4096);
+  same(asked, 1, "calls of others");
+  same(error_of([&] { p.pool->alloc(16); }),
+        std::string("ERR_OUT_OF_MEMORY here: 16 bytes must be free, but 4096 of 4096 are in use"), "the error");
+  same(error_of([&] { p.pool->alloc(SIZE_MAX); }).substr(0, 17), std::string("ERR_OUT_OF_MEMORY"), "the error of a huge size");
+}
+
+void cache_drops_the_least_recently_used() {
+  LruCache<int, int> cache(2);
+  int made = 0;
+  const auto get = [&](int key) { return cache.get(key, [&] { return ++made, key * 10; }); };
+  get(1);
+  get(2);
+  get(1);
+  get(3);
+  same(made, 3, "values made");
+  same(get(1), 10, "a value that was used last");
+  same(made, 3, "values made");
+  get(2);
+  same(made, 4, "values made again");
+  same(cache.size(), 2u, "values kept");
+}
+
+// ---- core/queue, over a lane whose work is done when the test says so
+
+struct FakeLane : Lane {
+  struct FakeMark : Mark {
+    FakeLane& lane;
+    size_t at;
+    Fault seen;
+    FakeMark(FakeLane& l) : lane(l), at(l.launched) {}
+    bool reached() override { return lane.finished >= at; }
+    void wait() override { lane.finished = std::max(lane.finished, at); }
+    Fault fault() override { return seen; }
+  };
+  size_t launched = 0, finished = 0, drains = 0, cleared = 0;
+  bool marks_fail = false;
+  Fault word;
+  std::vector<std::shared_ptr<FakeMark>> marks;
+
+  void launch(Ticket, const Call&) override { ++launched; }
+  void replay(Ticket, Executable&) override { ++launched; }
+  std::shared_ptr<Staging> stage(std::span<const std::byte>) override { return std::make_shared<Staging>(); }
+  void upload(Ticket, const View&, const Staging&) override { ++launched; }
+  std::shared_ptr<Staging> landing(std::span<std::byte> to) override {
+    struct Own : Staging {
+      std::vector<std::byte> memory;
+    };
+    auto own = std::make_shared<Own>();
+    own->memory.resize(to.size(), std::byte{7});
+    own->data = own->memory.data();
+    own->bytes = to.size();
+    return own;
+  }
+  void download(Ticket, const Staging&, const View&) override { ++launched; }
+  std::shared_ptr<Mark> mark(Ticket) override {
+    if (marks_fail) throw Error("ERR_DRIVER", "mark: refused");
+    marks.push_back(std::make_shared<FakeMark>(*this));
+    marks.back()->seen = word;
+    return marks.back();
+  }
+  void drain() override {
+    ++drains;
+    finished = launched;
+  }
+  void clear_fault() override {
+    ++cleared;
+    word = {};
+  }
+};
+
+struct QueueOf {
+  FakeLane* lane;
+  std::unique_ptr<Queue> queue;
+  QueueOf() {
+    auto own = std::make_unique<FakeLane>();
+    lane = own.get();
+    queue = std::make_unique<Queue>("fake:0", std::move(own));
+  }
+  // A call whose operand is `buffer`.
+  void run(std::shared_ptr<Buffer> buffer) {
+    Call call{};
+    call.op = &info_of(Op::kCopy);
+    call.in.push_back({std::move(buffer), 0, DType::kUint8, {4}});
+    queue->run(std::move(call));
+  }
+};
+
+void a_wait_does_not_wait_for_later_work() {
+  QueueOf q;
+  q.run(nullptr);
+  const Ticket first = q.queue->submit();
+  q.run(nullptr);
+  q.queue->submit();
+  q.queue->wait(first);
+  same(q.lane->finished, 1u, "work that was waited for");
+}
+
+void operands_live_until_the_work_is_done() {
+  QueueOf q;
+  auto buffer = std::make_shared<Buffer>();
+  q.run(buffer);
+  const Ticket ticket = q.queue->submit();
+  same(buffer.use_count(), 2, "owners in flight");
+  q.queue->wait(ticket);
+  same(buffer.use_count(), 1, "owners afterwards");
+}
+
+void operands_outlive_a_mark_that_fails() {
+  QueueOf q;
+  auto buffer = std::make_shared<Buffer>();
+  q.lane->marks_fail = true;
+  q.run(buffer);
+  const Ticket ticket = q.queue->submit();
+  same(buffer.use_count(), 2, "owners while nothing tells how far the device is");
+  same(error_of([&] { q.queue->wait(ticket); }), std::string("ERR_DRIVER mark: refused (on fake:0)"), "the error");
+  same(q.lane->drains, 1u, "drains");
+  same(buffer.use_count(), 1, "owners once the device has drained");
+  q.queue->recover();
+  q.lane->marks_fail = false;
+  q.run(nullptr);
+  same(error_of([&] { q.queue->wait(q.queue->submit()); }), std::string("no error"), "the error after recovering");
+}
+
+void faults_are_of_the_work_before_their_mark() {
+  QueueOf q;
+  q.run(nullptr);
+  const Ticket fine = q.queue->submit();
+  Call call{};
+  call.op = &info_of(Op::kEmbedding);
+  call.path = intern_path("layer.7");
+  q.lane->word = {fault_code(FaultKind::kIndex, 1), fault_site(call), -3, 100, 2, {}};
+  q.run(nullptr);
+  std::byte landed[4] = {};
+  q.queue->download(landed, {std::make_shared<Buffer>(), 0, DType::kUint8, {4}});
+  const Ticket faulty = q.queue->submit();
+  q.run(nullptr);
+  const Ticket later = q.queue->submit();
+  const std::string error =
+      "ERR_OUT_OF_RANGE embedding: ids[2] must be at least 0 and below 100, but it is -3 (in layer.7 on fake:0)";
+  same(error_of([&] { q.queue->wait(faulty); }), error, "the error");
+  same(error_of([&] { q.queue->wait(fine); }), std::string("no error"), "the error of earlier work");
+  same(error_of([&] { q.queue->wait(later); }), error, "the error of work behind it");
+  same(landed[0] == std::byte{0}, true, "that nothing has landed");
+  q.queue->recover();
+  same(q.lane->cleared, 1u, "words cleared");
+  q.run(nullptr);
+  q.queue->download(landed, {std::make_shared<Buffer>(), 0, DType::kUint8, {4}});
+  same(error_of([&] { q.queue->wait(q.queue->submit()); }), std::string("no error"), "the error of later work");
+  same(landed[3] == std::byte{7}, true, "that bytes have landed");
+}
+
+void kept_operands_are_let_go_without_a_wait() {
+  QueueOf q;
+  auto buffer = std::make_shared<Buffer>();
+  q.run(buffer);
+  for (int i = 0; i < 63; ++i) q.run(nullptr);
+  q.lane->finished = q.lane->launched;
+  for (int i = 0; i < 64; ++i) q.run(nullptr);
+  same(buffer.use_count(), 1, "owners");
+}
+
+// ---- cpu/limits
+
+struct Tree {
+  std::filesystem::path root = std::filesystem::temp_directory_path() / ("lophi-limits-" + std::to_string(std::chrono::steady_clock::now().time_since_epoch().count()));
+  ~Tree() { std::filesystem::remove_all(root); }
+  void write(const std::string& file, const std::string& text) const {
+    const auto path = root / file;
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << text;
+  }
+  cpu::Limits limits() const { return cpu::limits_of_process(root.string()); }
+};
+
+void containers_limit_processors_and_memory() {
+  const int all = cpu::limits_of_process("/nowhere").processors;
+  same(cpu::limits_of_process("/nowhere").memory, UINT64_MAX, "bytes without a group");
+  {
+    const Tree tree;
+    tree.write("proc/self/cgroup", "0::/pod/app\n");
+    tree.write("sys/fs/cgroup/pod/cpu.max", "100000 100000\n");
+    tree.write("sys/fs/cgroup/pod/app/cpu.max", "max 100000\n");
+    tree.write("sys/fs/cgroup/pod/app/memory.max", "1073741824\n");
+    tree.write("sys/fs/cgroup/pod/memory.max", "max\n");
+    same(tree.limits().processors, 1, "processors of version 2");
+    same(tree.limits().memory, uint64_t{1} << 30, "bytes of version 2");
+  }
+  {
+    const Tree tree;
+    tree.write("proc/self/cgroup", "5:memory:/docker/abc\n4:cpu,cpuacct:/docker/abc\n");
+    tree.write("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "150000\n");  // the path is the host's, the mount is ours
+    tree.write("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
+    tree.write("sys/fs/cgroup/memory/memory.limit_in_bytes", "536870912\n");
+    same(tree.limits().processors, 1, "processors of version 1");
+    same(tree.limits().memory, uint64_t{512} << 20, "bytes of version 1");
+  }
+  {
+    const Tree tree;
+    tree.write("proc/self/cgroup", "0::/\ngarbage\n3:cpu:\n");
+    tree.write("sys/fs/cgroup/cpu.max", "-1 0\n");
+    tree.write("sys/fs/cgroup/memory.max", "many\n");
+    same(tree.limits().processors, all, "processors where nothing sensible is said");
+    same(tree.limits().memory, UINT64_MAX, "bytes where nothing sensible is said");
+  }
+}
+
+// ---- cpu/pool
+
+void loops_are_split_and_finished() {
+  for (int threads : {1, 2, 7}) {
+    cpu::Pool pool(threads);
+    std::vector<int64_t> values(10'000);
+    for (int round = 0; round < 200; ++round)
+      pool.run(static_cast<int64_t>(values.size()), 16, [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) values[static_cast<size_t>(i)] += i;
+      });
+    const int64_t sum = std::accumulate(values.begin(), values.end(), int64_t{0});
+    same(sum, int64_t{200} * 9'999 * 5'000, "the sum");
+    same(error_of([&] { pool.run(1000, 1, [](int64_t begin, int64_t end) { if (begin <= 500 && 500 < end) throw argument_error("mine"); }); }),
+          std::string("ERR_ARGUMENT mine"), "the error of a piece");
+  }
+}
+
+void what_threads_keep_is_counted_and_shrinks() {
+  const size_t before = cpu::thread_scratch_bytes();
+  auto& scores = cpu::thread_scratch().scores;
+  scores.resize(4 << 20);
+  cpu::settle_thread_scratch();
+  same(cpu::thread_scratch_bytes() - before >= size_t{16} << 20, true, "that 16 MiB are counted");
+  for (int i = 0; i < 200; ++i) {
+    scores.resize(100);
+    scores.resize(i % 10 == 0 ? 4 << 20 : 100);
+    cpu::settle_thread_scratch();
+  }
+  same(scores.capacity() >= 4 << 20, true, "that it stays while it is used");
+  for (int i = 0; i < 200; ++i) {
+    scores.resize(100);
+    cpu::settle_thread_scratch();
+  }
+  same(cpu::thread_scratch_bytes() - before < size_t{1} << 20, true, "that it shrinks");
+  cpu::drop_thread_scratch();
+  same(cpu::thread_scratch_bytes(), before, "bytes once the thread has ended");
+}
+
+struct Case {
+  const char* name;
+  void (*run)();
+};
+#define CASE(name) {#name, name}
+const Case cases[] = {
+    CASE(pool_reuses_what_fits),
+    CASE(pool_keeps_the_last_used),
+    CASE(pool_gives_back_when_short),
+    CASE(cache_drops_the_least_recently_used),
+    CASE(a_wait_does_not_wait_for_later_work),
+    CASE(operands_live_until_the_work_is_done),
+    CASE(operands_outlive_a_mark_that_fails),
+    CASE(faults_are_of_the_work_before_their_mark),
+    CASE(kept_operands_are_let_go_without_a_wait),
+    CASE(containers_limit_processors_and_memory),
+    CASE(loops_are_split_and_finished),
+    CASE(what_threads_keep_is_counted_and_shrinks),
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  for (const Case& next : cases) {
+    if (argc > 1 && std::strcmp(argv[1], "--list") == 0) {
+      std::cout << next.name << "\n";
+      continue;
+    }
+    if (argc > 1 && std::strcmp(argv[1], next.name) != 0) continue;
+    test = next.name;
+    next.run();
+  }
+  return wrong;
+}
