@@ -19,7 +19,7 @@ export const errorCodes = {
   ERR_OUT_OF_RANGE: 'an id, index or position is outside its range',
   ERR_RECORDING: 'the call is not allowed while a plan is recorded',
   ERR_SHAPE: 'an operand has the wrong shape',
-  ERR_TOKENIZER_MISSING: 'the model has no tokenizer, so it takes ids only',
+  ERR_TOKENIZER_MISSING: 'the model has no tokenizer that can be read, so it takes ids only',
 } as const
 
 export type ErrorCode = keyof typeof errorCodes
@@ -90,8 +90,8 @@ export class UnsupportedModelError extends LophiError {
   }
 }
 export class TokenizerError extends LophiError {
-  constructor(message: string) {
-    super('ERR_TOKENIZER_MISSING', message)
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_TOKENIZER_MISSING', message, options)
   }
 }
 

@@ -9,6 +9,7 @@ import { addModelOptions, type ModelFlags, openModel } from './model-options.js'
 import { modelArgument } from './model-path.js'
 import { errorLine, exitCodes, note, printJson, printText } from './output.js'
 import { generationBar } from './progress.js'
+import { readLines } from './stdin.js'
 
 interface ChatFlags extends ModelFlags, GenerateFlags {}
 
@@ -50,16 +51,16 @@ async function chat(path: string, flags: ChatFlags): Promise<void> {
   using session = model.session(flags.system === undefined ? {} : { system: flags.system })
   const interactive = stdin.isTTY && stderr.isTTY && !flags.json
   // made after the model is loaded: lines that come before somebody iterates are lost
-  const lines = createInterface({ input: stdin, ...(interactive ? { output: stderr, prompt: '> ' } : {}) })
-  const prompt = interactive ? () => lines.prompt() : null
+  const terminal = interactive ? createInterface({ input: stdin, output: stderr, prompt: '> ' }) : null
+  const prompt = terminal && (() => terminal.prompt())
   const interrupts = interruption(prompt)
-  lines.on('SIGINT', interrupts.interrupt) // a terminal in raw mode sends no signal
+  terminal?.on('SIGINT', interrupts.interrupt) // a terminal in raw mode sends no signal
   process.on('SIGINT', interrupts.interrupt)
 
   try {
     prompt?.()
     let number = 0
-    for await (const line of lines) {
+    for await (const line of terminal ?? readLines(stdin)) {
       number++
       const message = flags.json ? messageOf(line, number) : line
       if (!flags.json && message.trim() === '/quit') break
@@ -68,7 +69,7 @@ async function chat(path: string, flags: ChatFlags): Promise<void> {
       prompt?.()
     }
   } finally {
-    lines.close() // an open stdin would keep the process alive
+    terminal?.close() // an open stdin would keep the process alive
   }
 }
 

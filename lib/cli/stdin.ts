@@ -6,3 +6,19 @@ export async function readText(stream: AsyncIterable<Buffer>): Promise<string> {
     .toString('utf8')
     .replace(/\r?\n$/, '')
 }
+
+/** Lines of UTF-8. They end at a newline and nowhere else: JSON may hold U+2028, where readline would cut. */
+export async function* readLines(stream: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  const decoder = new TextDecoder()
+  let pending: string[] = []
+  for await (const chunk of stream) {
+    const [head, ...lines] = decoder.decode(chunk, { stream: true }).split('\n')
+    pending.push(head as string)
+    for (const line of lines) {
+      yield pending.join('').replace(/\r$/, '')
+      pending = [line]
+    }
+  }
+  const last = pending.join('') + decoder.decode()
+  if (last !== '') yield last.replace(/\r$/, '')
+}

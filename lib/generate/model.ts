@@ -1,5 +1,5 @@
 import { Device, type DeviceName, type DeviceReference, openDevice } from '../device.js'
-import { ArgumentError, TokenizerError } from '../errors.js'
+import { ArgumentError, LophiError, TokenizerError } from '../errors.js'
 import { openSource } from '../formats/index.js'
 import { isQuantized, type ModelConfig, type WeightSource } from '../formats/source.js'
 import type { PullProgress } from '../hub/index.js'
@@ -72,6 +72,8 @@ export class Model {
   readonly window: number
   readonly kvType: KvType
   readonly activations: Activations
+  /** Why the tokenizer that the model has is not read. */
+  readonly #tokenizerProblem: LophiError | undefined
   readonly #phi3: Phi3
   readonly #ownsDevice: boolean
   readonly #sequence: SequenceOptions
@@ -82,6 +84,7 @@ export class Model {
     this.#phi3 = phi3
     this.#ownsDevice = ownsDevice
     this.tokenizer = settings.tokenizer
+    this.#tokenizerProblem = settings.tokenizerProblem
     this.eosIds = [...new Set([...source.config.eosTokenIds, ...(settings.tokenizer?.eosIds ?? [])])]
     this.activations = phi3.activations
     this.context = settings.sequence.context
@@ -176,7 +179,7 @@ export class Model {
 
   /** Ids of a conversation, ready for the answer. `literal` keeps role tokens out of the contents. */
   encodeMessages(messages: readonly ChatMessage[], literal = false): number[] {
-    return this.#needTokenizer('messages').encodeChat(messages, { special: !literal })
+    return this.#needTokenizer('messages').encodeChat(messages, { special: !literal, limit: this.context })
   }
 
   /** A plain object for postMessage: `loadModel` in a worker then shares device and weights. */
@@ -201,7 +204,7 @@ export class Model {
   }
 
   #encode(prompt: string | readonly ChatMessage[] | readonly number[]): number[] {
-    if (typeof prompt === 'string') return this.#needTokenizer('a text prompt').encode(prompt)
+    if (typeof prompt === 'string') return this.#needTokenizer('a text prompt').encode(prompt, { limit: this.context })
     if (!Array.isArray(prompt))
       throw new ArgumentError(
         'ERR_ARGUMENT',
@@ -212,9 +215,12 @@ export class Model {
   }
 
   #needTokenizer(what: string): Tokenizer {
-    if (!this.tokenizer)
-      throw new TokenizerError(`${what}: the model must have a tokenizer, but ${this.source.path} has none; pass ids`)
-    return this.tokenizer
+    if (this.tokenizer) return this.tokenizer
+    const cause = this.#tokenizerProblem
+    const actual = cause
+      ? `that of ${this.source.path} cannot be read: ${cause.message}`
+      : `${this.source.path} has none`
+    throw new TokenizerError(`${what}: the model must have a tokenizer, but ${actual}; pass ids`, { cause })
   }
 }
 
@@ -222,10 +228,11 @@ export class Model {
 interface Settings {
   readonly sequence: SequenceOptions
   readonly tokenizer: Tokenizer | null
+  readonly tokenizerProblem?: LophiError
 }
 
 function chooseSettings(source: WeightSource, options: LoadModelOptions): Settings {
-  const { config, tokenizer } = source
+  const { config } = source
   return {
     sequence: {
       context: chooseContext(config, options.context),
@@ -233,7 +240,17 @@ function chooseSettings(source: WeightSource, options: LoadModelOptions): Settin
       window: chooseWindow(source, options.window),
       longrope: chooseLongRope(options.longrope),
     },
-    tokenizer: tokenizer && createTokenizer(tokenizer, { vocabSize: config.vocabSize }),
+    ...openTokenizer(source),
+  }
+}
+
+/** A tokenizer that is not supported or damaged leaves the model to those who have ids. */
+function openTokenizer({ config, tokenizer }: WeightSource): Pick<Settings, 'tokenizer' | 'tokenizerProblem'> {
+  try {
+    return { tokenizer: tokenizer && createTokenizer(tokenizer, { vocabSize: config.vocabSize }) }
+  } catch (error) {
+    if (error instanceof LophiError) return { tokenizer: null, tokenizerProblem: error }
+    throw error
   }
 }
 

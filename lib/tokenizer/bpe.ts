@@ -1,3 +1,5 @@
+import { byteCharacters } from './byte-characters.js'
+
 /** What byte-pair encoding needs of a vocabulary. */
 export interface BpeModel {
   readonly ids: ReadonlyMap<string, number>
@@ -11,10 +13,16 @@ export interface BpeModel {
   readonly fuseUnknown: boolean
   /** A word that is a piece is taken whole, whatever the merges. */
   readonly ignoreMerges: boolean
+  /** Words come as GPT-2's table writes their bytes. */
+  readonly bytesOnly: boolean
 }
 
-/** Appends the ids of `word` to `ids`. */
-export type BpeEncoder = (word: string, ids: number[]) => void
+export interface BpeEncoder {
+  /** Appends the ids of `word` to `ids`. */
+  encode(word: string, ids: number[]): void
+  /** Characters that one id stands for at most: so many that a long word has many ids. */
+  readonly longest: number
+}
 
 /** Pairs of integers from 0 with two integers each. Random multipliers, so that no file can choose what collides. */
 class PairTable {
@@ -182,7 +190,7 @@ export function bpeEncoder(model: BpeModel): BpeEncoder {
     return true
   }
 
-  return (word, out) => {
+  function encode(word: string, out: number[]): void {
     const whole = model.ignoreMerges ? ids.get(word) : undefined
     if (whole !== undefined) {
       out.push(whole)
@@ -209,6 +217,14 @@ export function bpeEncoder(model: BpeModel): BpeEncoder {
     }
     flush(out)
   }
+
+  // where characters may be left out or run together, there is no telling
+  const takesAll = model.byteFallback && bytes.every((id) => id >= 0)
+  const alphabet = byteCharacters.every((character) => ids.has(character)) && model.bytesOnly
+  const counts = takesAll || alphabet || (model.unknown !== null && !model.fuseUnknown)
+  let longest = counts ? 1 : Number.POSITIVE_INFINITY
+  for (const piece of ids.keys()) longest = Math.max(longest, piece.length)
+  return { encode, longest }
 }
 
 /** The pieces of one character, by code point, and those that stand for a byte; -1 is none. */

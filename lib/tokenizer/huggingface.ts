@@ -1,4 +1,4 @@
-import { FormatError } from '../errors.js'
+import { ArgumentError, FormatError } from '../errors.js'
 import { type AddedToken, addedTokenSplitter, type TextRange } from './added-tokens.js'
 import { type BpeModel, bpeEncoder } from './bpe.js'
 import type { Decoding } from './detokenizer.js'
@@ -34,14 +34,14 @@ export interface Pipeline {
   readonly eosId: number | null
   /** `bos_token`, `eos_token`, `unk_token`, `pad_token` as a chat template sees them. */
   readonly namedTokens: Readonly<Record<string, string>>
-  /** Ids without BOS. No added token is matched inside a range of `literal` (ascending, disjoint, not empty). */
-  encode(text: string, literal: readonly TextRange[]): number[]
+  /** At most `limit` ids, without BOS: a text that needs more is refused before it is encoded. No added token is matched inside a range of `literal` (ascending, disjoint, not empty). */
+  encode(text: string, literal: readonly TextRange[], limit?: number): number[]
 }
 
 const bpeExtras = ['dropout', 'continuing_subword_prefix', 'end_of_word_suffix'] as const
 
 /** The pieces of `model.vocab` below `rows`, and the merges among them. */
-function readModel(value: unknown, rows: number): BpeModel {
+function readModel(value: unknown, rows: number): Omit<BpeModel, 'bytesOnly'> {
   const model = objectField('model', value)
   if (model.type !== 'BPE') throw unsupportedField('model.type', '"BPE"', model.type)
   for (const key of bpeExtras) if (model[key]) throw unsupportedField(`model.${key}`, 'null', model[key])
@@ -175,7 +175,11 @@ function readNamedTokens(config: Fields): Record<string, string> {
 }
 
 /** `added` are `tokens` with their contents as they stand in normalised text, which is how they are decoded. */
-function readVocabulary(model: BpeModel, tokens: readonly AddedToken[], added: readonly AddedToken[]): Vocabulary {
+function readVocabulary(
+  model: Pick<BpeModel, 'ids'>,
+  tokens: readonly AddedToken[],
+  added: readonly AddedToken[],
+): Vocabulary {
   const ids = new Map(model.ids)
   const pieces = new Map<number, string>()
   for (const [piece, id] of ids) pieces.set(id, piece)
@@ -196,6 +200,31 @@ function readNames(json: Fields, config: Fields, { ids }: Vocabulary) {
   return { addBos, bosId: idOf(namedTokens.bos_token ?? prefix), eosId: idOf(namedTokens.eos_token), namedTokens }
 }
 
+function tooLong(limit: number): ArgumentError {
+  return new ArgumentError('ERR_CONTEXT_OVERFLOW', `encode: the text must have at most ${limit} tokens, but has more`)
+}
+
+/** Whether no step before the merges makes a text shorter. */
+function keepsLength(json: Fields): boolean {
+  const grows = stepsOf('normalizer', json.normalizer, 'normalizers').every(({ step }) => {
+    const replaced = String((step.pattern as Fields | undefined)?.String)
+    return step.type === 'Prepend' || (step.type === 'Replace' && replaced.length <= String(step.content).length)
+  })
+  const steps = stepsOf('pre_tokenizer', json.pre_tokenizer, 'pretokenizers')
+  return grows && steps.every(({ step }) => step.behavior !== 'Removed' || step.invert === true)
+}
+
+/** Whether a text has more than `count` characters beside white space, which added tokens may swallow. */
+function hasMore(text: string, count: number): boolean {
+  if (text.length <= count) return false
+  let seen = 0
+  for (const { 0: run } of text.matchAll(/\P{White_Space}{1,256}/gu)) {
+    seen += run.length
+    if (seen > count) return true
+  }
+  return false
+}
+
 /** Reads a tokenizer.json; tokens with ids from `rows` on, which the model lacks, are left out. */
 export function readPipeline(tokenizer: unknown, config: Fields, rows: number): Pipeline {
   const json = objectField('the file', tokenizer)
@@ -211,15 +240,26 @@ export function readPipeline(tokenizer: unknown, config: Fields, rows: number): 
   const splitRaw = addedTokenSplitter(added.filter((token) => !token.normalized))
   const splitNormalized = addedTokenSplitter(added.filter((token) => token.normalized))
   const vocabulary = readVocabulary(model, tokens, added)
-  const encodeWord = bpeEncoder(model)
+  const bytesOnly = stepsOf('pre_tokenizer', json.pre_tokenizer, 'pretokenizers').at(-1)?.step.type === 'ByteLevel'
+  const bpe = bpeEncoder({ ...model, bytesOnly })
 
-  function encodeSegment(segment: string, first: boolean, literal: boolean, ids: number[]): void {
+  const longest = added.reduce((most, { content }) => Math.max(most, content.length), bpe.longest)
+  const longestText = keepsLength(json) ? longest : Number.POSITIVE_INFINITY
+
+  function checkRoom(ids: readonly number[], word: number, limit: number): void {
+    if (ids.length + word / bpe.longest > limit) throw tooLong(limit)
+  }
+
+  function encodeSegment(segment: string, first: boolean, literal: boolean, ids: number[], limit: number): void {
     const text = normalize(segment)
     for (const part of splitNormalized(text, literal ? [{ start: 0, end: text.length }] : [])) {
       if ('id' in part) ids.push(part.id)
       else {
         const words = preTokenize(text.slice(part.start, part.end), first && part.start === 0)
-        for (const word of words) encodeWord(word, ids)
+        for (const word of words) {
+          checkRoom(ids, word.length, limit)
+          bpe.encode(word, ids)
+        }
       }
     }
   }
@@ -228,7 +268,8 @@ export function readPipeline(tokenizer: unknown, config: Fields, rows: number): 
     vocabulary,
     decoding,
     ...readNames(json, config, vocabulary),
-    encode(text, literal) {
+    encode(text, literal, limit = Number.POSITIVE_INFINITY) {
+      if (hasMore(text, limit * longestText)) throw tooLong(limit)
       const ids: number[] = []
       let next = 0
       for (const part of splitRaw(text, literal)) {
@@ -238,8 +279,9 @@ export function readPipeline(tokenizer: unknown, config: Fields, rows: number): 
         }
         while (next < literal.length && (literal[next] as TextRange).end <= part.start) next++
         const touched = next < literal.length && (literal[next] as TextRange).start < part.end
-        encodeSegment(text.slice(part.start, part.end), part.start === 0, touched, ids)
+        encodeSegment(text.slice(part.start, part.end), part.start === 0, touched, ids, limit)
       }
+      checkRoom(ids, 0, limit)
       return ids
     },
   }

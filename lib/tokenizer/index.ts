@@ -12,6 +12,8 @@ export interface EncodeOptions {
   special?: boolean
   /** Default: the package's own flag. */
   addBos?: boolean
+  /** Ids at most; a text that needs more is refused (ERR_CONTEXT_OVERFLOW), and a far longer one before it is encoded. */
+  limit?: number
 }
 
 export interface DecodeOptions {
@@ -27,6 +29,8 @@ export interface ChatOptions {
 export interface EncodeChatOptions extends ChatOptions {
   /** Whether added tokens written in the contents are recognised (default true); those of the template always are. */
   special?: boolean
+  /** As in `encode`. */
+  limit?: number
 }
 
 /** Text of one id at a time; the parts together equal `decode` of the whole list. */
@@ -109,11 +113,11 @@ export function createTokenizer(source: TokenizerSource, options: { vocabSize?: 
     vocabSize,
     bosId,
     eosIds,
-    encode(text, { special = true, addBos = pipeline.addBos } = {}) {
+    encode(text, { special = true, addBos = pipeline.addBos, limit } = {}) {
       checkText(text)
       const valid = wellFormed(text)
       const literal = special || valid === '' ? [] : [{ start: 0, end: valid.length }]
-      const ids = pipeline.encode(valid, literal)
+      const ids = pipeline.encode(valid, literal, limit)
       if (!addBos) return ids
       if (bosId === null)
         throw new ArgumentError('ERR_ARGUMENT', 'encode: addBos must be false, but the tokenizer has no BOS')
@@ -133,11 +137,11 @@ export function createTokenizer(source: TokenizerSource, options: { vocabSize?: 
     idOf,
     isSpecial,
     applyChatTemplate: (messages, { addGenerationPrompt = true } = {}) => chat.text(messages, addGenerationPrompt),
-    encodeChat(messages, { addGenerationPrompt = true, special = true } = {}) {
+    encodeChat(messages, { addGenerationPrompt = true, special = true, limit } = {}) {
       const { text, contents } = special
         ? { text: chat.text(messages, addGenerationPrompt), contents: [] }
         : chat.marked(messages, addGenerationPrompt)
-      const ids = pipeline.encode(wellFormed(text), contents)
+      const ids = pipeline.encode(wellFormed(text), contents, limit)
       // llama.cpp's rule for GGUF; elsewhere a conversation has the BOS that its template writes
       const addBos = source.kind === 'gguf' && pipeline.addBos
       return addBos && bosId !== null && ids[0] !== bosId ? [bosId, ...ids] : ids

@@ -30,7 +30,8 @@ function readStep(field: string, step: Fields): Normalize {
       const replaced = stringField(`${field}.pattern.String`, pattern.String)
       const content = stringField(`${field}.content`, step.content)
       if (replaced === '') throw unsupportedField(`${field}.pattern.String`, 'a string of one character or more', '')
-      return (text) => text.replaceAll(replaced, () => content)
+      const written = content.replaceAll('$', '$$$$')
+      return (text) => text.replaceAll(replaced, written)
     }
     case 'NFC':
     case 'NFD':

@@ -169,6 +169,12 @@ describe('chat --json', () => {
     )
   })
 
+  test('has lines that end at newlines and nowhere else', () => {
+    const input = '{"content":"Hi!\u2028\u2029\u0085"}\r\n{"content":"Hi!"}'
+    const { stdout, status } = lophi(['chat', tinyPhi3, '--json', '--max-tokens', '1'], { input })
+    expect([lines(stdout).length, status]).toEqual([2, 0])
+  })
+
   test.each(['hello', '{"content":1}', '{"role":"system","content":"x"}', '[]', 'null'])(
     'a line that is no message ends it: %s',
     (line) => {

@@ -1,3 +1,5 @@
+import { cp, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   AbortedError,
@@ -9,8 +11,10 @@ import {
   type Model,
   openDevice,
   type Token,
+  TokenizerError,
 } from '../../lib/index.js'
 import { tinyPhi3 } from '../support/models.js'
+import { sharedData, temporaryFolder } from '../support/shared.js'
 
 let device: Device
 let model: Model
@@ -367,7 +371,42 @@ describe('aborting', () => {
   })
 })
 
+test('a tokenizer that is not supported leaves the model to those who have ids', async () => {
+  const folder = sharedData('tiny-phi3')
+  if (folder === null) return
+  const copy = join(await temporaryFolder(), 'unigram')
+  await cp(folder, copy, { recursive: true })
+  await writeFile(join(copy, 'tokenizer.json'), JSON.stringify({ model: { type: 'Unigram' } }))
+  await using foreign = await loadModel(copy, { device })
+  expect(foreign.tokenizer).toBeNull()
+  const generation = foreign.generate([2058, 294, 275], { maxTokens: 3, ignoreEos: true })
+  await generation.readAll()
+  expect([generation.ids.length, generation.text]).toEqual([3, ''])
+  expect(await foreign.logits([2058])).toHaveLength(foreign.config.vocabSize)
+  for (const use of [() => foreign.generate('text'), () => foreign.generate(question), () => foreign.session()]) {
+    expect(use).toThrow(TokenizerError)
+    expect(use).toThrow(/cannot be read: tokenizer.json: model.type must be "BPE", but is "Unigram"; pass ids$/)
+  }
+})
+
 describe('limits', () => {
+  test('a text that cannot fit is refused before it is encoded', async () => {
+    await using small = await loadModel(tinyPhi3, { device, context: 32 })
+    const long = 'a'.repeat(10_000_000)
+    const start = performance.now()
+    for (const use of [
+      () => small.generate(long),
+      () => small.generate(ask(long)),
+      () => small.session().send(long),
+      () => small.generate('hello world '.repeat(60)),
+    ]) {
+      expect(use).toThrow('must have at most 32 tokens, but has more')
+      expect(use).toThrow(expect.objectContaining({ code: 'ERR_CONTEXT_OVERFLOW' }))
+    }
+    // encoding these would take a minute
+    expect(performance.now() - start).toBeLessThan(15_000)
+  })
+
   test('a prompt longer than the context is refused', async () => {
     await using small = await loadModel(tinyPhi3, { device, context: 32 })
     const used = await bytesUsed()

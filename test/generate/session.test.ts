@@ -16,7 +16,7 @@ afterAll(async () => {
   await device.dispose()
 })
 
-const say = (session: Session, text: string) => session.send(text).readAll()
+const say = async (session: Session, text: string) => await session.send(text).readAll()
 
 describe('a session', () => {
   test('remembers what was said, and computes only what is new', async () => {

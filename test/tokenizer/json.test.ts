@@ -273,6 +273,23 @@ describe('a damaged file is refused by field:', () => {
   })
 })
 
+describe('a limit of ids', () => {
+  test.each([
+    ['pieces and bytes', sentencePiece()],
+    ['bytes alone', byteLevel()],
+  ])('is kept exactly: %s', (_, json) => {
+    const tokenizer = open(json)
+    for (const text of ['', 'ab', 'ab ab<|end|>ab', `<|end|>${' '.repeat(5000)}ab`, 'é🦙']) {
+      const ids = tokenizer.encode(text, { addBos: false })
+      expect(tokenizer.encode(text, { addBos: false, limit: ids.length })).toEqual(ids)
+      if (ids.length > 0)
+        expect(() => tokenizer.encode(text, { addBos: false, limit: ids.length - 1 })).toThrow(
+          `encode: the text must have at most ${ids.length - 1} tokens, but has more`,
+        )
+    }
+  })
+})
+
 test('a text that is none is refused', () => {
   const encode = open(sentencePiece()).encode as (text: unknown) => number[]
   expect(() => encode(undefined)).toThrow(ArgumentError)
