@@ -154,6 +154,14 @@ export class Device {
     return new Tensor(this, handle, type, frozen(shape))
   }
 
+  /** A tensor whose contents are whatever the memory held: for those that are written before they are read. */
+  empty<D extends DType>(dtype: D, shape: readonly number[]): Tensor<D> {
+    if (!dtypes.includes(dtype))
+      throw new ArgumentError('ERR_DTYPE', `empty: dtype must be one of ${dtypes.join(' ')}, but it is ${dtype}`)
+    const handle = native.createTensor(this.native, dtypes.indexOf(dtype), shape, null)
+    return new Tensor(this, handle, dtype, frozen(shape))
+  }
+
   /**
    * A weight matrix in a file's own format, from memory (copied) or from ranges of files (mapped, shared in the process).
    * What does not lie in rows of unsigned values is repacked before this returns, on all cores, into memory of its own.

@@ -3,6 +3,7 @@ export const errorCodes = {
   ERR_ABORTED: 'the AbortSignal of the call fired',
   ERR_ARGUMENT: 'an argument has the wrong type or value',
   ERR_BINARY_MISSING: 'no native binary loads on this platform',
+  ERR_BUSY: 'the object is at work; one call at a time',
   ERR_CHECKSUM: 'a download is not what the server announced',
   ERR_CONTEXT_OVERFLOW: 'more tokens than the context holds',
   ERR_DEVICE_ABSENT: 'the named device does not exist on this machine',
@@ -44,6 +45,12 @@ export class ArgumentError extends LophiError {}
 export class BinaryMissingError extends LophiError {
   constructor(message: string, options?: ErrorOptions) {
     super('ERR_BINARY_MISSING', message, options)
+  }
+}
+/** A call on an object that another call is at work on. */
+export class BusyError extends LophiError {
+  constructor(message: string) {
+    super('ERR_BUSY', message)
   }
 }
 /** A device that is absent, lost, lacks an op, or whose driver refused a call. */
@@ -110,6 +117,7 @@ const classes: { readonly [C in ErrorCode]: Build } = {
   ERR_ABORTED: (message) => new AbortedError(message),
   ERR_ARGUMENT: argument('ERR_ARGUMENT'),
   ERR_BINARY_MISSING: (message) => new BinaryMissingError(message),
+  ERR_BUSY: (message) => new BusyError(message),
   ERR_CHECKSUM: (message) => new DownloadError(message, { code: 'ERR_CHECKSUM' }),
   ERR_CONTEXT_OVERFLOW: argument('ERR_CONTEXT_OVERFLOW'),
   ERR_DEVICE_ABSENT: device('ERR_DEVICE_ABSENT'),

@@ -104,7 +104,8 @@ export interface NativeModule {
   deviceCounters(device: DeviceHandle): Counters
   syncDevice(device: DeviceHandle): Promise<void>
   closeDevice(device: DeviceHandle): Promise<void> | undefined
-  createTensor(device: DeviceHandle, dtype: number, shape: readonly number[], bytes: Uint8Array): TensorHandle
+  /** null: the contents are whatever the memory held. */
+  createTensor(device: DeviceHandle, dtype: number, shape: readonly number[], bytes: Uint8Array | null): TensorHandle
   viewTensor(tensor: TensorHandle, shape: readonly number[], first: number): TensorHandle
   writeTensor(tensor: TensorHandle, bytes: Uint8Array): void
   /** The device writes to `to`, which has as many bytes as the tensor, until the promise is settled. */

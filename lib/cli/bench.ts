@@ -4,7 +4,6 @@ import type { Command } from 'commander'
 import type { DeviceName } from '../device.js'
 import { AbortedError, ArgumentError } from '../errors.js'
 import type { Model } from '../generate/model.js'
-import { samplingParams, seedWords } from '../generate/sampling.js'
 import { count, counts } from './arguments.js'
 import { addModelOptions, type ModelFlags, openModel } from './model-options.js'
 import { modelArgument } from './model-path.js'
@@ -134,7 +133,7 @@ async function timeDecode({ model, flags, signal, step }: Bench, depth: number) 
   const ids = syntheticIds(model, depth + flags.gen + 1)
   const sequence = model.sequence()
   try {
-    sequence.configure(samplingParams({}), seedWords(0))
+    sequence.configure({ seed: 0 })
     // all of it once, so that the cache has its size before the step is recorded
     await sequence.prefill(ids, { signal })
     const rates: number[] = []

@@ -2,7 +2,7 @@ import { AbortedError, ArgumentError } from '../errors.js'
 import { checkOptions, type OptionNames } from '../options.js'
 import type { Tokenizer, TokenStream } from '../tokenizer/index.js'
 import { type SamplingOptions, samplingNames, samplingParams, seedWords } from './sampling.js'
-import type { PrefillOptions, Sampled, Sequence } from './sequence.js'
+import type { PrefillOptions, Sampled, SampleOptions, Sequence } from './sequence.js'
 import { StopStrings } from './stop.js'
 
 export interface GenerateOptions extends SamplingOptions {
@@ -38,12 +38,19 @@ export interface GenerationInput {
   readonly ids: readonly number[]
   readonly tokenizer: Tokenizer | null
   readonly eosIds: readonly number[]
+  /** Tokens that the sequence may hold. */
+  readonly context: number
   readonly options: GenerateOptions
+  /** Steps that may be under way at once; 1 waits for each before the next is enqueued. */
+  readonly stepsInFlight?: number
   /** Called when the caller begins to iterate; may refuse by throwing. */
   readonly onStart?: () => void
   /** Called once, when the text has ended for whatever reason. */
   readonly onEnd: (generation: Generation) => void
 }
+
+/** One is computed while the host looks at what the one before gave: the device never waits, and a stop costs one step. */
+const defaultStepsInFlight = 2
 
 /** A running generation: iterate it once for its tokens; afterwards it tells how it went. */
 export class Generation implements AsyncIterable<Token> {
@@ -104,21 +111,33 @@ export class Generation implements AsyncIterable<Token> {
   }
 
   async *#tokens(): AsyncGenerator<Token> {
-    const { sequence, ids, eosIds, options } = this.#input
-    const { maxTokens = Number.POSITIVE_INFINITY, ignoreEos = false, signal } = options
+    const { sequence, ids, options } = this.#input
+    const { maxTokens = Number.POSITIVE_INFINITY, signal } = options
     const text = new TextAssembler(this.#input.tokenizer, [options.stop ?? []].flat())
-    sequence.configure(this.#params, this.#seed)
     sequence.rewind(Math.min(commonPrefix(sequence.ids, ids), ids.length - 1))
-    sequence.remember(ids)
+    sequence.state.configure(this.#params, this.#seed)
     if (maxTokens <= 0) {
       this.stopReason = 'length'
       return
     }
     const wanted = { signal, onProgress: options.onProgress, logits: (options.logprobs ?? 0) > 0 }
-    this.prefilledTokens = ids.length - sequence.ids.length
-    let clock = performance.now()
-    let sampled = await sequence.prefillAndSample(ids.slice(sequence.ids.length), wanted)
+    this.prefilledTokens = ids.length - sequence.length
+    const clock = performance.now()
+    const sampled = await sequence.prefillAndSample(ids.slice(sequence.length), wanted)
     this.prefillTime = performance.now() - clock
+    const steps = new Steps(sequence, wanted, this.#input.stepsInFlight ?? defaultStepsInFlight)
+    try {
+      yield* this.#decode(sampled, text, steps)
+    } finally {
+      // The last token was not fed, or by a step whose token nobody sees.
+      sequence.settle(ids.length + this.ids.length - 1)
+    }
+  }
+
+  async *#decode(first: Sampled, text: TextAssembler, steps: Steps): AsyncGenerator<Token> {
+    const { ids, eosIds, options, context } = this.#input
+    const { maxTokens = Number.POSITIVE_INFINITY, ignoreEos = false, signal } = options
+    let sampled = first
     for (;;) {
       this.ids.push(sampled.id)
       const isEos = !ignoreEos && eosIds.includes(sampled.id)
@@ -127,7 +146,7 @@ export class Generation implements AsyncIterable<Token> {
         ? 'eos'
         : shown.stopped
           ? 'stop'
-          : this.ids.length >= maxTokens || sequence.full
+          : this.ids.length >= maxTokens || ids.length + this.ids.length > context
             ? 'length'
             : null
       const piece = reason && !shown.stopped ? shown.text + text.end() : shown.text
@@ -136,10 +155,44 @@ export class Generation implements AsyncIterable<Token> {
       yield { id: sampled.id, text: piece, logprob: sampled.logprob, ...topOf(sampled, options.logprobs) }
       if (reason) return
       if (signal?.aborted) throw new AbortedError('generate: aborted', { cause: signal.reason })
-      clock = performance.now()
-      sampled = await sequence.step(sampled.id, wanted)
+      const clock = performance.now()
+      sampled = await steps.next(sampled.id, maxTokens - this.ids.length)
       this.decodeTime += performance.now() - clock
     }
+  }
+}
+
+/** The steps of one generation, enqueued ahead of what the host has seen. */
+class Steps {
+  readonly #sequence: Sequence
+  readonly #options: SampleOptions
+  readonly #most: number
+  /** Oldest first. */
+  readonly #flight: Promise<Sampled>[] = []
+  /** Whether what is under way leaves its id where the next step is fed from. */
+  #chained = false
+
+  constructor(sequence: Sequence, options: SampleOptions, most: number) {
+    this.#sequence = sequence
+    this.#options = options
+    this.#most = most
+  }
+
+  /** The token after `id`, which is the last one seen; at most `wanted` tokens are asked of the device. */
+  next(id: number, wanted: number): Promise<Sampled> {
+    this.#sequence.checkLive('generate')
+    if (this.#flight.length === 0) {
+      this.#chained = this.#sequence.canAdvance
+      this.#launch(this.#sequence.step(id, this.#options))
+    }
+    while (this.#chained && this.#flight.length < Math.min(wanted, this.#most) && this.#sequence.canAdvance)
+      this.#launch(this.#sequence.advance(this.#options))
+    return this.#flight.shift() as Promise<Sampled>
+  }
+
+  #launch(step: Promise<Sampled>): void {
+    step.catch(() => {}) // whoever waits for it hears of its failure
+    this.#flight.push(step)
   }
 }
 

@@ -4,15 +4,16 @@ import { openSource } from '../formats/index.js'
 import { isQuantized, type ModelConfig, type WeightSource } from '../formats/source.js'
 import type { PullProgress } from '../hub/index.js'
 import { chooseActivations, Phi3 } from '../models/phi3.js'
-import type { KvType } from '../nn/kv-cache.js'
 import type { Activations } from '../nn/linear.js'
 import { checkOptions, described, type OptionNames } from '../options.js'
 import { keep } from '../scope.js'
 import type { Tensor } from '../tensor.js'
 import { type ChatMessage, createTokenizer, type Tokenizer } from '../tokenizer/index.js'
+import type { Decoder } from './batch.js'
 import { locate } from './find-model.js'
 import { type GenerateOptions, Generation } from './generation.js'
-import { type PrefillOptions, Sequence, type SequenceOptions } from './sequence.js'
+import { checkKvType, KvPool, type KvType } from './kv-pool.js'
+import { type LongRope, type PrefillOptions, Sequence } from './sequence.js'
 import { Session, type SessionOptions } from './session.js'
 
 export type WindowOption = 'model' | 'graph' | number
@@ -76,7 +77,8 @@ export class Model {
   readonly #tokenizerProblem: LophiError | undefined
   readonly #phi3: Phi3
   readonly #ownsDevice: boolean
-  readonly #sequence: SequenceOptions
+  readonly #decoder: Decoder
+  readonly #longrope: LongRope
 
   private constructor(source: WeightSource, phi3: Phi3, ownsDevice: boolean, settings: Settings) {
     this.source = source
@@ -87,10 +89,13 @@ export class Model {
     this.#tokenizerProblem = settings.tokenizerProblem
     this.eosIds = [...new Set([...source.config.eosTokenIds, ...(settings.tokenizer?.eosIds ?? [])])]
     this.activations = phi3.activations
-    this.context = settings.sequence.context
-    this.window = settings.sequence.window
-    this.kvType = settings.sequence.kvType
-    this.#sequence = settings.sequence
+    this.context = settings.context
+    this.window = settings.window
+    this.kvType = settings.kvType
+    this.#longrope = settings.longrope
+    const { context, window } = this
+    const pool = new KvPool(this.device, phi3.kv, this.kvType, context)
+    this.#decoder = { network: phi3, pool, context, window }
   }
 
   /** For `loadModel`: options are checked before weights are opened. */
@@ -126,6 +131,7 @@ export class Model {
         ids,
         tokenizer: this.tokenizer,
         eosIds: this.eosIds,
+        context: this.context,
         options,
         onEnd: () => sequence.dispose(),
       })
@@ -174,7 +180,7 @@ export class Model {
 
   /** An empty sequence: the layer below generate and session, for those who write their own loop. */
   sequence(): Sequence {
-    return new Sequence(this.#phi3, this.#sequence)
+    return new Sequence(this.#decoder, this.#longrope)
   }
 
   /** Ids of a conversation, ready for the answer. `literal` keeps role tokens out of the contents. */
@@ -185,17 +191,17 @@ export class Model {
   /** A plain object for postMessage: `loadModel` in a worker then shares device and weights. */
   handle(): ModelReference {
     const { context, window, kvType, activations } = this
-    const { longrope } = this.#sequence
     return {
       path: this.source.path,
       device: this.device.handle(),
-      options: { context, window, kvType, activations, longrope },
+      options: { context, window, kvType, activations, longrope: this.#longrope },
     }
   }
 
   /** Frees weights and, if the model opened it, the device. Generations under way fail. Idempotent. */
   async dispose(): Promise<void> {
     this.#phi3.dispose()
+    this.#decoder.pool.dispose()
     if (this.#ownsDevice) await this.device.dispose()
   }
 
@@ -226,7 +232,12 @@ export class Model {
 
 /** What a model needs beside its weights. */
 interface Settings {
-  readonly sequence: SequenceOptions
+  /** Tokens that a sequence may hold. */
+  readonly context: number
+  readonly kvType: KvType
+  /** Keys seen per query; 0 = all. */
+  readonly window: number
+  readonly longrope: LongRope
   readonly tokenizer: Tokenizer | null
   readonly tokenizerProblem?: LophiError
 }
@@ -234,12 +245,10 @@ interface Settings {
 function chooseSettings(source: WeightSource, options: LoadModelOptions): Settings {
   const { config } = source
   return {
-    sequence: {
-      context: chooseContext(config, options.context),
-      kvType: chooseKvType(source, options.kvType),
-      window: chooseWindow(source, options.window),
-      longrope: chooseLongRope(options.longrope),
-    },
+    context: chooseContext(config, options.context),
+    kvType: chooseKvType(source, options.kvType),
+    window: chooseWindow(source, options.window),
+    longrope: chooseLongRope(options.longrope),
     ...openTokenizer(source),
   }
 }
@@ -274,7 +283,7 @@ function chooseWindow({ window, path }: WeightSource, wanted: WindowOption = 'mo
   return wanted
 }
 
-function chooseLongRope(wanted: LoadModelOptions['longrope'] = 'switch'): SequenceOptions['longrope'] {
+function chooseLongRope(wanted: LoadModelOptions['longrope'] = 'switch'): LongRope {
   if (wanted !== 'switch' && wanted !== 'planned')
     throw new ArgumentError('ERR_ARGUMENT', `loadModel: longrope must be switch or planned, but it is ${wanted}`)
   return wanted
@@ -282,9 +291,7 @@ function chooseLongRope(wanted: LoadModelOptions['longrope'] = 'switch'): Sequen
 
 function chooseKvType(source: WeightSource, wanted: 'auto' | KvType = 'auto'): KvType {
   if (wanted === 'auto') return isQuantized(source) ? 'float16' : 'float32'
-  if (wanted !== 'float16' && wanted !== 'float32')
-    throw new ArgumentError('ERR_ARGUMENT', `loadModel: kvType must be auto, float16 or float32, but it is ${wanted}`)
-  return wanted
+  return checkKvType(wanted)
 }
 
 const logitsOptions: OptionNames<LogitsOptions> = { all: true, chunk: true, signal: true, onProgress: true }

@@ -1,23 +1,17 @@
-import type { Device } from '../device.js'
-import { AbortedError, ArgumentError } from '../errors.js'
-import type { Phi3 } from '../models/phi3.js'
-import type { AttentionState } from '../nn/attention.js'
-import { KvCache, type KvType } from '../nn/kv-cache.js'
+import { AbortedError, ArgumentError, BusyError, DisposedError } from '../errors.js'
 import { ops } from '../ops/index.js'
-import { type Plan, record } from '../record.js'
+import { checkOptions } from '../options.js'
 import { keep, scope } from '../scope.js'
-import type { Tensor } from '../tensor.js'
-import { historyLength } from './sampling.js'
+import { Tensor } from '../tensor.js'
+import { Batch, type Decoder, type Sampled, type StepOptions } from './batch.js'
+import { type Input, lengthOf, partOf, pass, RecordedPass } from './pass.js'
+import { historyLength, type SamplingOptions, samplingNames, samplingParams, seedWords } from './sampling.js'
+import { noId, SequenceState } from './sequence-state.js'
 
-export interface SequenceOptions {
-  /** Tokens that the sequence may hold. */
-  readonly context: number
-  readonly kvType: KvType
-  /** Keys seen per query; 0 = all. */
-  readonly window: number
-  /** 'switch' recomputes the cache when the length passes the original context; 'planned' decides once by `context`. */
-  readonly longrope: 'switch' | 'planned'
-}
+export type { Sampled } from './batch.js'
+
+/** 'switch' recomputes the cache when the length passes the original context; 'planned' decides once by the context. */
+export type LongRope = 'switch' | 'planned'
 
 /** `rope-switch`: the cache is computed anew with the other LongRoPE factors. */
 export interface PrefillProgress {
@@ -35,109 +29,208 @@ export interface PrefillOptions {
   readonly onHidden?: ((hidden: Tensor<'float32'>, first: number) => void) | undefined
 }
 
-export interface SampleOptions extends PrefillOptions {
-  /** Reads back the logits [V] that the token is picked from, too. */
-  readonly logits?: boolean | undefined
-}
+export interface SampleOptions extends PrefillOptions, StepOptions {}
 
-export interface Sampled {
-  readonly id: number
-  /** Of the id under softmax(logits), before temperature and penalties. */
-  readonly logprob: number
-  readonly logits: Float32Array | null
-}
+/** Passes of one size from which on recording them pays. */
+const recordedFrom = 3
 
-type StepPlan = Plan<
-  { id: Tensor<'int32'>; position: Tensor<'int32'> },
-  { id: Tensor<'int32'>; logprob: Tensor<'float32'>; logits: Tensor<'float32'> }
->
-
-const firstCapacity = 256
-
-/** One token history with its KV cache, its sampler state and the recorded decode step. */
+/** One token history with its pages of the cache and its sampler. One call at a time: another throws ERR_BUSY. */
 export class Sequence {
-  readonly #phi3: Phi3
-  readonly #options: SequenceOptions
-  readonly #ids: number[] = []
-  #cache: KvCache
-  #plan: StepPlan | undefined
-  /** Whether the cached keys were rotated with LongRoPE's long factors. */
-  #long: boolean
-  readonly #position: Tensor<'int32'>
-  readonly #params: Tensor<'float32'>
-  readonly #seed: Tensor<'uint32'>
-  readonly #history: Tensor<'int32'>
+  /** For the package's own use. */
+  readonly state: SequenceState
+  readonly #decoder: Decoder
+  readonly #longrope: LongRope
+  readonly #batch: Batch
+  #busy = false
+  /** Steps of `advance` that were not given up and are not done. */
+  #flying = 0
+  #disposed = false
 
-  constructor(phi3: Phi3, options: SequenceOptions) {
-    this.#phi3 = phi3
-    this.#options = options
-    const { device } = phi3
-    this.#long = this.#needsLong(0)
+  /** Made by `model.sequence()`. */
+  constructor(decoder: Decoder, longrope: LongRope, state?: SequenceState) {
+    this.#decoder = decoder
+    this.#longrope = longrope
+    this.state = state ?? new SequenceState(decoder.pool, this.#needsLong(0))
+    this.#batch = new Batch(decoder)
+    this.#batch.states = [this.state]
+  }
+
+  /** Tokens whose keys and values are cached; -1 where rows of hidden state were given. */
+  get ids(): readonly number[] {
+    return this.state.ids.slice()
+  }
+
+  /** How many those are. */
+  get length(): number {
+    return this.state.ids.length
+  }
+
+  /** Room for one more token? */
+  get full(): boolean {
+    return this.length >= this.#decoder.context
+  }
+
+  /** Sets how the next tokens are picked; penalties look at the last ids. Without a seed, a fresh one. */
+  configure(options: SamplingOptions): void {
+    checkOptions('configure', options, samplingNames)
+    this.#checkIdle('configure')
+    this.state.configure(samplingParams(options), seedWords(options.seed))
+  }
+
+  /**
+   * Appends ids, or rows of hidden state [T, C] in place of embeddings, to the cache in passes over `chunk` tokens. Rejects
+   * before any work when they do not fit.
+   */
+  prefill(input: Input, options: PrefillOptions = {}): Promise<void> {
+    return this.#alone('prefill', () => this.#prefill(input, options))
+  }
+
+  /** Prefills and samples the token that follows. */
+  prefillAndSample(input: Input, options: SampleOptions = {}): Promise<Sampled> {
+    return this.#alone('prefill', () => this.#prefillAndSample(input, options))
+  }
+
+  /** Feeds one token through the recorded step and samples the next: one native call, eight bytes back. */
+  step(id: number, options: SampleOptions = {}): Promise<Sampled> {
+    return this.#alone('step', async () => {
+      this.#checkIds([id])
+      if (!this.#fits(1)) return this.#prefillAndSample([id], options)
+      const [sampled] = await this.#batch.step([[id]], options)
+      return sampled as Sampled
+    })
+  }
+
+  /**
+   * Feeds several tokens, a draft, in one recorded step, and samples after each of them. How many of them were right the
+   * caller finds out, and rewinds.
+   */
+  verify(ids: readonly number[], options: StepOptions = {}): Promise<Sampled[]> {
+    return this.#alone('verify', async () => {
+      this.#checkIds(ids)
+      if (ids.length === 0 || ids.length > 8)
+        throw new ArgumentError('ERR_ARGUMENT', `verify: ids must hold 1 to 8 ids, but it holds ${ids.length}`)
+      this.#checkRoom('verify', ids.length)
+      if (!this.#fits(ids.length)) await this.#prefill([], {}, this.length + ids.length)
+      return await this.#batch.step([ids], options)
+    })
+  }
+
+  /** Whether `advance` may go on: there is room, and the rotary factors stay the same. */
+  get canAdvance(): boolean {
+    return this.#fits(1)
+  }
+
+  /** A step that feeds what the step before sampled, without waiting for it; several may be under way. */
+  async advance(options: StepOptions = {}): Promise<Sampled> {
+    this.checkLive('step')
+    const { epoch } = this.state
+    this.#flying++
     try {
-      this.#cache = new KvCache(device, phi3.config, options.kvType, Math.min(firstCapacity, options.context))
-      this.#position = device.tensor(new Int32Array(1), [1])
-      this.#params = device.tensor(new Float32Array(8), [1, 8])
-      this.#seed = device.tensor(new Uint32Array(2), [1, 2])
-      this.#history = device.tensor(new Int32Array(historyLength).fill(-1), [1, historyLength])
-    } catch (error) {
-      this.dispose()
-      throw error
+      const [sampled] = await this.#batch.advance(options)
+      return sampled as Sampled
+    } finally {
+      if (this.state.epoch === epoch) this.#flying--
     }
   }
 
-  /** Tokens whose keys and values are cached. */
-  get ids(): readonly number[] {
-    return this.#ids
+  /** Forgets all but the first `length` tokens. */
+  rewind(length: number): void {
+    if (!Number.isInteger(length) || length < 0)
+      throw new ArgumentError('ERR_ARGUMENT', `rewind: length must be a whole number from 0, but it is ${length}`)
+    this.#checkIdle('rewind')
+    this.state.rewind(length)
   }
 
-  /** Sets how the next tokens are picked; penalties look at the last of the cached ids and the `pending` one. */
-  configure(params: Float32Array, seed: Uint32Array): void {
-    this.#params.write(params)
-    this.#seed.write(seed)
+  /** As `rewind`, and gives up the steps under way: what they compute nobody sees. */
+  settle(length: number): void {
+    this.#flying = 0
+    if (!this.#disposed) this.state.rewind(length)
   }
 
-  /** Appends ids to the cache in passes over `chunk` tokens. Rejects before any work when they do not fit. */
-  async prefill(ids: readonly number[], options: PrefillOptions = {}): Promise<void> {
-    this.#checkIds(ids)
-    const total = this.#ids.length + ids.length
-    if (total > this.#options.context)
-      throw new ArgumentError(
-        'ERR_CONTEXT_OVERFLOW',
-        `prefill: the context must hold ${total} tokens, but it is ${this.#options.context}`,
-      )
-    const chunk = options.chunk ?? 128
+  /** An independent copy, sampler included. It shares the pages; one that is written to is copied first. */
+  fork(): Sequence {
+    this.#checkIdle('fork')
+    return new Sequence(this.#decoder, this.#longrope, this.state.fork())
+  }
+
+  /** Idempotent. */
+  dispose(): void {
+    if (this.#disposed) return
+    this.#disposed = true
+    this.#flying = 0
+    this.#batch.dispose()
+    this.state.dispose()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  /** Throws where the sequence or its model is gone. For the package's own use. */
+  checkLive(what: string): void {
+    if (this.#disposed) throw new DisposedError(`${what}: the sequence must be live, but it was disposed`)
+    if (this.#decoder.network.disposed) throw new DisposedError(`${what}: the model must be live, but it was disposed`)
+  }
+
+  /** `total`: the length to choose rotary factors by, where it is not that of what is appended. */
+  async #prefill(input: Input, options: PrefillOptions, total = this.length + lengthOf(input)): Promise<void> {
+    const { state } = this
+    this.#checkInput(input)
+    this.#checkRoom('prefill', lengthOf(input))
+    const { chunk = 128, signal } = options
     if (!Number.isInteger(chunk) || chunk < 1)
       throw new ArgumentError('ERR_ARGUMENT', `prefill: chunk must be a whole number from 1, but it is ${chunk}`)
-    let pending = ids
+    let pending = [input]
     let stage: PrefillProgress['stage'] = 'prefill'
-    if (this.#needsLong(total) !== this.#long) {
-      if (this.#ids.length > 0) stage = 'rope-switch'
-      pending = [...this.#ids, ...ids]
-      this.rewind(0)
-      this.#long = this.#needsLong(total)
-      this.#dropPlan()
+    if (this.#needsLong(total) !== state.long) {
+      if (state.ids.includes(noId))
+        throw new ArgumentError(
+          'ERR_ARGUMENT',
+          "prefill: rows of hidden state must not be cached where the rotary factors change: load the model with longrope 'planned'",
+        )
+      if (state.ids.length > 0) stage = 'rope-switch'
+      pending = input instanceof Tensor ? [state.ids.slice(), input] : [state.ids.concat(input)]
+      state.rewind(0)
+      state.long = this.#needsLong(total)
     }
-    this.#reserve(total)
-    for (let done = 0; done < pending.length; ) {
-      if (options.signal?.aborted) throw new AbortedError('prefill: aborted', { cause: options.signal.reason })
-      const part = pending.slice(done, done + chunk)
-      this.#pass(part, options.onHidden)
-      // Waiting here keeps the queue short, so that an abort takes effect after one pass.
-      await this.#device.sync()
-      this.#ids.push(...part)
-      done += part.length
-      options.onProgress?.({ stage, done, total: pending.length })
+    const all = pending.reduce((sum, part) => sum + lengthOf(part), 0)
+    let done = 0
+    let recorded: RecordedPass | undefined
+    try {
+      for (const whole of pending)
+        for (let first = 0; first < lengthOf(whole); first += chunk) {
+          if (signal?.aborted) throw new AbortedError('prefill: aborted', { cause: signal.reason })
+          this.checkLive('prefill')
+          const left = lengthOf(whole) - first
+          const count = Math.min(chunk, left)
+          const part = partOf(whole, first, first + count)
+          state.reserve(count)
+          const onHidden = (hidden: Tensor<'float32'>) => options.onHidden?.(hidden, state.length)
+          if (!(part instanceof Tensor) && (recorded || left >= recordedFrom * chunk) && count === chunk) {
+            recorded ??= new RecordedPass(this.#decoder, chunk)
+            await recorded.run(state, part, onHidden)
+          } else {
+            pass(this.#decoder, state, part, onHidden)
+            // Waiting here keeps the queue short, so that an abort takes effect after one pass.
+            await this.#decoder.network.device.sync()
+          }
+          state.push(part instanceof Tensor ? new Array<number>(count).fill(noId) : part)
+          if (part instanceof Tensor) part.dispose()
+          done += count
+          options.onProgress?.({ stage, done, total: all })
+        }
+    } finally {
+      recorded?.dispose()
     }
   }
 
-  /** Prefills ids and samples the token that follows them. */
-  async prefillAndSample(ids: readonly number[], options: SampleOptions = {}): Promise<Sampled> {
-    if (ids.length === 0)
+  async #prefillAndSample(input: Input, options: SampleOptions): Promise<Sampled> {
+    if (lengthOf(input) === 0)
       throw new ArgumentError('ERR_ARGUMENT', 'prefill: ids must hold at least one id, but it is empty')
     let last: Tensor<'float32'> | undefined
-    const total = this.#ids.length + ids.length
+    const total = this.length + lengthOf(input)
     try {
-      await this.prefill(ids, {
+      await this.#prefill(input, {
         ...options,
         onHidden: (hidden, first) => {
           options.onHidden?.(hidden, first)
@@ -151,101 +244,20 @@ export class Sequence {
     }
   }
 
-  /** Feeds one token through the recorded step and samples the next: one native call, eight bytes back. */
-  async step(id: number, options: SampleOptions = {}): Promise<Sampled> {
-    this.#checkIds([id])
-    const length = this.#ids.length + 1
-    if (length > this.#options.context || this.#needsLong(length) !== this.#long)
-      return this.prefillAndSample([id], options)
-    this.#reserve(length)
-    this.#plan ??= this.#record()
-    const read = options.logits ? (['id', 'logprob', 'logits'] as const) : (['id', 'logprob'] as const)
-    const result = await this.#plan.run({ id, position: length - 1 }, { read })
-    this.#ids.push(id)
-    const logits = 'logits' in result ? (result.logits as Float32Array) : null
-    return { id: result.id[0] as number, logprob: result.logprob[0] as number, logits }
-  }
-
-  /** Room for one more token? */
-  get full(): boolean {
-    return this.#ids.length >= this.#options.context
-  }
-
-  /** Forgets all but the first `length` tokens. */
-  rewind(length: number): void {
-    this.#ids.length = Math.min(length, this.#ids.length)
-  }
-
-  /** Fills the penalty ring with the tokens up to `ids`' end: the token with index t lies at (t - 1) modulo its length. */
-  remember(ids: readonly number[]): void {
-    const ring = new Int32Array(historyLength).fill(-1)
-    const first = Math.max(0, ids.length - historyLength)
-    for (let t = first; t < ids.length; t++) ring[(t - 1 + historyLength) % historyLength] = ids[t] as number
-    this.#history.write(ring)
-  }
-
-  /** A copy with a cache of its own. */
-  fork(): Sequence {
-    const copy = new Sequence(this.#phi3, this.#options)
-    try {
-      copy.#reserve(this.#cache.capacity)
-      copy.#cache.copyFrom(this.#cache)
-    } catch (error) {
-      copy.dispose()
-      throw error
-    }
-    copy.#ids.push(...this.#ids)
-    copy.#long = this.#long
-    return copy
-  }
-
-  dispose(): void {
-    this.#dropPlan()
-    // Some are missing where the constructor ran out of memory.
-    const owned = [this.#cache, this.#position, this.#params, this.#seed, this.#history]
-    for (const part of owned as ({ dispose(): void } | undefined)[]) part?.dispose()
-  }
-
-  get #device(): Device {
-    return this.#phi3.device
-  }
-
-  get #state(): AttentionState {
-    const rotary = this.#phi3.rotary(this.#long, this.#cache.capacity)
-    return { cache: this.#cache, rotary, position: this.#position, window: this.#options.window }
-  }
-
-  #needsLong(length: number): boolean {
-    if (!this.#phi3.hasLongRotary) return false
-    const { originalMaxPositionEmbeddings: original } = this.#phi3.config
-    return (this.#options.longrope === 'planned' ? this.#options.context : length) > original
-  }
-
-  /** Makes room for `tokens`: the capacity doubles until they fit. */
-  #reserve(tokens: number): void {
-    if (tokens <= this.#cache.capacity) return
-    let capacity = this.#cache.capacity
-    while (capacity < tokens) capacity *= 2
-    this.#cache.grow(Math.min(capacity, this.#options.context))
-    this.#dropPlan()
-  }
-
-  /** One pass over some tokens, enqueued. */
-  #pass(ids: readonly number[], onHidden: PrefillOptions['onHidden']): void {
-    const first = this.#ids.length
-    scope(() => {
-      const tensor = (values: ArrayLike<number>) => this.#device.tensor(Int32Array.from(values), [ids.length])
-      const position = tensor(ids.map((_, i) => first + i))
-      const hidden = this.#phi3.forward(tensor(ids), { ...this.#state, position })
-      onHidden?.(hidden, first)
-    })
-  }
-
   async #sample(hidden: Tensor<'float32'>, wantLogits = false): Promise<Sampled> {
-    this.#position.write(Int32Array.of(this.#ids.length - 1))
+    const { network } = this.#decoder
+    const { device } = network
+    const position = this.length - 1
     const made = scope(() => {
-      const logits = this.#phi3.logits(hidden)
-      return { ...this.#pick(logits), ...(wantLogits ? { logits } : {}) }
+      const logits = network.logits(hidden)
+      const { id, logprob } = ops.sample({
+        logits,
+        params: device.tensor(this.state.params, [1, 8]),
+        seeds: device.tensor(this.state.seed, [1, 2]),
+        position: device.tensor(Int32Array.of(position), [1]),
+        histories: device.tensor(this.state.history(position), [1, historyLength]),
+      })
+      return { id, logprob, ...(wantLogits ? { logits } : {}) }
     })
     try {
       const [id, logprob, logits] = await Promise.all([made.id.read(), made.logprob.read(), made.logits?.read()])
@@ -255,38 +267,56 @@ export class Sequence {
     }
   }
 
-  #pick(logits: Tensor<'float32'>) {
-    return ops.sample({
-      logits,
-      params: this.#params,
-      seeds: this.#seed,
-      position: this.#position,
-      histories: this.#history,
-    })
+  #needsLong(length: number): boolean {
+    return (this.#longrope === 'planned' ? this.#decoder.context : length) > this.#decoder.network.shortContext
   }
 
-  #record(): StepPlan {
-    const state = this.#state
-    const id = this.#device.tensor(new Int32Array(1), [1])
+  /** Whether `count` more tokens fit into the context without other rotary factors. */
+  #fits(count: number): boolean {
+    const length = this.state.length + count
+    return length <= this.#decoder.context && this.#needsLong(length) === this.state.long
+  }
+
+  async #alone<T>(what: string, fn: () => Promise<T>): Promise<T> {
+    this.#checkIdle(what)
+    this.#busy = true
     try {
-      return record(this.#device, { inputs: { id, position: this.#position } }, (inputs) => {
-        const logits = this.#phi3.logits(this.#phi3.forward(inputs.id, state))
-        return { ...this.#pick(logits), logits }
-      })
-    } catch (error) {
-      id.dispose()
-      throw error
+      return await fn()
+    } finally {
+      this.#busy = false
     }
   }
 
-  #dropPlan(): void {
-    this.#plan?.inputs.id.dispose()
-    this.#plan?.dispose()
-    this.#plan = undefined
+  #checkIdle(what: string): void {
+    this.checkLive(what)
+    if (this.#busy || this.#flying > 0)
+      throw new BusyError(`${what}: the call under way on this sequence must end before`)
+  }
+
+  #checkRoom(what: string, count: number): void {
+    const total = this.length + count
+    if (total > this.#decoder.context)
+      throw new ArgumentError(
+        'ERR_CONTEXT_OVERFLOW',
+        `${what}: the context must hold ${total} tokens, but it is ${this.#decoder.context}`,
+      )
+  }
+
+  #checkInput(input: Input): void {
+    if (!(input instanceof Tensor)) {
+      this.#checkIds(input)
+      return
+    }
+    const { hiddenSize } = this.#decoder.network
+    if (input.dtype !== 'float32' || input.shape.length !== 2 || input.shape[1] !== hiddenSize)
+      throw new ArgumentError(
+        'ERR_SHAPE',
+        `prefill: rows must be float32 [T, ${hiddenSize}], but they are ${input.dtype} [${input.shape}]`,
+      )
   }
 
   #checkIds(ids: readonly number[]): void {
-    const { vocabSize } = this.#phi3.config
+    const { vocabSize } = this.#decoder.network
     ids.forEach((id, i) => {
       if (!Number.isInteger(id) || id < 0 || id >= vocabSize)
         throw new ArgumentError(

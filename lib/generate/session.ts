@@ -33,7 +33,7 @@ export class Session {
 
   /** Tokens in the cache. */
   get length(): number {
-    return this.#sequence.ids.length
+    return this.#sequence.length
   }
 
   /** Says `text` and streams the answer. A turn that is aborted or fails is taken back: the conversation stays as it was. */
@@ -47,6 +47,7 @@ export class Session {
       ids,
       tokenizer: this.#model.tokenizer,
       eosIds: this.#model.eosIds,
+      context: this.#model.context,
       options,
       onStart: () => {
         this.#checkIdle()
@@ -64,20 +65,22 @@ export class Session {
 
   /** Takes back the last `turns` pairs of question and answer. */
   rewind(turns = 1): void {
+    this.#checkIdle()
     const users = this.#messages.flatMap((message, i) => (message.role === 'user' ? [i] : []))
     if (!Number.isInteger(turns) || turns < 0 || turns > users.length)
       throw new ArgumentError('ERR_ARGUMENT', `rewind: turns must be 0 to ${users.length}, but it is ${turns}`)
     if (turns > 0) this.#messages = this.#messages.slice(0, users[users.length - turns])
   }
 
-  /** An independent copy of the conversation, cache included. */
+  /** An independent copy of the conversation; the cache is shared until they part. */
   fork(): Session {
+    this.#checkIdle()
     return new Session(this.#model, this.#sequence.fork(), this.#options, this.#messages)
   }
 
   #checkIdle(): void {
     if (this.#running)
-      throw new LophiError('ERR_ARGUMENT', 'session: the answer under way must end before the next message is sent')
+      throw new LophiError('ERR_ARGUMENT', 'session: the answer under way must end before anything else happens')
   }
 
   dispose(): void {

@@ -3,16 +3,17 @@ import { type Phi3Weights, phi3Weights } from '../architectures/phi3.js'
 import type { Device } from '../device.js'
 import { AbortedError, ArgumentError } from '../errors.js'
 import { hasLongRotary, type ModelConfig, type WeightDescription, type WeightSource } from '../formats/source.js'
-import { type AttentionState, attention } from '../nn/attention.js'
+import { type AttentionShape, attention, type Pass } from '../nn/attention.js'
 import { type Activations, linear } from '../nn/linear.js'
 import { mlp } from '../nn/mlp.js'
-import { type RotaryTables, rotaryTables, storedRotaryTables } from '../nn/rotary.js'
+import { type JoinedRotaryTables, type RotaryTables, rotaryTables, storedRotaryTables } from '../nn/rotary.js'
 import { ops } from '../ops/index.js'
 import { path } from '../path.js'
 import { keep, scope } from '../scope.js'
 import type { Tensor } from '../tensor.js'
 import { openWeight, type Weight } from '../weight.js'
 import { readRows } from '../weight-rows.js'
+import type { Network } from './network.js'
 
 interface Block {
   readonly inputNorm: Tensor<'float32'>
@@ -39,8 +40,8 @@ export interface Phi3Options {
   readonly signal?: AbortSignal | undefined
 }
 
-/** The dense Phi-3 family on one device: weights and the forward pass. Immutable; sequences bring their caches. */
-export class Phi3 {
+/** The dense Phi-3 family on one device: weights and the forward pass. */
+export class Phi3 implements Network {
   readonly device: Device
   readonly config: ModelConfig
   readonly activations: Activations
@@ -51,8 +52,11 @@ export class Phi3 {
   readonly #head: Weight
   /** The tables that the file has, for short and long contexts. */
   readonly #stored: WeightSource['rotary']
-  /** One set of tables per factor list, as long as anybody needed so far. */
-  readonly #rotary = new Map<boolean, RotaryTables>()
+  readonly #attention: AttentionShape
+  /** As long as anybody needed so far, and how much that was. */
+  #rotary: JoinedRotaryTables | undefined
+  readonly #asked = { short: 0, long: 0 }
+  #disposed = false
 
   private constructor(
     device: Device,
@@ -70,6 +74,8 @@ export class Phi3 {
     this.#norm = parts.norm
     this.#head = parts.head
     this.#owned = owned
+    const { numAttentionHeads: heads, numKeyValueHeads: groups, headDim } = source.config
+    this.#attention = { heads, groups, headDim, activations }
   }
 
   /** Opens weight after weight; an abort takes effect between two of them. */
@@ -84,17 +90,39 @@ export class Phi3 {
     }
   }
 
-  /**
-   * Hidden states of T tokens after the final norm: ids int32[T] at state.position.. -> float32 [T, C].
-   * Appends to state.cache. Made for a scope: intermediates are the caller's to dispose.
-   */
-  forward(ids: Tensor<'int32'>, state: AttentionState): Tensor<'float32'> {
+  get vocabSize(): number {
+    return this.config.vocabSize
+  }
+
+  get hiddenSize(): number {
+    return this.config.hiddenSize
+  }
+
+  get kv(): Network['kv'] {
+    const { groups, headDim } = this.#attention
+    return { layers: this.#blocks.length, groups, headDim }
+  }
+
+  get shortContext(): number {
+    const hasLong = hasLongRotary({ config: this.config, rotary: this.#stored })
+    return hasLong ? this.config.originalMaxPositionEmbeddings : Number.POSITIVE_INFINITY
+  }
+
+  get disposed(): boolean {
+    return this.#disposed
+  }
+
+  embed(ids: Tensor<'int32'>): Tensor<'float32'> {
+    return ops.embedding({ table: this.#embed, ids })
+  }
+
+  forward(input: Tensor<'float32'>, pass: Pass): Tensor<'float32'> {
     const { rmsNormEps: epsilon } = this.config
-    let x: Tensor<'float32'> = ops.embedding({ table: this.#embed, ids })
+    let x = input
     this.#blocks.forEach((block, i) => {
       x = path(`layer.${i}`, () => {
         const normedInput = ops.rmsNorm({ x, weight: block.inputNorm, epsilon })
-        const attended = path('attention', () => attention(normedInput, block, i, this.config, state, this.activations))
+        const attended = path('attention', () => attention(normedInput, block, this.#attention, pass.cache(i), pass))
         const middle = ops.add({ a: x, b: attended as Tensor<'float32'> })
         const normed = ops.rmsNorm({ x: middle, weight: block.postNorm, epsilon })
         const out = path('mlp', () => mlp(normed, block, this.activations))
@@ -104,36 +132,41 @@ export class Phi3 {
     return path('norm', () => ops.rmsNorm({ x, weight: this.#norm, epsilon }))
   }
 
-  /** Logits of hidden states [T, C] -> float32 [T, V]. */
   logits(hidden: Tensor<'float32'>): Tensor<'float32'> {
     return path('head', () => linear(hidden, this.#head, this.activations) as Tensor<'float32'>)
   }
 
-  get hasLongRotary(): boolean {
-    return hasLongRotary({ config: this.config, rotary: this.#stored })
-  }
-
-  /** Tables for at least `positions` positions, with LongRoPE's long or short factors. */
-  rotary(long: boolean, positions: number): RotaryTables {
-    const known = this.#rotary.get(long)
-    if (known && known.positions >= positions) return known
-    const stored = this.#stored && (long ? this.#stored.long : this.#stored.short)
+  rotary(long: boolean, positions: number): JoinedRotaryTables {
+    const part = long ? 'long' : 'short'
+    const old = this.#rotary
+    if (old && this.#asked[part] >= positions) return old
     const tables = scope(() => {
-      const made = stored
-        ? storedRotaryTables(this.device, stored, positions)
-        : rotaryTables(this.device, this.config, long, positions)
-      keep(made.cos)
-      keep(made.sin)
-      return made
+      const made = this.#tables(long, positions)
+      const rows = { short: old?.short ?? 0, long: old?.long ?? 0, [part]: made.cos.shape[0] as number }
+      const joined = (name: 'cos' | 'sin'): Tensor<'float32'> => {
+        if (!old || (long ? old.short : old.long) === 0) return made[name]
+        const xs = long ? [old[name].subarray(0, old.short), made[name]] : [made[name], old[name].subarray(old.short)]
+        return ops.concat({ xs, axis: 0 })
+      }
+      return { cos: keep(joined('cos')), sin: keep(joined('sin')), ...rows }
     })
-    this.#rotary.set(long, tables)
-    known?.cos.dispose()
-    known?.sin.dispose()
+    this.#asked[part] = positions
+    this.#rotary = tables
+    old?.cos.dispose()
+    old?.sin.dispose()
     return tables
   }
 
   dispose(): void {
-    disposeAll([...this.#owned, ...[...this.#rotary.values()].flatMap(({ cos, sin }) => [cos, sin])])
+    this.#disposed = true
+    disposeAll([...this.#owned, ...(this.#rotary ? [this.#rotary.cos, this.#rotary.sin] : [])])
+  }
+
+  #tables(long: boolean, positions: number): RotaryTables {
+    const stored = this.#stored && (long ? this.#stored.long : this.#stored.short)
+    return stored
+      ? storedRotaryTables(this.device, stored, positions)
+      : rotaryTables(this.device, this.config, long, positions)
   }
 }
 

@@ -8,7 +8,13 @@ import { readRows } from '../weight-rows.js'
 export interface RotaryTables {
   readonly cos: Tensor<'float32'>
   readonly sin: Tensor<'float32'>
-  readonly positions: number
+}
+
+/** Tables with a part for short sequences and, behind it, one for long ones: LongRoPE turns them differently. */
+export interface JoinedRotaryTables extends RotaryTables {
+  /** Positions of each part; 0 where it was never asked for. */
+  readonly short: number
+  readonly long: number
 }
 
 /** Angular step of each pair, per position: 1 / (factor_i · base^(2i/R)), with LongRoPE's factors where the model has them. */
@@ -34,22 +40,22 @@ export function rotaryTables(device: Device, config: ModelConfig, long: boolean,
       cos[p * half + i] = Math.cos(angle) * factor
       sin[p * half + i] = Math.sin(angle) * factor
     }
-  return { cos: device.tensor(cos, [positions, half]), sin: device.tensor(sin, [positions, half]), positions }
+  return { cos: device.tensor(cos, [positions, half]), sin: device.tensor(sin, [positions, half]) }
 }
 
 /** The tables that a file stores, as float32: bit for bit what its writer computed. Beyond its last row there is nothing. */
 export function storedRotaryTables(device: Device, { cos, sin }: RotaryCache, positions: number): RotaryTables {
   const rows = Math.min(positions, cos.shape[0])
-  return { cos: readRows(device, cos, rows), sin: readRows(device, sin, rows), positions }
+  return { cos: readRows(device, cos, rows), sin: readRows(device, sin, rows) }
 }
 
-/** Rotates the first `heads` heads of each row of x [T, heads' · headDim], in place, each at its position [T]. */
+/** Rotates the first `heads` heads of each row of x [T, heads' · headDim], in place, by row angles[t] of the tables. */
 export function rotate(
   x: Tensor,
-  tables: RotaryTables,
-  position: Tensor<'int32'>,
+  { cos, sin }: RotaryTables,
+  angles: Tensor<'int32'>,
   headDim: number,
   heads: number,
 ): void {
-  ops.rotaryEmbedding({ x: x as Tensor<'float32'>, cos: tables.cos, sin: tables.sin, position, headDim, heads, out: x })
+  ops.rotaryEmbedding({ x: x as Tensor<'float32'>, cos, sin, position: angles, headDim, heads, out: x })
 }

@@ -43,14 +43,14 @@ void check_size(const View& view, size_t bytes) {
 
 }  // namespace
 
-// (device, dtype, shape, Uint8Array) -> handle
+// (device, dtype, shape, Uint8Array | null) -> handle; null: the contents are whatever the memory held
 Napi::Value create_tensor(const Napi::CallbackInfo& info) {
   auto state = shared_device_of(info[0]);
   View view{nullptr, 0, dtype_of(info[1]), shape_of(info[2])};
-  const auto bytes = bytes_of(info[3]);
-  check_size(view, bytes.size());
+  const auto bytes = info[3].IsNull() ? std::span<const std::byte>{} : bytes_of(info[3]);
+  if (!info[3].IsNull()) check_size(view, bytes.size());
   view.buffer = state->device->alloc(view.bytes());
-  state->stream->upload(view, bytes);
+  if (!info[3].IsNull()) state->stream->upload(view, bytes);
   return wrap(info.Env(), std::make_unique<TensorHandle>(info.Env(), std::move(state), std::move(view), true));
 }
 
