@@ -44,7 +44,7 @@ export class KvPool {
     this.device = device
     this.#shape = shape
     this.type = type
-    this.pageTokens = Math.min(longestPage, Math.ceil(context / 4) * 4)
+    this.pageTokens = Math.min(longestPage, Math.ceil(context / 16) * 16)
     this.pagesPerSequence = Math.ceil(context / this.pageTokens)
   }
 

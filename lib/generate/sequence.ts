@@ -38,7 +38,8 @@ const recordedFrom = 3
 export class Sequence {
   /** For the package's own use. */
   readonly state: SequenceState
-  readonly #decoder: Decoder
+  /** For the package's own use. */
+  readonly decoder: Decoder
   readonly #longrope: LongRope
   readonly #batch: Batch
   #busy = false
@@ -48,7 +49,7 @@ export class Sequence {
 
   /** Made by `model.sequence()`. */
   constructor(decoder: Decoder, longrope: LongRope, state?: SequenceState) {
-    this.#decoder = decoder
+    this.decoder = decoder
     this.#longrope = longrope
     this.state = state ?? new SequenceState(decoder.pool, this.#needsLong(0))
     this.#batch = new Batch(decoder)
@@ -67,7 +68,7 @@ export class Sequence {
 
   /** Room for one more token? */
   get full(): boolean {
-    return this.length >= this.#decoder.context
+    return this.length >= this.decoder.context
   }
 
   /** Sets how the next tokens are picked; penalties look at the last ids. Without a seed, a fresh one. */
@@ -150,7 +151,7 @@ export class Sequence {
   /** An independent copy, sampler included. It shares the pages; one that is written to is copied first. */
   fork(): Sequence {
     this.#checkIdle('fork')
-    return new Sequence(this.#decoder, this.#longrope, this.state.fork())
+    return new Sequence(this.decoder, this.#longrope, this.state.fork())
   }
 
   /** Idempotent. */
@@ -169,7 +170,7 @@ export class Sequence {
   /** Throws where the sequence or its model is gone. For the package's own use. */
   checkLive(what: string): void {
     if (this.#disposed) throw new DisposedError(`${what}: the sequence must be live, but it was disposed`)
-    if (this.#decoder.network.disposed) throw new DisposedError(`${what}: the model must be live, but it was disposed`)
+    if (this.decoder.network.disposed) throw new DisposedError(`${what}: the model must be live, but it was disposed`)
   }
 
   /** `total`: the length to choose rotary factors by, where it is not that of what is appended. */
@@ -207,12 +208,12 @@ export class Sequence {
           state.reserve(count)
           const onHidden = (hidden: Tensor<'float32'>) => options.onHidden?.(hidden, state.length)
           if (!(part instanceof Tensor) && (recorded || left >= recordedFrom * chunk) && count === chunk) {
-            recorded ??= new RecordedPass(this.#decoder, chunk)
+            recorded ??= new RecordedPass(this.decoder, chunk)
             await recorded.run(state, part, onHidden)
           } else {
-            pass(this.#decoder, state, part, onHidden)
+            pass(this.decoder, state, part, onHidden)
             // Waiting here keeps the queue short, so that an abort takes effect after one pass.
-            await this.#decoder.network.device.sync()
+            await this.decoder.network.device.sync()
           }
           state.push(part instanceof Tensor ? new Array<number>(count).fill(noId) : part)
           if (part instanceof Tensor) part.dispose()
@@ -245,7 +246,7 @@ export class Sequence {
   }
 
   async #sample(hidden: Tensor<'float32'>, wantLogits = false): Promise<Sampled> {
-    const { network } = this.#decoder
+    const { network } = this.decoder
     const { device } = network
     const position = this.length - 1
     const made = scope(() => {
@@ -268,13 +269,13 @@ export class Sequence {
   }
 
   #needsLong(length: number): boolean {
-    return (this.#longrope === 'planned' ? this.#decoder.context : length) > this.#decoder.network.shortContext
+    return (this.#longrope === 'planned' ? this.decoder.context : length) > this.decoder.network.shortContext
   }
 
   /** Whether `count` more tokens fit into the context without other rotary factors. */
   #fits(count: number): boolean {
     const length = this.state.length + count
-    return length <= this.#decoder.context && this.#needsLong(length) === this.state.long
+    return length <= this.decoder.context && this.#needsLong(length) === this.state.long
   }
 
   async #alone<T>(what: string, fn: () => Promise<T>): Promise<T> {
@@ -295,10 +296,10 @@ export class Sequence {
 
   #checkRoom(what: string, count: number): void {
     const total = this.length + count
-    if (total > this.#decoder.context)
+    if (total > this.decoder.context)
       throw new ArgumentError(
         'ERR_CONTEXT_OVERFLOW',
-        `${what}: the context must hold ${total} tokens, but it is ${this.#decoder.context}`,
+        `${what}: the context must hold ${total} tokens, but it is ${this.decoder.context}`,
       )
   }
 
@@ -307,7 +308,7 @@ export class Sequence {
       this.#checkIds(input)
       return
     }
-    const { hiddenSize } = this.#decoder.network
+    const { hiddenSize } = this.decoder.network
     if (input.dtype !== 'float32' || input.shape.length !== 2 || input.shape[1] !== hiddenSize)
       throw new ArgumentError(
         'ERR_SHAPE',
@@ -316,7 +317,7 @@ export class Sequence {
   }
 
   #checkIds(ids: readonly number[]): void {
-    const { vocabSize } = this.#decoder.network
+    const { vocabSize } = this.decoder.network
     ids.forEach((id, i) => {
       if (!Number.isInteger(id) || id < 0 || id >= vocabSize)
         throw new ArgumentError(

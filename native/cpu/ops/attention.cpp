@@ -11,9 +11,10 @@ namespace {
 // Keys that one softmax is taken over; softmaxes of consecutive pieces are then merged in order. Pieces begin at
 // multiples of this in the sequence, so that neither pages nor threads change a bit of y.
 constexpr int64_t kPiece = 128;
-// The inner loops take keys by four: a piece that a window cuts begins up to three keys early.
-constexpr int64_t kColumns = 4;
-constexpr int64_t kLine = kPiece + kColumns;  // scores of a piece, per row
+// The inner loops sum in another order where keys are few: scores are of whole sixteens of a page, some keys before and
+// behind those that a row sees.
+constexpr int64_t kColumns = 16;
+constexpr int64_t kLine = kPiece + 2 * kColumns;  // scores of a piece, per row
 
 // Sizes of one call. qkv holds rows of Q (heads x d) | K (groups x d) | V (groups x d), `width` floats each.
 struct Sizes {
@@ -184,11 +185,12 @@ struct Attend {
                       : brain ? WeightFormat::kBfloat16
                               : WeightFormat::kFloat32,
                       keys.at(slot), keys.row};
+      const int64_t whole = std::min((count + kColumns - 1) / kColumns * kColumns, s.page - slot % s.page);
       if (keys.dtype == DType::kInt8) {
-        rows.data = widened(keys, slot, count);
+        rows.data = widened(keys, slot, whole);
         rows.stride = static_cast<size_t>(s.d) * sizeof(float);
       }
-      isa.matmul(rows, tile.q, tile.stride, scores + (j - from), kLine, tile.count, count, s.d);
+      isa.matmul(rows, tile.q, tile.stride, scores + (j - from), kLine, tile.count, whole, s.d);
     });
     for (int64_t r = 0; r < tile.count; ++r) {
       // Keys [first, last) of the piece are visible to the row; the others get weight 0.
