@@ -13,6 +13,7 @@ export { bfloat16ToFloat32, type DType, dtypes, float16ToFloat32, type TypedArra
 export * from './errors.js'
 export type { FileRange, ModelConfig, WeightFormat } from './formats/source.js'
 export { type GenerateOptions, Generation, type StopReason, type Token } from './generate/generation.js'
+export { loadTokenizer } from './generate/load-tokenizer.js'
 export {
   type LoadModelOptions,
   type LoadProgress,
@@ -32,5 +33,13 @@ export { path } from './path.js'
 export { type InputValue, Plan, record } from './record.js'
 export { keep, scope } from './scope.js'
 export { type Shape, Tensor } from './tensor.js'
-export type { ChatMessage, Tokenizer } from './tokenizer/index.js'
+export type {
+  ChatMessage,
+  ChatOptions,
+  DecodeOptions,
+  EncodeChatOptions,
+  EncodeOptions,
+  Tokenizer,
+  TokenStream,
+} from './tokenizer/index.js'
 export { Weight, type WeightData, type WeightOptions } from './weight.js'

@@ -1,8 +1,8 @@
 import { stdin } from 'node:process'
 import type { Command } from 'commander'
 import { ArgumentError } from '../errors.js'
-import { openTokenizer } from '../formats/tokenizer-source.js'
-import { createTokenizer, type Tokenizer } from '../tokenizer/index.js'
+import { loadTokenizer } from '../generate/load-tokenizer.js'
+import type { Tokenizer } from '../tokenizer/index.js'
 import { counts } from './arguments.js'
 import { addCommonOptions, type CommonFlags, noDevice } from './common-options.js'
 import { addHubOptions, type HubFlags, modelPath } from './model-path.js'
@@ -35,8 +35,7 @@ async function tokenize(
 ): Promise<void> {
   if ((text === undefined) === (flags.decode === undefined))
     command.error('error: either a text or --decode must be given')
-  const { source, vocabSize } = await openTokenizer(await modelPath(model, flags))
-  const tokenizer = createTokenizer(source, vocabSize === null ? {} : { vocabSize })
+  const tokenizer = await loadTokenizer(await modelPath(model, flags))
   if (flags.decode) return decode(tokenizer, flags.decode, flags)
   const given = text === '-' ? await readText(stdin) : (text as string)
   const { special } = flags
