@@ -1,4 +1,6 @@
 // Attention's probabilities times values: y += p · v with the lanes along the columns of v, which needs no packing.
+#pragma once
+#include "cpu/isa_weights.inl"
 
 namespace lophi::cpu {
 namespace {

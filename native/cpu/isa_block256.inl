@@ -1,5 +1,7 @@
 // A block of 32 int8 weights times 32 int8 activations in 256-bit registers, for few rows of x: as many bytes as memory
 // delivers need no wider ones.
+#pragma once
+#include "cpu/isa_x86.inl"
 
 namespace lophi::cpu {
 namespace {

@@ -1,4 +1,5 @@
 // Helpers of every isa_*.cpp. No function of the standard library is called but memcpy: see isa_tables.h.
+#pragma once
 #include <cstring>
 #include <limits>
 

@@ -1,5 +1,9 @@
 // Quantised weights as products with int8 activations read them: units of 32 values in 256-bit registers, chunks of
 // eight units with their scales. A unit's value is scale * (q - minus) + offset, scale and offset per unit or half.
+#pragma once
+#include "cpu/isa_block256.inl"
+#include "cpu/isa_matmul.inl"
+#include "cpu/isa_units.inl"
 
 namespace lophi::cpu {
 namespace {

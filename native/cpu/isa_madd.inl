@@ -1,6 +1,9 @@
 // Exact int8 dot products out of vpmaddubsw and vpmaddwd, for processors without VNNI.
 // Weights of up to 6 bits times activations fit into 16 bits in pairs; those of 8 (and -128 occurs) do not, so they are
 // multiplied as 16-bit numbers.
+#pragma once
+#include "cpu/isa_block256.inl"
+#include "cpu/isa_vec.inl"
 
 namespace lophi::cpu {
 namespace {

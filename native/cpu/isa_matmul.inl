@@ -1,5 +1,7 @@
 // Products of a few float32 rows with a matrix: kDotRows rows of x against four rows of w, lanes along k.
 // Bound by memory.
+#pragma once
+#include "cpu/isa_weights.inl"
 
 namespace lophi::cpu {
 namespace {

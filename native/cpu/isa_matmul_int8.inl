@@ -1,5 +1,9 @@
 // Products of a few rows of int8 activations with quantised weights: integers are summed exactly over each unit of 32
 // values, then scaled. Rows as in isa_matmul.inl.
+#pragma once
+#include "cpu/isa_dot.inl"
+#include "cpu/isa_formats256.inl"
+#include "cpu/isa_quantize.inl"
 
 namespace lophi::cpu {
 namespace {

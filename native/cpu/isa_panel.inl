@@ -1,6 +1,9 @@
 // Products of many float32 rows with a matrix: kPanelColumns rows of w are turned into float32 columns, lanes along n,
 // which all rows of x then use. Bound by multiplication.
 // Layout of a panel: strips of kFloatVectors vectors, each [k][kFloatVectors * kLanes].
+#pragma once
+#include "cpu/isa_accumulate.inl"
+#include "cpu/isa_matmul.inl"
 
 namespace lophi::cpu {
 namespace {

@@ -1,6 +1,9 @@
 // Products of many rows of int8 activations: panels as in isa_panel.inl. A panel holds one record per unit, or half of
 // one that has scales of its own, and strip of kInt8Vectors vectors: these vectors of dwords, each a few values of one
 // row, for every step; then of scales as float32, and of offsets where the format has them.
+#pragma once
+#include "cpu/isa_matmul_int8.inl"
+#include "cpu/isa_panel.inl"
 
 namespace lophi::cpu {
 namespace {

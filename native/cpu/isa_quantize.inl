@@ -1,4 +1,7 @@
 // Rounding of activations to int8: see Int8Rows.
+#pragma once
+#include "cpu/isa_block.inl"
+#include "cpu/isa_weights.inl"
 
 namespace lophi::cpu {
 namespace {

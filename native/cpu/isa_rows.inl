@@ -1,4 +1,6 @@
 // Conversions, elementwise functions and reductions over rows, on the vectors of isa_vec*.inl.
+#pragma once
+#include "cpu/isa_vec.inl"
 
 namespace lophi::cpu {
 namespace {

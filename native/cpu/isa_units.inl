@@ -1,4 +1,6 @@
 // Units of 32 weights: what every block format of GGUF comes down to. Layouts: ggml's block formats.
+#pragma once
+#include "cpu/isa_weights.inl"
 
 namespace lophi::cpu {
 namespace {

@@ -1,4 +1,6 @@
 // Vectors of 4 floats as plain loops: any processor runs them, and a compiler may use its baseline's registers.
+#pragma once
+#include "cpu/isa_common.inl"
 
 namespace lophi::cpu {
 namespace {

@@ -1,4 +1,5 @@
 // Vectors of 8 floats in AVX2, FMA and F16C.
+#pragma once
 #include "cpu/isa_x86.inl"
 
 namespace lophi::cpu {

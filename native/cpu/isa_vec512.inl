@@ -1,4 +1,5 @@
 // Vectors of 16 floats in AVX-512 F, BW, VL and DQ.
+#pragma once
 #include "cpu/isa_x86.inl"
 
 namespace lophi::cpu {

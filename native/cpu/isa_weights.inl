@@ -1,4 +1,6 @@
 // Weights as the float kernels read them while they multiply: floats, q8_0 and q4_0. isa_units.inl has the other formats.
+#pragma once
+#include "cpu/isa_vec.inl"
 
 namespace lophi::cpu {
 namespace {

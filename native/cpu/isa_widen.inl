@@ -1,4 +1,7 @@
 // Products with formats that the float kernels do not read: some rows at a time become float32 first.
+#pragma once
+#include "cpu/isa_products.inl"
+#include "cpu/isa_units.inl"
 
 namespace lophi::cpu {
 namespace {

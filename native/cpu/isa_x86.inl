@@ -1,4 +1,6 @@
 // The intrinsics of x86.
+#pragma once
+#include "cpu/isa_common.inl"
 #if defined(__GNUC__) && !defined(__clang__)
 // GCC 12 takes the deliberately undefined operands of its own AVX-512 intrinsics for mistakes (its bug 105593).
 #pragma GCC diagnostic push
