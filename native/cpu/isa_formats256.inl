@@ -1,14 +1,11 @@
-// Quantised weights as products with int8 activations read them: units of 32 values in 256-bit registers, chunks of
-// eight units with their scales. A unit's value is scale * (q - minus) + offset, scale and offset per unit or half.
+// Quantised weights as units of 32 bytes in 256-bit registers, chunks of eight units with their scales. A unit's value is
+// scale * (q - minus) + offset, scale and offset per unit or half.
 #pragma once
 #include "cpu/isa_block256.inl"
-#include "cpu/isa_matmul.inl"
-#include "cpu/isa_units.inl"
+#include "cpu/isa_weights.inl"
 
 namespace lophi::cpu {
 namespace {
-
-constexpr int kChunk = 8;  // units; a block of 256 values, or eight smaller ones
 
 // Of a chunk's units, or of their halves.
 struct Scales {
@@ -162,8 +159,9 @@ LOPHI_INLINE void load_scales(const std::byte* b, Scales& to) {
 
 template <WeightFormat W>
 struct BlockRows {
+  static constexpr bool kGrouped = false, kSubtracts = false;
   static constexpr UnitKind kKind = kind_of(W);
-  static constexpr int kUnits = block_values(W) / kUnit, kBytes = info_of(W).bytes;
+  static constexpr int kUnits = info_of(W).block / kUnit, kBytes = info_of(W).bytes;
   static constexpr int kChunkBytes = kChunk / kUnits * kBytes;
   using Row = const std::byte*;
   const std::byte* data;
@@ -201,61 +199,80 @@ struct BlockRows {
   }
 };
 
-// int4 and int8. Zero points: offset = (minus - zero) * scale, with the minus that they have without; offsets of a file's own
-// are minus * scale more.
-template <WeightFormat W, bool Zeros>
+// What a source of int4 or int8 makes of the zeros or offsets of its groups.
+enum class Zeros {
+  kNone,      // there are none: minus is the middle of the levels
+  kOffset,    // what offset_at gives, to be added to (q - minus) * scale
+  kSubtract,  // the zeros, to be subtracted from q before scaling, which is exact; minus is 0
+  kAdd,       // the offsets of the file, to be added to q * scale; minus is 0
+};
+
+// int4 and int8; a group is a multiple of a unit, or of a half where there are Halves, or all columns.
+template <WeightFormat W, Zeros Z, int Halves = 1>
 struct GroupRows {
-  static constexpr int kBits = W == WeightFormat::kInt4 ? 4 : 8;
-  static constexpr UnitKind kKind = {kBits == 4 ? 15 : 0, kBits == 4 ? 8 : 0, 1, Zeros};
-  static constexpr int kChunkBytes = kChunk * kUnit * kBits / 8;
+  static constexpr bool kGrouped = true, kSubtracts = Z == Zeros::kSubtract;
+  static constexpr int kBits = W == WeightFormat::kInt4 ? 4 : 8, kUnitBytes = kUnit * kBits / 8;
+  static constexpr bool kMinus = Z == Zeros::kNone || Z == Zeros::kOffset;
+  static constexpr UnitKind kKind = !kMinus      ? UnitKind{kBits == 4 ? 15 : 255, 0, Halves, true}
+                                    : kBits == 4 ? UnitKind{15, 8, Halves, Z == Zeros::kOffset}
+                                                 : UnitKind{0, 0, Halves, Z == Zeros::kOffset};
+  static constexpr int kChunkBytes = kChunk * kUnitBytes;
   struct Row {
     const std::byte *data, *scales, *zeros;
   };
   WeightRows w;
-  int shift = 0;  // group = unit >> shift; all columns are one group, or groups are powers of two
+  int shift = 0;  // group = unit or half >> shift; all columns are one group, or groups are powers of two
 
   explicit GroupRows(const WeightRows& rows) : w(rows) {
-    while (int64_t{kUnit} << shift < w.group) ++shift;
+    while (int64_t{kUnit / Halves} << shift < w.group) ++shift;
   }
   LOPHI_INLINE Row row(int64_t index) const {
     const WeightRows one = from_row(w, index);
     return {one.data, one.scales, one.zeros};
   }
-  static LOPHI_INLINE const std::byte* chunk(Row row, int64_t unit) { return row.data + unit * (kUnit * kBits / 8); }
+  static LOPHI_INLINE const std::byte* chunk(Row row, int64_t unit) { return row.data + unit * kUnitBytes; }
   LOPHI_INLINE void prefetch_chunk(Row row, int64_t unit, int rows) const {
     const auto count = static_cast<size_t>(rows);
     const std::byte* later = chunk(row, unit) + prefetch_distance(count * w.stride);
     for (int line = 0; line < kChunkBytes; line += 64) prefetch(later + line);
-    prefetch(row.scales + count * w.scale_stride + (unit >> shift) * bits_of(w.scale_type) / 8);
+    prefetch(row.scales + count * w.scale_stride + (unit * Halves >> shift) * bits_of(w.scale_type) / 8);
   }
   static LOPHI_INLINE __m256i values(const std::byte* chunk, int u) {
-    if constexpr (kBits == 4) return pairs256(chunk + u * 16);
-    return _mm256_xor_si256(load256(chunk + u * kUnit), _mm256_set1_epi8(-128));
+    if constexpr (kBits == 4) return pairs256(chunk + u * kUnitBytes);
+    const __m256i bytes = load256(chunk + u * kUnitBytes);
+    return kKind.is_signed() ? _mm256_xor_si256(bytes, _mm256_set1_epi8(-128)) : bytes;
   }
-  // A function of its own: inlined, its many paths cost the loops around it their registers.
+  // Of which only `count` exist: what follows them may lie beyond the matrix.
+  static LOPHI_INLINE __m256i some_values(const std::byte* chunk, int u, int64_t count) {
+    alignas(32) std::byte some[kUnit] = {};
+    std::memcpy(some, chunk + u * kUnitBytes, static_cast<size_t>((count * kBits + 7) / 8));
+    return values(some, 0);
+  }
+  // Of `count` units or halves. A function of its own: inlined, its many paths cost the loops around it their registers.
   LOPHI_NO_INLINE void scales(Row row, int64_t unit, int count, Scales& to) const {
-    constexpr float kMinus = kBits == 4 ? 8.0f : 128.0f;
-    const int64_t end = unit + count;
-    for (int64_t first = unit, i = 0; first < end; first += 8, i += 8) {
+    constexpr float kMiddle = kBits == 4 ? 8.0f : 128.0f;
+    const int64_t begin = unit * Halves, end = begin + count;
+    for (int64_t first = begin, i = 0; first < end; first += 8, i += 8) {
       F8 scale, zero = set8(0);
       if (shift == 0 && end - first >= 8) {
         scale = floats8(row.scales, first);
-        if constexpr (Zeros) zero = zeros8(row.zeros, first);
+        if constexpr (Z != Zeros::kNone) zero = zeros8(row.zeros, first);
       } else {
         int64_t group = first >> shift;
         const int64_t last = (smaller(end, first + 8) - 1) >> shift;
         scale = set8(float_at(w.scale_type, row.scales, group));
-        if constexpr (Zeros) zero = set8(zero_at<kBits>(w, row.zeros, group));
+        if constexpr (Z != Zeros::kNone) zero = set8(zero_at<kBits>(w, row.zeros, group));
         for (++group; group <= last; ++group) {
           const int from = static_cast<int>((group << shift) - first);
           scale = replace8(scale, from, float_at(w.scale_type, row.scales, group));
-          if constexpr (Zeros) zero = replace8(zero, from, zero_at<kBits>(w, row.zeros, group));
+          if constexpr (Z != Zeros::kNone) zero = replace8(zero, from, zero_at<kBits>(w, row.zeros, group));
         }
       }
       store8(to.scale + i, scale);
-      if constexpr (Zeros)
-        store8(to.offset + i, w.zero_type == ZeroType::kOffset ? fma8(set8(kMinus), scale, zero)
-                                                               : mul8(sub8(set8(kMinus), zero), scale));
+      if constexpr (Z == Zeros::kOffset)
+        store8(to.offset + i, w.zero_type == ZeroType::kOffset ? fma8(set8(kMiddle), scale, zero)
+                                                               : mul8(sub8(set8(kMiddle), zero), scale));
+      if constexpr (!kMinus) store8(to.offset + i, zero);
     }
   }
 
@@ -279,14 +296,21 @@ struct GroupRows {
   }
 };
 
-// Calls body with the source of rows that takes_int8 accepts.
-template <class Body>
-LOPHI_INLINE void with_source(const WeightRows& w, Body body) {
+// Calls body with the source of rows of int4 or int8.
+template <int Halves, class Body>
+LOPHI_INLINE void with_groups(const WeightRows& w, Body body) {
   constexpr WeightFormat kInt4 = WeightFormat::kInt4, kInt8 = WeightFormat::kInt8;
   const bool zeros = w.zero_type != ZeroType::kNone;
-  if (w.format == kInt8) return zeros ? body(GroupRows<kInt8, true>(w)) : body(GroupRows<kInt8, false>(w));
-  if (w.format == kInt4) return zeros ? body(GroupRows<kInt4, true>(w)) : body(GroupRows<kInt4, false>(w));
-  with_blocks(w.format, [&](auto f) { body(BlockRows<f.value>(w)); });
+  if (w.format == kInt8)
+    return zeros ? body(GroupRows<kInt8, Zeros::kOffset, Halves>(w)) : body(GroupRows<kInt8, Zeros::kNone, Halves>(w));
+  zeros ? body(GroupRows<kInt4, Zeros::kOffset, Halves>(w)) : body(GroupRows<kInt4, Zeros::kNone, Halves>(w));
+}
+
+// Calls body with the source of quantised rows whose groups are no finer than a unit.
+template <class Body>
+LOPHI_INLINE void with_source(const WeightRows& w, Body body) {
+  if (is_grouped(w.format)) return with_groups<1>(w, body);
+  with_format<WeightFormat::kQ8_0, WeightFormat::kIq4Xs>(w.format, [&](auto f) { body(BlockRows<f.value>(w)); });
 }
 
 }  // namespace

@@ -1,18 +1,16 @@
-// Products of a few float32 rows with a matrix: kDotRows rows of x against four rows of w, lanes along k.
-// Bound by memory.
+// Products of a few float32 rows with a matrix, lanes along k: four rows of w at a time. Bound by memory, or by unpacking.
 #pragma once
-#include "cpu/isa_weights.inl"
+#include "cpu/isa_unpack.inl"
 
 namespace lophi::cpu {
 namespace {
 
-// How far ahead of its use a byte of w is asked for: as far as the rows that are read next, whose streams are too short
-// for the processor to notice, but far enough for memory to answer.
-LOPHI_INLINE size_t prefetch_distance(size_t next_rows) { return next_rows < 4096 ? 4096 : next_rows; }
+constexpr int kDotColumns = 4;
 
-// y[M, N] = x[M, k] · w[N, k]ᵀ
+// y[M, N] = x[M, k] · w[N, k]ᵀ, or added to y
 template <WeightFormat W, int M, int N>
-void dot_rows(const std::byte* w, size_t stride, const float* x, int64_t ldx, float* y, int64_t ldy, int64_t k) {
+void dot_rows(const std::byte* w, size_t stride, const float* x, int64_t ldx, float* y, int64_t ldy, int64_t k,
+              bool add_to = false) {
   F total[M][N];
   for (int i = 0; i < M; ++i) {
     for (int j = 0; j < N; ++j) total[i][j] = zero();
@@ -40,39 +38,56 @@ void dot_rows(const std::byte* w, size_t stride, const float* x, int64_t ldx, fl
     const int64_t rest = k - from;
     step(
         from, [&](const std::byte* p, F(&row)[kParts]) LOPHI_INLINE_LAMBDA { load_unit<W>(p, rest, row); },
-        [&](const float* p, int u) LOPHI_INLINE_LAMBDA {
-          const int64_t count = rest - u * kLanes;
-          return count >= kLanes ? load(p) : count > 0 ? load(p, Tail{count}) : zero();
-        });
+        [&](const float* p, int u) LOPHI_INLINE_LAMBDA { return load_some(p, rest - u * kLanes); });
   }
   for (int i = 0; i < M; ++i) {
-    if constexpr (N == 4) {
-      store_sums(y + i * ldy, total[i][0], total[i][1], total[i][2], total[i][3]);
+    float sums[N];
+    if constexpr (N == kDotColumns) {
+      store_sums(sums, total[i][0], total[i][1], total[i][2], total[i][3]);
     } else {
-      for (int j = 0; j < N; ++j) write(y + i * ldy + j, sum(total[i][j]));
+      for (int j = 0; j < N; ++j) sums[j] = sum(total[i][j]);
     }
+    float* to = y + i * ldy;
+    for (int j = 0; j < N; ++j) write(to + j, add_to ? read<float>(to + j) + sums[j] : sums[j]);
   }
 }
 
+// y[m, columns] = x[m, k] · w[columns, k]ᵀ with columns <= kDotColumns
 template <WeightFormat W>
-void matmul_rows(const std::byte* w, size_t stride, const float* x, int64_t ldx, float* y, int64_t ldy, int64_t m,
-                 int64_t n, int64_t k) {
-  constexpr int kColumns = 4;
-  int64_t j = 0;
-  for (; j + kColumns <= n; j += kColumns) {
-    for (int64_t i = 0; i < m; i += kDotRows) {
-      with_count<kDotRows>(m - i, [&](auto rows) {
-        dot_rows<W, rows.value, kColumns>(w + static_cast<size_t>(j) * stride, stride, x + i * ldx, ldx,
-                                          y + i * ldy + j, ldy, k);
-      });
-    }
-  }
-  for (; j < n; ++j) {
-    for (int64_t i = 0; i < m; i += kDotRows) {
-      with_count<kDotRows>(m - i, [&](auto rows) {
+void dot_columns(const std::byte* w, size_t stride, const float* x, int64_t ldx, float* y, int64_t ldy, int64_t m,
+                 int64_t columns, int64_t k, bool add_to = false) {
+  for (int64_t i = 0; i < m; i += kDotRows) {
+    with_count<kDotRows>(m - i, [&](auto rows) {
+      if (columns == kDotColumns)
+        return dot_rows<W, rows.value, kDotColumns>(w, stride, x + i * ldx, ldx, y + i * ldy, ldy, k, add_to);
+      for (int64_t j = 0; j < columns; ++j)
         dot_rows<W, rows.value, 1>(w + static_cast<size_t>(j) * stride, stride, x + i * ldx, ldx, y + i * ldy + j, ldy,
-                                   k);
-      });
+                                   k, add_to);
+    });
+  }
+}
+
+// A matrix whose units are read as they are multiplied.
+template <WeightFormat W>
+void matmul_direct(const WeightRows& w, const float* x, int64_t ldx, float* y, int64_t ldy, int64_t m, int64_t n,
+                   int64_t k) {
+  for (int64_t j = 0; j < n; j += kDotColumns)
+    dot_columns<W>(w.data + static_cast<size_t>(j) * w.stride, w.stride, x, ldx, y + j, ldy, m,
+                   smaller<int64_t>(n - j, kDotColumns), k);
+}
+
+// Any matrix: four rows by 256 columns of w at a time become float32, which stays in the nearest cache for all rows of x.
+void matmul_tiles(const WeightRows& w, const float* x, int64_t ldx, float* y, int64_t ldy, int64_t m, int64_t n,
+                  int64_t k) {
+  alignas(64) float tile[kDotColumns][kUnpacked];
+  Unpack* const unpack = unpack_of(w);
+  for (int64_t j = 0; j < n; j += kDotColumns) {
+    const int64_t columns = smaller<int64_t>(n - j, kDotColumns);
+    for (int64_t from = 0; from < k; from += kUnpacked) {
+      const int64_t count = smaller(k - from, kUnpacked);
+      for (int64_t c = 0; c < columns; ++c) unpack(from_row(w, j + c), from, count, tile[c]);
+      dot_columns<WeightFormat::kFloat32>(reinterpret_cast<const std::byte*>(tile), sizeof tile[0], x + from, ldx,
+                                          y + j, ldy, m, columns, count, from > 0);
     }
   }
 }

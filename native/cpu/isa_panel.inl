@@ -3,7 +3,7 @@
 // Layout of a panel: strips of kFloatVectors vectors, each [k][kFloatVectors * kLanes].
 #pragma once
 #include "cpu/isa_accumulate.inl"
-#include "cpu/isa_matmul.inl"
+#include "cpu/isa_unpack.inl"
 
 namespace lophi::cpu {
 namespace {
@@ -25,33 +25,19 @@ LOPHI_INLINE void store_tile(const F (&values)[V], float* y, int64_t columns, bo
   }
 }
 
-// Rows of a panel's vector; a row beyond the last repeats it, its results are not stored.
-LOPHI_INLINE void rows_of(const std::byte* w, size_t stride, int64_t count, const std::byte* (&rows)[kLanes]) {
-  for (int64_t r = 0; r < kLanes; ++r) rows[r] = w + static_cast<size_t>(smaller(r, count - 1)) * stride;
-}
-
-// Values [from, from + depth) of kLanes rows as depth vectors, kFloatVectors vectors apart.
-template <WeightFormat W>
-void pack_floats(const std::byte* const (&rows)[kLanes], int64_t from, int64_t depth, float* to) {
-  alignas(64) float units[kLanes][kUnit];
-  const std::byte* unit_rows[kLanes];
-  for (int r = 0; r < kLanes; ++r) unit_rows[r] = reinterpret_cast<const std::byte*>(units[r]);
-  for (int64_t i = 0; i < depth; i += kUnit) {
-    const int64_t offset = (from + i) / kUnit * unit_bytes(W), count = smaller<int64_t>(depth - i, kUnit);
-    for (int r = 0; r < kLanes; ++r) {
-      // kLanes streams are more than processors follow
-      for (int line = 0; line < unit_bytes(W); line += 64) prefetch(rows[r] + offset + 8 * unit_bytes(W) + line);
-      F values[kParts];
-      if (count == kUnit) {
-        load_unit<W>(rows[r] + offset, values);
-      } else {
-        load_unit<W>(rows[r] + offset, count, values);
-      }
-      for (int u = 0; u < kParts; ++u) store(units[r] + u * kLanes, values[u]);
-    }
+// Values [from, from + depth) of kLanes rows as depth vectors, kFloatVectors vectors apart. A row beyond the last, of
+// `rows`, repeats it: its results are not stored.
+void pack_floats(const WeightRows& w, Unpack* unpack, int64_t rows, int64_t from, int64_t depth, float* to) {
+  alignas(64) float values[kLanes][kUnpacked];
+  const std::byte* value_rows[kLanes];
+  for (int r = 0; r < kLanes; ++r)
+    value_rows[r] = reinterpret_cast<const std::byte*>(values[smaller<int64_t>(r, rows - 1)]);
+  for (int64_t i = 0; i < depth; i += kUnpacked) {
+    const int64_t count = smaller(depth - i, kUnpacked);
+    for (int64_t r = 0; r < smaller<int64_t>(rows, kLanes); ++r) unpack(from_row(w, r), from + i, count, values[r]);
     for (int64_t c = 0; c < count; c += 4) {
       I columns[4];
-      transpose(unit_rows, c * 4, columns);
+      transpose(value_rows, c * 4, columns);
       for (int e = 0; e < 4; ++e) store_bits(to + (i + c + e) * kFloatVectors * kLanes, columns[e]);
     }
   }
@@ -70,20 +56,18 @@ void multiply_floats(const float* panel, const float* x, int64_t ldx, int64_t de
   for (int i = 0; i < M; ++i) store_tile(total[i], y + i * ldy, columns, add_to);
 }
 
-template <WeightFormat W>
-void matmul_panels(const std::byte* w, size_t stride, const float* x, int64_t ldx, float* y, int64_t ldy, int64_t m,
-                   int64_t n, int64_t k) {
+void matmul_panels(const WeightRows& w, const float* x, int64_t ldx, float* y, int64_t ldy, int64_t m, int64_t n,
+                   int64_t k) {
   constexpr int kStrip = kFloatVectors * kLanes;
+  Unpack* const unpack = unpack_of(w);
   auto* panel = reinterpret_cast<float*>(scratch(Slot::kPanel, sizeof(float) * kPanelColumns * kPanelDepth));
   for (int64_t j = 0; j < n; j += kPanelColumns) {
     const int64_t columns = smaller<int64_t>(n - j, kPanelColumns);
     for (int64_t from = 0; from < k; from += kPanelDepth) {
       const int64_t depth = smaller(k - from, kPanelDepth);
-      for (int64_t c = 0; c < columns; c += kLanes) {
-        const std::byte* rows[kLanes];
-        rows_of(w + static_cast<size_t>(j + c) * stride, stride, columns - c, rows);
-        pack_floats<W>(rows, from, depth, panel + c / kStrip * kStrip * kPanelDepth + c % kStrip);
-      }
+      for (int64_t c = 0; c < columns; c += kLanes)
+        pack_floats(from_row(w, j + c), unpack, columns - c, from, depth,
+                    panel + c / kStrip * kStrip * kPanelDepth + c % kStrip);
       for (int64_t i = 0; i < m; i += kFloatRows) {
         for (int64_t c = 0; c < columns; c += kStrip) {
           const float* strip = panel + c * kPanelDepth;
@@ -97,14 +81,6 @@ void matmul_panels(const std::byte* w, size_t stride, const float* x, int64_t ld
       }
     }
   }
-}
-
-void matmul_direct(const WeightRows& w, const float* x, int64_t ldx, float* y, int64_t ldy, int64_t m, int64_t n,
-                   int64_t k) {
-  with_format(w.format, [&](auto f) {
-    const bool panels = m >= kPanelRows && n >= kLanes && k > 0;
-    (panels ? matmul_panels<f.value> : matmul_rows<f.value>)(w.data, w.stride, x, ldx, y, ldy, m, n, k);
-  });
 }
 
 }  // namespace

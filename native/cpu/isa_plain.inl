@@ -1,18 +1,10 @@
-// Products with weights as plain loops: what any processor runs.
+// Products with int8 activations as plain loops: what any processor runs.
 #pragma once
-#include "cpu/isa_matmul.inl"
 #include "cpu/isa_quantize.inl"
 #include "cpu/isa_units.inl"
 
 namespace lophi::cpu {
 namespace {
-
-void matmul_direct(const WeightRows& w, const float* x, int64_t ldx, float* y, int64_t ldy, int64_t m, int64_t n,
-                   int64_t k) {
-  with_format(w.format, [&](auto f) { matmul_rows<f.value>(w.data, w.stride, x, ldx, y, ldy, m, n, k); });
-}
-
-// ---- int8
 
 // Unit `index` of a row of int4 or int8: zero points as an offset, so that q fits into a byte.
 template <int Bits>
@@ -32,8 +24,8 @@ void read_group_unit(const WeightRows& w, int64_t index, Unit& u) {
 LOPHI_INLINE void read_row_unit(const WeightRows& w, int64_t index, Unit& u) {
   if (w.format == WeightFormat::kInt4) return read_group_unit<4>(w, index, u);
   if (w.format == WeightFormat::kInt8) return read_group_unit<8>(w, index, u);
-  with_blocks(w.format, [&](auto f) {
-    constexpr int kUnits = block_values(f.value) / kUnit;
+  with_format<WeightFormat::kQ8_0, WeightFormat::kIq4Xs>(w.format, [&](auto f) {
+    constexpr int kUnits = info_of(f.value).block / kUnit;
     read_unit<f.value>(w.data + index / kUnits * info_of(f.value).bytes, static_cast<int>(index % kUnits), u);
   });
 }

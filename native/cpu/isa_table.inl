@@ -1,10 +1,10 @@
 // The table of one instruction set.
 #pragma once
 #include "cpu/isa_accumulate.inl"
+#include "cpu/isa_floats.inl"
 #include "cpu/isa_products.inl"
 #include "cpu/isa_quantize.inl"
 #include "cpu/isa_rows.inl"
-#include "cpu/isa_widen.inl"
 
 namespace lophi::cpu {
 namespace {

@@ -1,4 +1,5 @@
-// Units of 32 weights: what every block format of GGUF comes down to. Layouts: ggml's block formats.
+// Units of 32 weights as plain loops: what every format that isa_weights.inl does not read comes down to.
+// Layouts: ggml's block formats.
 #pragma once
 #include "cpu/isa_weights.inl"
 
@@ -31,7 +32,6 @@ LOPHI_INLINE void read_five_bits(const uint8_t* from, uint32_t high, int8_t (&q)
   }
 }
 
-constexpr int8_t kIq4Values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
 LOPHI_INLINE void read_table(const uint8_t* from, int8_t (&q)[kUnit]) {
   for (int i = 0; i < 16; ++i) {
     q[i] = kIq4Values[from[i] & 15];
@@ -44,11 +44,6 @@ LOPHI_INLINE void read_scales(const uint8_t* s, int g, const std::byte* block, U
   const int scale = g < 4 ? s[g] & 63 : (s[g + 4] & 15) | (s[g - 4] >> 6) << 4;
   const int minimum = g < 4 ? s[g + 4] & 63 : s[g + 4] >> 4 | (s[g] >> 6) << 4;
   set_halves(u, half1(block) * static_cast<float>(scale), -(half1(block + 2) * static_cast<float>(minimum)));
-}
-
-constexpr int block_values(WeightFormat format) {
-  const bool small = format <= WeightFormat::kQ5_1 || format == WeightFormat::kIq4Nl;
-  return small ? 32 : 256;
 }
 
 // Unit g of a block.
@@ -116,117 +111,64 @@ LOPHI_INLINE void read_unit(const std::byte* block, int g, Unit& u) {
   }
 }
 
+// Rows of such a format: see UnitRows.
+struct PlainRows {
+  struct Chunk {
+    WeightRows row;
+    int64_t unit;
+  };
+  using Row = WeightRows;
+  static constexpr int kChunkBytes = 0;  // to be asked for ahead
+  WeightRows w;
+
+  explicit PlainRows(const WeightRows& w) : w(w) {}
+  LOPHI_INLINE Row row(int64_t index) const { return from_row(w, index); }
+  LOPHI_INLINE void open(const Row& row, int64_t unit, int64_t, Chunk& to) const { to = {row, unit}; }
+  static LOPHI_INLINE const std::byte* chunk(const Row& row, int64_t) { return row.data; }
+};
+
 template <WeightFormat W>
-void dequantize_units(const std::byte* row, float* to, int64_t n) {
-  constexpr int kUnits = block_values(W) / kUnit;
-  Unit unit;
-  alignas(64) float values[kUnit];
-  for (int64_t i = 0; i < n; i += kUnit) {
-    const int64_t index = i / kUnit;
-    read_unit<W>(row + index / kUnits * info_of(W).bytes, static_cast<int>(index % kUnits), unit);
-    for (int v = 0; v < kUnit; v += kLanes) {
-      const int half = v / 16;
-      store(values + v, fma(load_int8(unit.q + v), set1(unit.scale[half]), set1(unit.offset[half])));
+struct UnpackedBlocks : PlainRows {
+  using PlainRows::PlainRows;
+  static LOPHI_INLINE void unit(const Chunk& chunk, int u, F (&out)[kParts]) {
+    constexpr int kUnits = info_of(W).block / kUnit;
+    const int64_t index = chunk.unit + u;
+    Unit unit;
+    read_unit<W>(chunk.row.data + index / kUnits * info_of(W).bytes, static_cast<int>(index % kUnits), unit);
+    for (int p = 0; p < kParts; ++p) {
+      const int half = p * kLanes / 16;
+      out[p] = fma(load_int8(unit.q + p * kLanes), set1(unit.scale[half]), set1(unit.offset[half]));
     }
-    std::memcpy(to + i, values, static_cast<size_t>(smaller<int64_t>(n - i, kUnit)) * sizeof(float));
   }
-}
-
-// Calls body with the Format of a block format.
-template <class Body>
-LOPHI_INLINE void with_blocks(WeightFormat format, Body body) {
-  switch (format) {
-    case WeightFormat::kQ8_0:
-      return body(Format<WeightFormat::kQ8_0>{});
-    case WeightFormat::kQ4_0:
-      return body(Format<WeightFormat::kQ4_0>{});
-    case WeightFormat::kQ4_1:
-      return body(Format<WeightFormat::kQ4_1>{});
-    case WeightFormat::kQ5_0:
-      return body(Format<WeightFormat::kQ5_0>{});
-    case WeightFormat::kQ5_1:
-      return body(Format<WeightFormat::kQ5_1>{});
-    case WeightFormat::kQ2K:
-      return body(Format<WeightFormat::kQ2K>{});
-    case WeightFormat::kQ3K:
-      return body(Format<WeightFormat::kQ3K>{});
-    case WeightFormat::kQ4K:
-      return body(Format<WeightFormat::kQ4K>{});
-    case WeightFormat::kQ5K:
-      return body(Format<WeightFormat::kQ5K>{});
-    case WeightFormat::kQ6K:
-      return body(Format<WeightFormat::kQ6K>{});
-    case WeightFormat::kIq4Nl:
-      return body(Format<WeightFormat::kIq4Nl>{});
-    case WeightFormat::kIq4Xs:
-      return body(Format<WeightFormat::kIq4Xs>{});
-    default:
-      return;
-  }
-}
-
-// ---- int4 and int8: groups of any size
-
-LOPHI_INLINE float float_at(DType dtype, const std::byte* from, int64_t index) {
-  if (dtype == DType::kFloat32) return read<float>(from + 4 * index);
-  if (dtype == DType::kFloat16) return half1(from + 2 * index);
-  const uint32_t bits = static_cast<uint32_t>(read<uint16_t>(from + 2 * index)) << 16;
-  return read<float>(&bits);
-}
+  static LOPHI_INLINE void unit(const Chunk& chunk, int u, int64_t, F (&out)[kParts]) { unit(chunk, u, out); }
+};
 
 template <int Bits>
-LOPHI_INLINE float zero_at(const WeightRows& w, const std::byte* row, int64_t group) {
-  if (is_float(w.zero_type)) return float_at(w.scale_type, row, group);
-  if (w.zero_type == ZeroType::kNone) return Bits == 4 ? 8.0f : 128.0f;
-  const auto* zeros = reinterpret_cast<const uint8_t*>(row);
-  return static_cast<float>(Bits == 4 ? zeros[group / 2] >> (group % 2 * 4) & 15 : zeros[group]);
-}
-
-// What is added to (q - middle) * scale of a group, so that q fits into a byte with a sign.
-template <int Bits>
-LOPHI_INLINE float offset_at(const WeightRows& w, const std::byte* row, int64_t group, float scale) {
-  constexpr float kMiddle = Bits == 4 ? 8.0f : 128.0f;
-  const float zero = zero_at<Bits>(w, row, group);
-  return w.zero_type == ZeroType::kOffset ? kMiddle * scale + zero : (kMiddle - zero) * scale;
-}
-
-template <int Bits>
-void dequantize_groups(const WeightRows& w, float* to, int64_t n) {
-  const auto* q = reinterpret_cast<const uint8_t*>(w.data);
-  for (int64_t b = 0, first = 0; first < n; ++b, first += w.group) {
-    const float scale = float_at(w.scale_type, w.scales, b), zero = zero_at<Bits>(w, w.zeros, b);
-    const int64_t count = smaller(w.group, n - first);
-    const bool offset = w.zero_type == ZeroType::kOffset;
-    const auto put = [&](int64_t i, int level) {
-      const auto q = static_cast<float>(level);
-      write(to + first + i, offset ? q * scale + zero : (q - zero) * scale);
-    };
-    if constexpr (Bits == 8) {
-      for (int64_t i = 0; i < count; ++i) put(i, q[first + i]);
-    } else {  // a group begins at a whole byte
-      const uint8_t* pairs = q + first / 2;
-      for (int64_t i = 0; i < count / 2; ++i) {
-        put(2 * i, pairs[i] & 15);
-        put(2 * i + 1, pairs[i] >> 4);
+struct UnpackedGroups : PlainRows {
+  using PlainRows::PlainRows;
+  static LOPHI_INLINE void unit(const Chunk& chunk, int u, F (&out)[kParts]) { unit(chunk, u, kUnit, out); }
+  static LOPHI_INLINE void unit(const Chunk& chunk, int u, int64_t count, F (&out)[kParts]) {
+    const WeightRows& w = chunk.row;
+    const auto* q = reinterpret_cast<const uint8_t*>(w.data);
+    float values[kUnit] = {};
+    for (int64_t half = 0; half < count; half += 16) {  // no group is smaller, unless it is the only one
+      const int64_t first = (chunk.unit + u) * kUnit + half, group = first / w.group;
+      const float scale = float_at(w.scale_type, w.scales, group), zero = zero_at<Bits>(w, w.zeros, group);
+      for (int64_t i = 0; i < 16 && half + i < count; ++i) {
+        const int64_t k = first + i;
+        const int level = Bits == 8 ? q[k] : q[k / 2] >> (k % 2 * 4) & 15;
+        const auto q = static_cast<float>(level);
+        values[half + i] = w.zero_type == ZeroType::kOffset ? q * scale + zero : (q - zero) * scale;
       }
-      if (count % 2) put(count - 1, pairs[count / 2] & 15);
     }
+    for (int p = 0; p < kParts; ++p) out[p] = load(values + p * kLanes);
   }
-}
+};
 
-void dequantize(const WeightRows& w, float* to, int64_t n) {
-  if (w.format == WeightFormat::kInt4) return dequantize_groups<4>(w, to, n);
-  if (w.format == WeightFormat::kInt8) return dequantize_groups<8>(w, to, n);
-  if (is_direct(w.format)) return with_format(w.format, [&](auto f) { dequantize_format<f.value>(w.data, to, n); });
-  with_blocks(w.format, [&](auto f) { dequantize_units<f.value>(w.data, to, n); });
-}
-
-LOPHI_INLINE WeightRows from_row(WeightRows w, int64_t row) {
-  const auto r = static_cast<size_t>(row);
-  w.data += r * w.stride;
-  if (w.scales) w.scales += r * w.scale_stride;
-  if (w.zeros) w.zeros += r * w.zero_stride;
-  return w;
+template <class Body>
+LOPHI_INLINE void with_group_rows(const WeightRows& w, Body body) {
+  if (w.format == WeightFormat::kInt4) return body(Type<UnpackedGroups<4>>{});
+  body(Type<UnpackedGroups<8>>{});
 }
 
 }  // namespace

@@ -16,7 +16,8 @@
 //   kDotRows kInt8DotRows   rows of x that products of few rows take at once
 //   kAccumulators           vectors that fit into registers beside the operands
 // and, on x86, for panels:
-//   I                       the same register as integers: load_bits store_bits set1_* add* and_bits shift_* madd* to_floats
+//   I                       the same register as integers: load_bits store_bits set1_* add* and_bits shift_* madd*
+//   to_floats               its integers as floats; 32 bytes, signed or not, as kLanes floats each
 //   transpose               16 bytes of kLanes rows -> four vectors, lane r of vector g is dword g of row r
 //   kPanelRows              from so many rows of x on, turning w into panels pays
 //   kFloatRows kFloatVectors kInt8Rows kInt8Vectors   tiles of y: rows, and vectors of columns

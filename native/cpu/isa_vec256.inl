@@ -105,6 +105,16 @@ LOPHI_INLINE void load_nibbles(const void* p, F scale, F (&out)[4]) {
   }
 }
 
+// 32 bytes as floats.
+template <bool Signed>
+LOPHI_INLINE void to_floats(__m256i bytes, F (&out)[4]) {
+  const __m128i half[] = {_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1)};
+  for (int i = 0; i < 4; ++i) {
+    const __m128i eight = i % 2 ? _mm_srli_si128(half[i / 2], 8) : half[i / 2];
+    out[i] = _mm256_cvtepi32_ps(Signed ? _mm256_cvtepi8_epi32(eight) : _mm256_cvtepu8_epi32(eight));
+  }
+}
+
 LOPHI_INLINE I load_bits(const void* p) { return _mm256_loadu_si256(static_cast<const I*>(p)); }
 LOPHI_INLINE void store_bits(void* p, I x) { _mm256_storeu_si256(static_cast<I*>(p), x); }
 LOPHI_INLINE I set1_32(int32_t x) { return _mm256_set1_epi32(x); }

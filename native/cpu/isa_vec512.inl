@@ -88,6 +88,14 @@ LOPHI_INLINE void load_nibbles(const void* p, F scale, F (&out)[2]) {
   out[1] = _mm512_permutexvar_ps(_mm512_srli_epi32(bytes, 4), table);
 }
 
+// 32 bytes as floats.
+template <bool Signed>
+LOPHI_INLINE void to_floats(__m256i bytes, F (&out)[2]) {
+  const __m128i half[] = {_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1)};
+  for (int i = 0; i < 2; ++i)
+    out[i] = _mm512_cvtepi32_ps(Signed ? _mm512_cvtepi8_epi32(half[i]) : _mm512_cvtepu8_epi32(half[i]));
+}
+
 LOPHI_INLINE I load_bits(const void* p) { return _mm512_loadu_si512(p); }
 LOPHI_INLINE void store_bits(void* p, I x) { _mm512_storeu_si512(p, x); }
 LOPHI_INLINE I set1_32(int32_t x) { return _mm512_set1_epi32(x); }

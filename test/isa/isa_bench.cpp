@@ -1,11 +1,14 @@
 // GB/s and GFLOP/s of the matrix products, per instruction set, beside what the machine can do.
-// Weights take turns in a buffer of 256 MB on small pages, as in a mapped file; figures are the best of several passes.
+// Weights take turns in a buffer of 256 MB on small pages, as in a mapped file. Figures are the best of several passes, and
+// times those of the slower thread on its processor, so that other processes disturb them little.
+#include <time.h>
+
+#include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <functional>
 #include <thread>
 
-#include "harness.h"
+#include "matrix.h"
 
 using namespace lophi;
 using namespace lophi::cpu;
@@ -16,82 +19,34 @@ namespace {
 constexpr size_t kBufferBytes = size_t{256} << 20;
 constexpr int kMaxThreads = 2;
 
-double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
 // Best time of `passes` runs of work(thread) on all threads at once.
 double best_time(int threads, int passes, const std::function<void(int)>& work) {
   double best = 1e30;
   for (int pass = 0; pass < passes; ++pass) {
     std::atomic<int> ready{0};
-    std::vector<double> begin(static_cast<size_t>(threads)), end(static_cast<size_t>(threads));
+    std::vector<double> times(static_cast<size_t>(threads));
     const auto body = [&](int t) {
       ready.fetch_add(1);
       while (ready.load() < threads) {
       }
-      begin[static_cast<size_t>(t)] = seconds();
+      const double begin = thread_seconds();
       work(t);
-      end[static_cast<size_t>(t)] = seconds();
+      times[static_cast<size_t>(t)] = thread_seconds() - begin;
     };
     std::vector<std::thread> others;
     for (int t = 1; t < threads; ++t) others.emplace_back(body, t);
     body(0);
     for (std::thread& other : others) other.join();
-    double first = begin[0], last = end[0];
-    for (int t = 1; t < threads; ++t) {
-      first = begin[static_cast<size_t>(t)] < first ? begin[static_cast<size_t>(t)] : first;
-      last = end[static_cast<size_t>(t)] > last ? end[static_cast<size_t>(t)] : last;
-    }
-    best = last - first < best ? last - first : best;
+    const double slowest = *std::max_element(times.begin(), times.end());
+    best = slowest < best ? slowest : best;
   }
   return best;
 }
 
-// A matrix of one format, of which the buffer holds as many as fit: data, then the scales of int4 and int8.
-struct Matrix {
-  WeightFormat format;
-  int64_t group;  // of int4 and int8, with float32 scales
-  bool zeros;
-
-  size_t row(int64_t k) const {
-    return format == WeightFormat::kInt4 ? static_cast<size_t>(k / 2) : row_bytes(format, k);
-  }
-  size_t scale_row(int64_t k) const { return group ? static_cast<size_t>(k / group) * 4 : 0; }
-  size_t zero_row(int64_t k) const { return zeros ? static_cast<size_t>(k / group + 1) / 2 : 0; }
-  size_t bytes(int64_t n, int64_t k) const {
-    return static_cast<size_t>(n) * (row(k) + scale_row(k) + zero_row(k)) / 64 * 64;
-  }
-  // Rows from `from` on of the matrix at `data`.
-  WeightRows rows(const std::byte* data, int64_t n, int64_t k, int64_t from) const {
-    const auto all = static_cast<size_t>(n), first = static_cast<size_t>(from);
-    const std::byte *scales = data + all * row(k), *zero = scales + all * scale_row(k);
-    return {format,
-            data + first * row(k),
-            row(k),
-            group,
-            DType::kFloat32,
-            zeros ? ZeroType::kPacked : ZeroType::kNone,
-            scales + first * scale_row(k),
-            zero + first * zero_row(k),
-            scale_row(k),
-            zero_row(k)};
-  }
-};
-
-// Matrices of one format fill the whole buffer; scales and numbers are ordinary ones.
-void fill(std::byte* buffer, const Matrix& matrix, int64_t n, int64_t k) {
-  Random random(1);
-  const WeightFormat format = matrix.format;
-  const size_t data = static_cast<size_t>(n) * matrix.row(k), size = matrix.bytes(n, k);
-  for (size_t i = 0; i + 2 <= size; i += 2) {
-    uint16_t bits = static_cast<uint16_t>(random.bits());
-    const bool high_half = i % 4 == 2, is_float = format == WeightFormat::kFloat32 || (matrix.group && i >= data);
-    if (is_float && high_half) bits = static_cast<uint16_t>(0x3f00 | (bits & 0x807f));
-    if (format == WeightFormat::kFloat16) bits = static_cast<uint16_t>(0x3000 | (bits & 0x8fff));
-    if (format == WeightFormat::kBfloat16) bits = static_cast<uint16_t>(0x3f00 | (bits & 0x807f));
-    // wherever a block has its scales: no exponent of ones
-    if (info_of(format).block > 1) bits &= 0xbbff;
-    std::memcpy(buffer + i, &bits, 2);
-  }
+// Copies of one matrix fill the whole buffer.
+void fill_buffer(std::byte* buffer, const Matrix& matrix, int64_t n, int64_t k) {
+  fill(buffer, matrix, n, k);
+  const size_t size = matrix.bytes(n, k);
   for (size_t at = size; at + size <= kBufferBytes; at += size) std::memcpy(buffer + at, buffer, size);
 }
 
@@ -197,6 +152,12 @@ double time_matmul(const Isa& isa, std::byte* buffer, const Matrix& matrix, bool
 
 }  // namespace
 
+double thread_seconds() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
 void bench(const char* only, const char* weights) {
   void* map = mmap(nullptr, kBufferBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (map == MAP_FAILED) {
@@ -211,12 +172,7 @@ void bench(const char* only, const char* weights) {
   for (int threads = 1; threads <= kMaxThreads; ++threads) {
     std::printf("read, %d threads: %.1f GB/s\n", threads, read_bandwidth(buffer, threads));
   }
-  std::vector<Matrix> matrices;
-  for (int format = 0; format < static_cast<int>(WeightFormat::kInt4); ++format)
-    matrices.push_back({static_cast<WeightFormat>(format), 0, false});
-  matrices.push_back({WeightFormat::kInt4, 32, false});
-  matrices.push_back({WeightFormat::kInt4, 128, true});
-  matrices.push_back({WeightFormat::kInt8, 32, false});
+  const std::vector<Matrix> matrices = all_matrices();
   for (const Isa* isa : available_isas()) {
     if (only != nullptr && std::string(only) != isa->name) continue;
     for (int threads = 1; threads <= kMaxThreads; ++threads) {
@@ -228,15 +184,13 @@ void bench(const char* only, const char* weights) {
     for (const Matrix& matrix : matrices) {
       for (const Shape& s : {Shape{1, 8192, 3072}, Shape{1, 3072, 8192}, Shape{128, 8192, 3072}}) {
         if (s.m > 1 && std::string(isa->name) == "scalar") continue;  // seconds each
-        fill(buffer, matrix, s.n, s.k);
+        if (weights != nullptr && matrix.name().find(weights) == std::string::npos) continue;
+        fill_buffer(buffer, matrix, s.n, s.k);
         for (const bool int8 : {false, true}) {
-          char name[32];
-          std::snprintf(name, sizeof name, matrix.group ? "%s/%d%s%s" : "%s%.0d%s%s", info_of(matrix.format).name,
-                        static_cast<int>(matrix.group), matrix.zeros ? "z" : "", int8 ? "*i8" : "");
-          if (int8 && matrix.format <= WeightFormat::kBfloat16) continue;
-          if (weights != nullptr && std::strstr(name, weights) == nullptr) continue;
-          std::printf("%-10s %-12s %5d %5d %5d", isa->name, name, static_cast<int>(s.m),
-                      static_cast<int>(s.n), static_cast<int>(s.k));
+          const WeightRows rows = matrix.rows(buffer, s.n, s.k, 0);
+          if (int8 && !takes_int8(rows, s.k)) continue;
+          std::printf("%-10s %-12s %5d %5d %5d", isa->name, (matrix.name() + (int8 ? "*i8" : "")).c_str(),
+                      static_cast<int>(s.m), static_cast<int>(s.n), static_cast<int>(s.k));
           for (int threads = 1; threads <= kMaxThreads; ++threads) {
             const double time = time_matmul(*isa, buffer, matrix, int8, s, threads);
             const auto bytes = static_cast<double>(matrix.bytes(s.n, s.k));

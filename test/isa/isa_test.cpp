@@ -1,5 +1,6 @@
 // Every entry of every table of native/cpu/isa.h that this processor runs, against loops in double precision.
 //   isa_test            checks, prints the instruction sets that ran
+//   isa_test NAME       checks that one; exit status 77 where this processor lacks it
 //   isa_test --bench [isa [weights]]
 // All buffers end at a page that may not be touched.
 #include <bit>
@@ -8,7 +9,7 @@
 #include <string>
 
 #include "core/error.h"
-#include "harness.h"
+#include "matrix.h"
 
 using namespace lophi;
 using namespace lophi::cpu;
@@ -381,9 +382,10 @@ void test_groups(const Isa& isa) {
               for (int64_t n = 0; n < kRows; ++n) {
                 double exact = 0, size = 0;
                 for (int64_t k = 0; k < columns; ++k) {
-                  const double product = static_cast<double>(w.value(n, k)) * x.get(i * columns + k);
-                  exact += product;
-                  size += std::fabs(product);
+                  const double xi = x.get(i * columns + k), scale = w.get(w.scales, n * w.groups + k / group);
+                  exact += w.value(n, k) * xi;
+                  // levels and what is added to them are summed apart
+                  size += std::fabs(w.value(n, k) * xi) + std::fabs(scale * xi) * (bits == 4 ? 16 : 256);
                 }
                 CHECK(std::fabs(y.get(i * kRows + n) - exact) <= 1e-6 * size, "int%d [%lld, %lld] of %d columns", bits,
                       static_cast<long long>(i), static_cast<long long>(n), columns);
@@ -533,12 +535,72 @@ void test_matmul(const Isa& isa) {
     if (!blocks) {
       for (int64_t k = 1; k < 70; ++k) test_matmul_case(isa, format, {1 + k % 9, 6, k}, 2, true);
     }
-    // nothing to sum
-    float y[40];
-    for (const int64_t m : {1, 20}) {
-      for (float& v : y) v = kNan;
-      isa.matmul({format, nullptr, 0}, y, 0, y, 2, m, 2, 0);
-      for (int64_t i = 0; i < 2 * m; ++i) CHECK(y[i] == 0.0f, "k 0 gives zeros");
+  }
+}
+
+// A product over no columns is 0, whatever the format.
+void test_no_columns(const Isa& isa) {
+  float x[1] = {}, y[40 * 40];
+  for (const harness::Matrix& matrix : harness::all_matrices()) {
+    for (const int64_t m : {1, 3, 40}) {
+      for (const int64_t n : {1, 4, 40}) {
+        for (float& v : y) v = kNan;
+        isa.matmul(matrix.rows(nullptr, n, 0, 0), x, 0, y, n, m, n, 0);
+        for (int64_t i = 0; i < m * n; ++i)
+          CHECK(y[i] == 0.0f, "%s m %lld n %lld", matrix.name().c_str(), static_cast<long long>(m),
+                static_cast<long long>(n));
+        if (!takes_int8(matrix.rows(nullptr, n, 0, 0), 0)) continue;
+        for (float& v : y) v = kNan;
+        isa.matmul_int8(matrix.rows(nullptr, n, 0, 0), {}, y, n, m, n, 0);
+        for (int64_t i = 0; i < m * n; ++i)
+          CHECK(y[i] == 0.0f, "%s on int8, m %lld n %lld", matrix.name().c_str(), static_cast<long long>(m),
+                static_cast<long long>(n));
+      }
+    }
+  }
+}
+
+// Seconds of a product of one matrix, the best of several.
+double time_of(const Isa& isa, const harness::Matrix& matrix, std::byte* data, bool int8, int64_t m, int64_t n,
+               int64_t k) {
+  Quantized x(m, k);
+  Guarded<float> floats(m * k, 0), y(m * n, 0);
+  floats.fill(0.5f);
+  for (int64_t i = 0; i < m; ++i)
+    isa.quantize_int8(floats.data() + i * k, k, x.values.data() + i * k, x.scales.data() + i * k / 32,
+                      x.sums.data() + i * k / 16);
+  const WeightRows rows = matrix.rows(data, n, k, 0);
+  double best = kInfinity;
+  for (int turn = 0; turn < 7; ++turn) {
+    const double begin = harness::thread_seconds();
+    if (int8)
+      isa.matmul_int8(rows, x.rows(), y.data(), n, m, n, k);
+    else
+      isa.matmul(rows, floats.data(), k, y.data(), n, m, n, k);
+    best = std::fmin(best, harness::thread_seconds() - begin);
+  }
+  return best;
+}
+
+// No format takes much longer than q4_0, whose loops are the ones that everybody looks at.
+void test_speed(const Isa& isa) {
+  const bool plain = std::string(isa.name) == "scalar";
+  const int64_t n = 128, k = 2048;
+  const double limit = plain ? 8 : 4;
+  std::vector<std::byte> data(static_cast<size_t>(n * k * 4 + 64));
+  for (const int64_t m : {int64_t{1}, int64_t{plain ? 8 : 128}}) {
+    for (const bool int8 : {false, true}) {
+      const auto time = [&](const harness::Matrix& matrix) {
+        fill(data.data(), matrix, n, k);
+        return time_of(isa, matrix, data.data(), int8, m, n, k);
+      };
+      const double measure = time({WeightFormat::kQ4_0});
+      for (const harness::Matrix& matrix : harness::all_matrices()) {
+        if (int8 && !takes_int8(matrix.rows(data.data(), n, k, 0), k)) continue;
+        const double ratio = time(matrix) / measure;
+        CHECK(ratio <= limit, "%s%s takes %.1f times as long as q4_0 for %lld rows", matrix.name().c_str(),
+              int8 ? " on int8" : "", ratio, static_cast<long long>(m));
+      }
     }
   }
 }
@@ -875,9 +937,13 @@ int main(int argc, char** argv) {
     harness::bench(argc > 2 ? argv[2] : nullptr, argc > 3 ? argv[3] : nullptr);
     return 0;
   }
+  const std::string only = argc > 1 ? argv[1] : "";
+  bool found = only.empty();
   test_selection();
   test_takes_int8();
   for (const Isa* isa : available_isas()) {
+    if (!only.empty() && only != isa->name) continue;
+    found = true;
     isa_name = isa->name;
     const int before = failures;
     test_conversions(*isa);
@@ -886,14 +952,17 @@ int main(int argc, char** argv) {
     test_widened(*isa);
     test_quantize_int8(*isa);
     test_matmul(*isa);
+    test_no_columns(*isa);
     test_matmul_int8(*isa);
     test_int8_groups(*isa);
     test_accumulate(*isa);
     test_rows(*isa);
     test_exp(*isa);
     test_silu_mul(*isa);
+    test_speed(*isa);
     std::printf("%s: %s\n", isa->name, failures == before ? "ok" : "FAILED");
   }
   if (failures > 0) std::printf("%d failures\n", failures);
-  return failures > 0;
+  if (!found) std::printf("%s does not run on this processor\n", only.c_str());
+  return failures > 0 ? 1 : found ? 0 : 77;
 }
