@@ -1,95 +1,38 @@
-// Builds native/cpu/isa*.cpp with the flags of cmake/isa.cmake and checks every instruction set of this processor.
-//   node test/isa/run.mjs                 check
-//   node test/isa/run.mjs --sanitize      check under AddressSanitizer and UndefinedBehaviorSanitizer
+// Checks or times the inner loops of native/cpu/isa*.cpp: the very objects of the addon that `npm run build:native` made.
+//   node test/isa/run.mjs                 checks every instruction set of this processor
+//   node test/isa/run.mjs NAME            checks one of them; exit status 77 where this processor lacks it
 //   node test/isa/run.mjs --bench [isa [weights]]   GB/s and GFLOP/s
-//   node test/isa/run.mjs --compiler      the compiler that would be used; exit status 77 when there is none
-import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+//   node test/isa/run.mjs --build         builds the program; exit status 77 where that cannot be
+//   --sanitize before any of them takes the objects of `npm run build:asan`
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const skipped = 77
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const options = process.argv.slice(2)
-
-const works = (command) => spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0
-const compiler =
-  process.platform === 'win32' ? undefined : [process.env.CXX, 'c++', 'g++', 'clang++'].find((c) => c && works(c))
-if (!compiler) {
-  console.log('no C++ compiler with the options of GCC and Clang was found (CXX, c++, g++, clang++)')
-  process.exit(skipped)
-}
-if (options.includes('--compiler')) {
-  console.log(compiler)
-  process.exit(0)
-}
-
-/** Flags of isa_<name>.cpp as the build has them. */
-function isaFlags() {
-  const table = { isa_scalar: '-ffp-contract=off', isa: '-ffp-contract=off' }
-  const text = process.arch === 'x64' ? readFileSync(join(root, 'cmake/isa.cmake'), 'utf8') : ''
-  for (const [, name, flags] of text.matchAll(/set\((isa_\w+) ((?:-m|\$\{isa_)[^)]*)\)/g)) {
-    table[name] = flags.replace(/\$\{(\w+)\}/g, (_, other) => table[other])
-  }
-  return table
-}
-
-const folder = mkdtempSync(join(tmpdir(), 'lophi-isa-'))
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
-
-const sanitizers = options.includes('--sanitize')
-  ? ['-O1', '-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all']
-  : ['-O3']
-const common = ['-std=c++20', '-Wall', '-Wextra', '-Wpedantic', '-Werror', ...sanitizers, '-I', join(root, 'native')]
+const sanitize = process.argv[2] === '--sanitize'
+const options = process.argv.slice(sanitize ? 3 : 2)
+const build = join(root, sanitize ? 'build/asan/build' : 'build')
 
 function run(command, args) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: 'inherit' })
-    child.on('error', reject)
-    child.on('exit', (code, signal) => (code === 0 ? resolve() : reject(new Error(`${command}: ${signal ?? code}`))))
-  })
+  const { status, signal, error } = spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'] })
+  if (error) throw error
+  if (status !== 0) process.exit(status ?? `${signal}`.length)
 }
 
-const flags = isaFlags()
-const sources = [
-  ...['isa', 'thread_scratch', 'isa_scalar', 'isa_avx2', 'isa_avx512', 'isa_avx512vnni'].map(
-    (name) => `native/cpu/${name}.cpp`,
-  ),
-  'test/isa/isa_test.cpp',
-  'test/isa/isa_bench.cpp',
-]
-const objects = sources.map((source) => join(folder, source.replace(/^.*\/(\w+)\.cpp$/, '$1.o')))
-
-async function main() {
-  const waiting = sources.map((source, index) => async () => {
-    const own = flags[source.replace(/^.*\/(\w+)\.cpp$/, '$1')]?.split(' ') ?? []
-    await run(compiler, [...common, ...own, '-c', join(root, source), '-o', objects[index]])
-  })
-  // two at a time: a compiler takes a few hundred MB
-  await Promise.all(
-    [1, 2].map(async () => {
-      for (let next = waiting.shift(); next; next = waiting.shift()) await next()
-    }),
-  )
-
-  // a weak symbol with wide instructions could be the one that the linker keeps for everybody
-  const wide = objects.filter((object) => /isa_avx/.test(object))
-  const symbols = spawnSync('nm', ['-C', ...wide], { encoding: 'utf8' })
-  if (symbols.status === 0 && !options.includes('--sanitize')) {
-    const weak = symbols.stdout.split('\n').filter((line) => / [WVuvw] /.test(line) && !line.includes('DW.ref.'))
-    if (weak.length > 0) throw new Error(`weak symbols in the files with wide instructions:\n${weak.join('\n')}`)
-  }
-
-  const program = join(folder, 'isa_test')
-  await run(compiler, [...sanitizers, ...objects, '-o', program, '-pthread'])
-  await run(
-    program,
-    options.filter((option) => option !== '--sanitize'),
-  )
+if (process.platform === 'win32' || !existsSync(join(build, 'CMakeCache.txt'))) {
+  console.log(`needs a build with CMake outside Windows: npm run build:${sanitize ? 'asan' : 'native'}`)
+  process.exit(77)
 }
+run('cmake', ['--build', build, '--target', 'isa_test', '--config', 'Release'])
 
-main().catch((error) => {
-  console.error(error.message)
-  process.exit(1)
-})
+// a weak symbol with wide instructions could be the one that the linker keeps for everybody
+const objects = readdirSync(build, { recursive: true })
+  .filter((file) => /isa_avx\w+\.cpp\.o$/.test(file))
+  .map((file) => join(build, file))
+const symbols = spawnSync('nm', ['-C', ...objects], { encoding: 'utf8' })
+if (symbols.status === 0 && objects.length > 0 && !sanitize) {
+  const weak = symbols.stdout.split('\n').filter((line) => / [WVuvw] /.test(line) && !line.includes('DW.ref.'))
+  if (weak.length > 0) throw new Error(`weak symbols in the files with wide instructions:\n${weak.join('\n')}`)
+}
+if (!options.includes('--build')) run(join(build, 'isa_test'), options)
