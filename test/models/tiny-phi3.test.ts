@@ -8,7 +8,8 @@ import { sharedData, temporaryFolder } from '../support/shared.js'
 // The trained model's answers, in every format that it can be stored in.
 
 const checks = await tinyPhi3Checks()
-const checkpoint = checks && dirname(sharedData('tiny-phi3/model.safetensors') as string)
+const weights = sharedData('tiny-phi3/model.safetensors')
+const checkpoint = weights && dirname(weights)
 const folder = await temporaryFolder()
 
 let device: Device

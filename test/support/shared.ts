@@ -5,12 +5,20 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll } from 'vitest'
 
-const root = fileURLToPath(new URL('../../../shared/data/', import.meta.url))
+const shared = fileURLToPath(new URL('../../../shared/data/', import.meta.url))
+/** What every clone has: parts of some sets, so never a whole one. */
+const own = fileURLToPath(new URL('../data/', import.meta.url))
 
-/** Path of a file or folder of the shared test data, or null (and a line on stderr) where this machine lacks it. */
+/**
+ * Path of a file or folder of the test data, or null (and a line on stderr) where this machine lacks it. With
+ * LOPHI_REQUIRE_DATA=1 what is lacking is an error: nothing is skipped unseen.
+ */
 export function sharedData(path: string): string | null {
-  const full = join(root, path)
-  if (existsSync(full)) return full
+  const places = [join(shared, path), ...(path.includes('/') ? [join(own, path)] : [])]
+  const found = places.find(existsSync)
+  if (found) return found
+  if (process.env.LOPHI_REQUIRE_DATA === '1')
+    throw new Error(`shared/data/${path} must be on this machine, as LOPHI_REQUIRE_DATA is set, but is not`)
   console.warn(`skipped: shared/data/${path} is not on this machine`)
   return null
 }
