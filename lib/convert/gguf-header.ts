@@ -15,7 +15,10 @@ export const ggufAlignment = 32
 export function ggufHeader(metadata: readonly GgufEntry[], tensors: readonly GgufTensor[]): Uint8Array {
   const parts: Uint8Array[] = [Buffer.from('GGUF'), scalar('uint32', 3)]
   parts.push(scalar('uint64', tensors.length), scalar('uint64', metadata.length))
-  for (const [key, type, value] of metadata) parts.push(scalar('string', key), ...typed(type, value))
+  for (const [key, type, value] of metadata) {
+    parts.push(scalar('string', key))
+    for (const part of typed(type, value)) parts.push(part)
+  }
   const { offsets } = layOut(tensors, ggufAlignment)
   for (const [i, { name, shape, encoding }] of tensors.entries()) {
     parts.push(scalar('string', name), scalar('uint32', shape.length))

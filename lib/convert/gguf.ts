@@ -32,7 +32,7 @@ export async function ggufFile(
 ): Promise<{ files: OutputFile[]; tensors: number; kept: Kept[] }> {
   const [wanted, fileType] = types[type]!
   const kept: Kept[] = []
-  const tensors = modelMatrices(source, 'gguf').map(({ name, matrix, isVector }): GgufTensor => {
+  const matrices = modelMatrices(source, 'gguf').map(({ name, matrix, isVector }): GgufTensor => {
     const { rows, columns } = matrix
     const { values } = storage[wanted]
     let encoding: Encoding = isVector ? 'float32' : wanted
@@ -48,7 +48,7 @@ export async function ggufFile(
       data: () => encodedRows(device, name, matrix, encoding),
     }
   })
-  tensors.splice(1, 0, ...ropeFactors(source.config))
+  const tensors = [...matrices.slice(0, 1), ...ropeFactors(source.config), ...matrices.slice(1)]
   const header = ggufHeader(await metadataOf(source, fileType), tensors)
   return { files: [tensorFile(path, header, tensors, ggufAlignment)], tensors: tensors.length, kept }
 }

@@ -90,7 +90,7 @@ export type FileFormat = 'gguf' | 'safetensors' | 'onnx' | 'json'
 export async function detectFormat(path: string): Promise<FileFormat> {
   await using file = await openFile(path)
   const head = await file.read(0, Math.min(16, file.size))
-  if (String.fromCharCode(...head.subarray(0, 4)) === 'GGUF') return 'gguf'
+  if (Buffer.from(head.subarray(0, 4)).toString('latin1') === 'GGUF') return 'gguf'
   if (isSafetensors(head, file.size)) return 'safetensors'
   if (head[0] === '{'.charCodeAt(0)) return 'json'
   if (path.endsWith('.onnx') && isModelProto(head)) return 'onnx'

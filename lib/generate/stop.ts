@@ -12,7 +12,10 @@ export class StopStrings {
     this.#held += text
     const found = this.#stops.map((stop) => this.#held.indexOf(stop)).filter((at) => at >= 0)
     if (found.length > 0) {
-      const shown = this.#held.slice(0, Math.min(...found))
+      const shown = this.#held.slice(
+        0,
+        found.reduce((first, at) => Math.min(first, at)),
+      )
       this.#held = ''
       return { text: shown, stopped: true }
     }

@@ -250,7 +250,7 @@ function checkCount(cursor: Cursor, what: string, count: number, bytes: number):
 function parse(file: string, bytes: Uint8Array<ArrayBuffer>, size: number): Gguf {
   const cursor = cursorOver(file, bytes, size)
   const magic = cursor.take(4, 'magic')
-  if (String.fromCharCode(...bytes.subarray(magic, magic + 4)) !== 'GGUF') {
+  if (Buffer.from(bytes.subarray(magic, magic + 4)).toString('latin1') !== 'GGUF') {
     throw new FormatError(file, 'must begin with "GGUF", but does not', 0)
   }
   const version = cursor.u32('version')
