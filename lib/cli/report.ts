@@ -3,6 +3,7 @@ import { partsOf } from '../architectures/blueprint.js'
 import { ArgumentError, LophiError } from '../errors.js'
 import { openSource } from '../formats/index.js'
 import {
+  elements,
   hasLongRotary,
   type ModelConfig,
   partBytes,
@@ -80,8 +81,7 @@ function containerReport({ format, architecture, tensors, tokenizer }: Container
   const none = { variant: null, config: null, window: null, rope: null, memory: null, notes: [] }
   const groups = new Groups()
   for (const { name, shape, dtype, data } of tensors) {
-    const parameters = shape.reduce((product, extent) => product * extent, 1)
-    groups.add(groupOf(name), { dtype }, parameters, payloadBytes(data))
+    groups.add(groupOf(name), { dtype }, elements(shape), payloadBytes(data))
   }
   return {
     supported: false,

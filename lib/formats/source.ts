@@ -227,6 +227,16 @@ export function isFloat(format: WeightFormat): format is 'float32' | 'float16' |
   return format === 'float32' || format === 'float16' || format === 'bfloat16'
 }
 
+/** How many elements a tensor has. Beyond 2^53 the product is inexact, but still larger than any file. */
+export function elements(shape: readonly number[]): number {
+  return shape.reduce((product, extent) => product * extent, 1)
+}
+
+/** Type and shape as errors show them: `F16 [320, 128]`. */
+export function shownTensor({ dtype, shape }: { readonly dtype: string; readonly shape: readonly number[] }): string {
+  return `${dtype} [${shape.join(', ')}]`
+}
+
 export function payloadBytes(payload: Payload): number {
   return payload instanceof Uint8Array ? payload.length : payload.bytes
 }

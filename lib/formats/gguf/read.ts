@@ -1,6 +1,6 @@
 import { FormatError, UnsupportedModelError } from '../../errors.js'
 import { openFile } from '../file.js'
-import { type FileTensor, type GgufValue, type WeightFormat, weightFormats } from '../source.js'
+import { elements, type FileTensor, type GgufValue, type WeightFormat, weightFormats } from '../source.js'
 
 // Layout: github.com/ggml-org/ggml/blob/master/docs/gguf.md. Little endian; versions 2 and 3 are laid out alike.
 
@@ -321,8 +321,7 @@ function readTensors(cursor: Cursor, count: number, alignment: number, size: num
     const columns = shape.at(-1)!
     if (columns % type.block !== 0)
       throw fail(`rows of ${type.name} must be multiples of ${type.block}, but are ${columns}`)
-    // beyond 2^53 the product is inexact, but still larger than any file
-    const data = shape.slice(0, -1).reduce((product, extent) => product * extent, (columns / type.block) * type.bytes)
+    const data = elements(shape.slice(0, -1)) * (columns / type.block) * type.bytes
     const offset = cursor.u64('tensor offset')
     if (offset % alignment !== 0) throw fail(`offset must be a multiple of ${alignment}, but is ${offset}`)
     found.push({ name, shape, type, offset, bytes: data, at })

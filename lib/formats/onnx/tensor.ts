@@ -1,6 +1,6 @@
 import { Reader } from 'protobufjs/minimal.js'
 import { FormatError, UnsupportedModelError } from '../../errors.js'
-import type { Payload } from '../source.js'
+import { elements, type Payload } from '../source.js'
 import type { ExternalData } from './external.js'
 import { type OnnxDtype, type OnnxTensor, onnxDtypes } from './graph.js'
 import { type Decode, type Message, StringStringEntryProto, TensorProto } from './proto.js'
@@ -66,7 +66,7 @@ function shapeOf(path: string, name: string, dims: readonly bigint[]): number[] 
     if (extent >= 0n && extent <= Number.MAX_SAFE_INTEGER) return Number(extent)
     throw new FormatError(path, `tensor ${name}: dims must be from 0 to 2^53, but hold ${extent}`)
   })
-  const count = shape.reduce((product, extent) => product * extent, 1)
+  const count = elements(shape)
   // of at most 8 bytes each
   if (count <= Number.MAX_SAFE_INTEGER / 8) return shape
   throw new FormatError(path, `tensor ${name}: must have less than 2^50 values, but is [${shape.join(', ')}]`)
@@ -80,7 +80,7 @@ function payloadOf(
   fields: TensorFields,
 ): Payload {
   const { path, decode, external } = context
-  const count = shape.reduce((product, extent) => product * extent, 1)
+  const count = elements(shape)
   const bytes = Math.ceil((count * bitsOf[dtype]) / 8)
   if (fields.dataLocation === 1) {
     const entries = fields.externalData.map((entry) => {

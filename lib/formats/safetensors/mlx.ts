@@ -2,7 +2,7 @@
 import { FormatError, UnsupportedModelError } from '../../errors.js'
 import { type Fields, fieldsOf } from '../fields.js'
 import { isObject } from '../json.js'
-import type { SourceTensor, WeightGroups, WeightPart } from '../source.js'
+import { type SourceTensor, shownTensor, type WeightGroups, type WeightPart } from '../source.js'
 import type { Quantization, TakeTensor } from '../weights.js'
 
 interface Settings {
@@ -60,8 +60,10 @@ function mlxPart(
     const wanted = `[${shape.join(', ')}]`
     if (!tensor) throw new FormatError(file, `tensor ${base}.${name} ${wanted} must be there, but is missing`)
     if (dtypes.includes(tensor.dtype) && tensor.shape.join() === shape.join()) return tensor
-    const actual = `${tensor.dtype} [${tensor.shape.join(', ')}]`
-    throw new FormatError(file, `tensor ${base}.${name} must be ${dtypes.join(', ')} ${wanted}, but is ${actual}`)
+    throw new FormatError(
+      file,
+      `tensor ${base}.${name} must be ${dtypes.join(', ')} ${wanted}, but is ${shownTensor(tensor)}`,
+    )
   }
   const { data } = required('weight', ['U32'], rows, (columns * bits) / 32)
   const scales = required('scales', ['F16', 'BF16', 'F32'], rows, columns / size)

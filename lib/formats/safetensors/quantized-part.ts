@@ -1,6 +1,13 @@
 import { FormatError } from '../../errors.js'
 import { inMemory } from '../in-memory.js'
-import type { FileTensor, Payload, SourceTensor, WeightGroups, WeightPart } from '../source.js'
+import {
+  type FileTensor,
+  type Payload,
+  type SourceTensor,
+  shownTensor,
+  type WeightGroups,
+  type WeightPart,
+} from '../source.js'
 import type { TakeTensor } from '../weights.js'
 import type { GroupSettings } from './quantization.js'
 
@@ -37,7 +44,7 @@ export function quantizedPart(
     if (!tensor || (dtypes.includes(tensor.dtype) && tensor.shape.join() === shape.join())) return tensor
     throw new FormatError(
       file,
-      `tensor ${base}.${name} must be ${dtypes.join(', ')} [${shape.join(', ')}], but is ${tensor.dtype} [${tensor.shape.join(', ')}]`,
+      `tensor ${base}.${name} must be ${dtypes.join(', ')} [${shape.join(', ')}], but is ${shownTensor(tensor)}`,
     )
   }
   const required = (name: string, dtypes: readonly string[], ...shape: number[]): SourceTensor => {

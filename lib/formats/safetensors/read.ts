@@ -1,7 +1,7 @@
 import { FormatError, UnsupportedModelError } from '../../errors.js'
 import { openFile } from '../file.js'
 import { isObject, parseJson } from '../json.js'
-import type { FileTensor, WeightFormat } from '../source.js'
+import { elements, type FileTensor, type WeightFormat } from '../source.js'
 
 // Layout: u64 header length, the header as JSON, then data. Offsets of the header count from the end of the header.
 
@@ -98,8 +98,7 @@ function readEntry(path: string, name: string, entry: unknown, dataOffset: numbe
   if (begin > end) throw fail(`data_offsets must not decrease, but are ${begin} and ${end}`)
   const available = fileSize - dataOffset
   if (end > available) throw fail(`data must end within the ${available} bytes of the file, but ends at ${end}`)
-  // beyond 2^53 the product is inexact, but still larger than any file
-  const bytes = shape.reduce((product, extent) => product * extent, size)
+  const bytes = elements(shape) * size
   if (end - begin !== bytes)
     throw fail(`${dtype} [${shape.join(', ')}] must have ${bytes} bytes of data, but has ${end - begin}`)
   return { name, shape, dtype, format: formats[dtype] ?? null, data: { file: path, offset: dataOffset + begin, bytes } }

@@ -1,5 +1,12 @@
 import { FormatError } from '../../../errors.js'
-import { isFloat, type Payload, type WeightDescription, type WeightFormat } from '../../source.js'
+import {
+  elements,
+  isFloat,
+  type Payload,
+  shownTensor,
+  type WeightDescription,
+  type WeightFormat,
+} from '../../source.js'
 import type { Dataflow } from '../dataflow.js'
 import type { OnnxNode, OnnxTensor } from '../graph.js'
 
@@ -24,10 +31,6 @@ export function integer(flow: Dataflow, value: string): number | undefined {
   return values?.length === 1 ? values[0] : undefined
 }
 
-export function elements(shape: readonly number[]): number {
-  return shape.reduce((product, extent) => product * extent, 1)
-}
-
 /** float32, float16 or bfloat16 as formats of weights; null for every other type. */
 export function floatFormat({ dtype }: OnnxTensor): 'float32' | 'float16' | 'bfloat16' | null {
   return isFloat(dtype as WeightFormat) ? (dtype as 'float32' | 'float16' | 'bfloat16') : null
@@ -38,7 +41,7 @@ export function vector(flow: Dataflow, node: OnnxNode, operand: string, value: s
   const tensor = flow.constant(value)
   const format = tensor && floatFormat(tensor)
   if (!tensor || !format) {
-    const actual = tensor ? `${tensor.dtype} [${tensor.shape.join(', ')}]` : flow.describe(value)
+    const actual = tensor ? shownTensor(tensor) : flow.describe(value)
     throw flow.unsupported(node, `${operand} must be a constant of float32, float16 or bfloat16, but is ${actual}`)
   }
   const columns = elements(tensor.shape)

@@ -1,12 +1,14 @@
 /** The table of embeddings: Gather of a float matrix, or GatherBlockQuantized of a 4- or 8-bit one. */
+
 import { UnsupportedModelError } from '../../../errors.js'
+import { shownTensor } from '../../source.js'
 import type { Dataflow } from '../dataflow.js'
 import { labelOf } from '../flow.js'
 import type { OnnxNode } from '../graph.js'
 import { zerosOf } from './matmul-nbits.js'
-import { axisOf, constantView, groupsOf, type Matrix, matrixOf, quantizedType, scalesOf } from './matrix.js'
+import { axisOf, constantView, type GraphMatrix, groupsOf, matrixOf, quantizedType, scalesOf } from './matrix.js'
 
-export interface Embedding extends Matrix {
+export interface Embedding extends GraphMatrix {
   readonly node: OnnxNode
   readonly output: string
 }
@@ -29,13 +31,13 @@ export function embedding(flow: Dataflow): Embedding {
   return { ...matrix, node, output: node.outputs[0] }
 }
 
-function gathered(flow: Dataflow, node: OnnxNode): Matrix {
+function gathered(flow: Dataflow, node: OnnxNode): GraphMatrix {
   flow.onlyAttributes(node, { axis: 0 })
   return matrixOf(flow, node, node.inputs[0], false)
 }
 
 /** GatherBlockQuantized(data, ids, scales, zeros?): data int4 or uint4 [V, C], or uint8 [V, C·bits/8]. */
-function gatheredBlocks(flow: Dataflow, node: OnnxNode): Matrix {
+function gatheredBlocks(flow: Dataflow, node: OnnxNode): GraphMatrix {
   flow.onlyAttributes(node, { bits: null, block_size: null, gather_axis: 0, quantize_axis: null })
   if (axisOf(flow, node, 'quantize_axis', 1, 2) !== 1)
     throw flow.unsupported(node, 'attribute quantize_axis must be 1, but is 0')
@@ -43,7 +45,7 @@ function gatheredBlocks(flow: Dataflow, node: OnnxNode): Matrix {
   const data = constantView(flow, node.inputs[0])
   const type = data && quantizedType(data)
   if (!data || !type || data.shape.length !== 2) {
-    const actual = data ? `${data.dtype} [${data.shape.join(', ')}]` : flow.describe(node.inputs[0])
+    const actual = data ? shownTensor(data) : flow.describe(node.inputs[0])
     throw flow.unsupported(node, `its table must be a constant matrix of int4, uint4 or uint8, but is ${actual}`)
   }
   const bits = flow.integer(node, 'bits', 4)

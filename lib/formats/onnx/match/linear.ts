@@ -4,9 +4,9 @@ import type { Dataflow } from '../dataflow.js'
 import type { OnnxNode } from '../graph.js'
 import { integer, integers, vector } from './constants.js'
 import { matMulNBits } from './matmul-nbits.js'
-import { type Matrix, matrixOf } from './matrix.js'
+import { type GraphMatrix, matrixOf } from './matrix.js'
 
-export interface Linear extends Matrix {
+export interface Linear extends GraphMatrix {
   readonly node: OnnxNode
   /** The activation, [.., columns]. */
   readonly input: string
@@ -26,7 +26,7 @@ export function linear(flow: Dataflow, reader: OnnxNode, operand: string, value:
 }
 
 /** MatMul reads Wᵀ [K, N]; Gemm and FusedMatMul read W with transB. */
-function denseMatrix(flow: Dataflow, node: OnnxNode): Matrix {
+function denseMatrix(flow: Dataflow, node: OnnxNode): GraphMatrix {
   let transposed = true
   if (node.opType === 'Gemm') {
     flow.onlyAttributes(node, { alpha: 1, beta: null, transA: 0, transB: null })

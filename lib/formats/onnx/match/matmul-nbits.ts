@@ -1,13 +1,13 @@
 import { isScattered } from '../../safetensors/quantized-part.js'
 import type { WeightGroups } from '../../source.js'
+import { elements, shownTensor } from '../../source.js'
 import type { Dataflow } from '../dataflow.js'
 import { labelOf } from '../flow.js'
 import type { OnnxNode } from '../graph.js'
-import { elements } from './constants.js'
-import { constantView, type Matrix, scalesOf } from './matrix.js'
+import { constantView, type GraphMatrix, scalesOf } from './matrix.js'
 
 /** MatMulNBits(A, B, scales, zero_points?, g_idx?, bias?) with B uint8 [N, ceil(K/block), block·bits/8]. */
-export function matMulNBits(flow: Dataflow, node: OnnxNode): Matrix {
+export function matMulNBits(flow: Dataflow, node: OnnxNode): GraphMatrix {
   flow.onlyAttributes(node, {
     K: null,
     N: null,
@@ -28,7 +28,7 @@ export function matMulNBits(flow: Dataflow, node: OnnxNode): Matrix {
   const data = flow.constant(node.inputs[1])
   const bytes = (rows * blocks * size * bits) / 8
   if (data?.dtype !== 'uint8' || elements(data.shape) !== bytes) {
-    const actual = data ? `${data.dtype} [${data.shape.join(', ')}]` : flow.describe(node.inputs[1])
+    const actual = data ? shownTensor(data) : flow.describe(node.inputs[1])
     throw flow.malformed(node, `its weight must be uint8 [${rows}, ${blocks}, ${(size * bits) / 8}], but is ${actual}`)
   }
   const groups: WeightGroups = {
@@ -77,7 +77,7 @@ function groupIndex(
   if (value === '') return {}
   const index = flow.constant(value)
   if (index?.dtype !== 'int32' || elements(index.shape) !== columns) {
-    const actual = index ? `${index.dtype} [${index.shape.join(', ')}]` : flow.describe(value)
+    const actual = index ? shownTensor(index) : flow.describe(value)
     throw flow.malformed(node, `g_idx must be int32 [${columns}], but is ${actual}`)
   }
   const groups = Math.ceil(columns / size)

@@ -1,11 +1,13 @@
 /** Constant matrices: dense, or quantised by DequantizeLinear, as they are or transposed. */
+
 import type { Payload, WeightGroups, WeightPart } from '../../source.js'
+import { elements, shownTensor } from '../../source.js'
 import type { Dataflow } from '../dataflow.js'
 import type { OnnxNode, OnnxTensor } from '../graph.js'
-import { elements, floatFormat, integers } from './constants.js'
+import { floatFormat, integers } from './constants.js'
 
 /** A weight matrix W [rows, columns], y = W x. */
-export interface Matrix {
+export interface GraphMatrix {
   readonly rows: number
   readonly columns: number
   readonly part: WeightPart
@@ -15,7 +17,7 @@ export interface Matrix {
  * The matrix that `value` is: W itself [rows, columns], or where `transposed` Wᵀ [columns, rows], as MatMul reads it.
  * `reader` is the node that reads it.
  */
-export function matrixOf(flow: Dataflow, reader: OnnxNode, value: string, transposed: boolean): Matrix {
+export function matrixOf(flow: Dataflow, reader: OnnxNode, value: string, transposed: boolean): GraphMatrix {
   let at = value
   let columnMajor = transposed
   for (let node = flow.producer(at); node?.opType === 'Transpose'; node = flow.producer(at)) {
@@ -71,7 +73,7 @@ export function quantizedType({ dtype }: OnnxTensor) {
 }
 
 /** DequantizeLinear(q, scales, zeros?): groups of `block_size` along K, or one group per row. */
-function dequantized(flow: Dataflow, node: OnnxNode, columnMajor: boolean): Matrix {
+function dequantized(flow: Dataflow, node: OnnxNode, columnMajor: boolean): GraphMatrix {
   flow.onlyAttributes(node, { axis: null, block_size: null, output_dtype: null })
   const q = constantView(flow, node.inputs[0])
   const type = q && quantizedType(q)
@@ -119,7 +121,7 @@ export function groupsOf(
   }
   const zeros = constantView(flow, zerosValue)
   if (zeros?.dtype !== q.dtype || elements(zeros.shape) !== count) {
-    const actual = zeros ? `${zeros.dtype} [${zeros.shape.join(', ')}]` : flow.describe(zerosValue)
+    const actual = zeros ? shownTensor(zeros) : flow.describe(zerosValue)
     throw flow.malformed(node, `its zero points must be ${count} constants of ${q.dtype}, but are ${actual}`)
   }
   return { ...base, zeros: zeros.data, zeroType: 'packed' }
@@ -140,7 +142,7 @@ export function scalesOf(
   const tensor = constantView(flow, value)
   const scaleType = tensor && floatFormat(tensor)
   if (!tensor || !scaleType || elements(tensor.shape) !== count) {
-    const actual = tensor ? `${tensor.dtype} [${tensor.shape.join(', ')}]` : flow.describe(value)
+    const actual = tensor ? shownTensor(tensor) : flow.describe(value)
     throw flow.malformed(node, `its scales must be ${count} constant floats, but are ${actual}`)
   }
   return { size, scales: tensor.data, scaleType }

@@ -1,3 +1,4 @@
+import { bfloat16ToFloat32, float16ToFloat32 } from '../../../dtype.js'
 import { openFile } from '../../file.js'
 import type { RotaryCache, WeightDescription } from '../../source.js'
 
@@ -36,21 +37,7 @@ async function row({ shape, parts: [part] }: WeightDescription, index: number): 
     await using file = await openFile(data.file)
     view = await file.read(data.offset + offset, bytes)
   }
-  const values = new DataView(view.buffer, view.byteOffset, view.byteLength)
-  return Array.from({ length: columns }, (_, i) => {
-    if (format === 'float32') return values.getFloat32(4 * i, true)
-    const bits = values.getUint16(2 * i, true)
-    return format === 'float16' ? half(bits) : bfloat(bits)
-  })
-}
-
-function bfloat(bits: number): number {
-  return new Float32Array(new Uint32Array([bits << 16]).buffer)[0]!
-}
-
-function half(bits: number): number {
-  const exponent = (bits >> 10) & 31
-  const fraction = bits & 1023
-  const size = exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25)
-  return bits & 0x8000 ? -size : size
+  const { buffer } = new Uint8Array(view)
+  if (format === 'float32') return [...new Float32Array(buffer)]
+  return [...(format === 'float16' ? float16ToFloat32 : bfloat16ToFloat32)(new Uint16Array(buffer))]
 }
