@@ -188,7 +188,7 @@ function ropeOf(source: WeightSource) {
     source: rotary
       ? `tables in ${path}`
       : format === 'gguf'
-        ? 'phi3.rope keys'
+        ? `${config.architecture}.rope keys`
         : (companions.get('config.json') ?? path),
   }
 }

@@ -3,7 +3,8 @@ import { ArgumentError, LophiError, TokenizerError } from '../errors.js'
 import { openSource } from '../formats/index.js'
 import { isQuantized, type ModelConfig, type WeightSource } from '../formats/source.js'
 import type { PullProgress } from '../hub/index.js'
-import { chooseActivations, Phi3 } from '../models/phi3.js'
+import { chooseActivations, loadNetwork } from '../models/index.js'
+import type { Network } from '../models/network.js'
 import type { Activations } from '../nn/linear.js'
 import { checkOptions, described, type OptionNames } from '../options.js'
 import { keep } from '../scope.js'
@@ -75,27 +76,33 @@ export class Model {
   readonly activations: Activations
   /** Why the tokenizer that the model has is not read. */
   readonly #tokenizerProblem: LophiError | undefined
-  readonly #phi3: Phi3
+  readonly #network: Network
   readonly #ownsDevice: boolean
   readonly #decoder: Decoder
   readonly #longrope: LongRope
 
-  private constructor(source: WeightSource, phi3: Phi3, ownsDevice: boolean, settings: Settings) {
+  private constructor(
+    source: WeightSource,
+    network: Network,
+    activations: Activations,
+    ownsDevice: boolean,
+    settings: Settings,
+  ) {
     this.source = source
-    this.device = phi3.device
-    this.#phi3 = phi3
+    this.device = network.device
+    this.#network = network
     this.#ownsDevice = ownsDevice
     this.tokenizer = settings.tokenizer
     this.#tokenizerProblem = settings.tokenizerProblem
     this.eosIds = [...new Set([...source.config.eosTokenIds, ...(settings.tokenizer?.eosIds ?? [])])]
-    this.activations = phi3.activations
+    this.activations = activations
     this.context = settings.context
     this.window = settings.window
     this.kvType = settings.kvType
     this.#longrope = settings.longrope
     const { context, window } = this
-    const pool = new KvPool(this.device, phi3.kv, this.kvType, context)
-    this.#decoder = { network: phi3, pool, context, window }
+    const pool = new KvPool(this.device, network.kv, this.kvType, context)
+    this.#decoder = { network, pool, context, window }
   }
 
   /** For `loadModel`: options are checked before weights are opened. */
@@ -107,12 +114,13 @@ export class Model {
   ): Promise<Model> {
     const settings = chooseSettings(source, options)
     const total = source.config.numHiddenLayers
-    const phi3 = await Phi3.load(device, source, {
-      activations: chooseActivations(options.activations ?? 'auto', source),
+    const activations = chooseActivations(options.activations ?? 'auto', source)
+    const network = await loadNetwork(device, source, {
+      activations,
       signal: options.signal,
       onLayer: (done) => options.onProgress?.({ stage: 'load', done, total }),
     })
-    return new Model(source, phi3, ownsDevice, settings)
+    return new Model(source, network, activations, ownsDevice, settings)
   }
 
   get config(): ModelConfig {
@@ -160,8 +168,8 @@ export class Model {
         ...options,
         onHidden: (hidden, first) => {
           const count = hidden.shape[0] as number
-          if (options.all) rows.push(keep(this.#phi3.logits(hidden)))
-          else if (first + count === ids.length) rows.push(keep(this.#phi3.logits(hidden.subarray(-1))))
+          if (options.all) rows.push(keep(this.#network.logits(hidden)))
+          else if (first + count === ids.length) rows.push(keep(this.#network.logits(hidden.subarray(-1))))
         },
       })
       const parts = await Promise.all(rows.map((part) => part.read()))
@@ -200,7 +208,7 @@ export class Model {
 
   /** Frees weights and, if the model opened it, the device. Generations under way fail. Idempotent. */
   async dispose(): Promise<void> {
-    this.#phi3.dispose()
+    this.#network.dispose()
     this.#decoder.pool.dispose()
     if (this.#ownsDevice) await this.device.dispose()
   }

@@ -1,5 +1,6 @@
 import type { Device } from '../device.js'
 import type { Pass } from '../nn/attention.js'
+import type { Activations } from '../nn/linear.js'
 import type { JoinedRotaryTables } from '../nn/rotary.js'
 import type { Tensor } from '../tensor.js'
 
@@ -13,6 +14,7 @@ export interface Network {
   /** Longer sequences turn by the long factors of LongRoPE; infinite where there are none. */
   readonly shortContext: number
   readonly disposed: boolean
+  dispose(): void
   /** ids int32[T] -> float32 [T, C] */
   embed(ids: Tensor<'int32'>): Tensor<'float32'>
   /**
@@ -27,4 +29,11 @@ export interface Network {
    * live until others are asked for that these do not hold, or the network is disposed.
    */
   rotary(long: boolean, positions: number): JoinedRotaryTables
+}
+
+export interface NetworkOptions {
+  readonly activations: Activations
+  /** Told how many are there, after each. */
+  readonly onLayer?: (layers: number) => void
+  readonly signal?: AbortSignal | undefined
 }

@@ -1,7 +1,7 @@
 import { setImmediate as eventLoop } from 'node:timers/promises'
 import { type Phi3Weights, phi3Weights } from '../architectures/phi3.js'
 import type { Device } from '../device.js'
-import { AbortedError, ArgumentError } from '../errors.js'
+import { AbortedError } from '../errors.js'
 import { hasLongRotary, type ModelConfig, type WeightDescription, type WeightSource } from '../formats/source.js'
 import { type AttentionShape, attention, type Pass } from '../nn/attention.js'
 import { type Activations, linear } from '../nn/linear.js'
@@ -13,7 +13,7 @@ import { keep, scope } from '../scope.js'
 import type { Tensor } from '../tensor.js'
 import { openWeight, type Weight } from '../weight.js'
 import { readRows } from '../weight-rows.js'
-import type { Network } from './network.js'
+import type { Network, NetworkOptions } from './network.js'
 
 interface Block {
   readonly inputNorm: Tensor<'float32'>
@@ -31,13 +31,6 @@ interface Parts {
   readonly blocks: readonly Block[]
   readonly norm: Tensor<'float32'>
   readonly head: Weight
-}
-
-export interface Phi3Options {
-  readonly activations: Activations
-  /** Told how many are there, after each. */
-  readonly onLayer?: (layers: number) => void
-  readonly signal?: AbortSignal | undefined
 }
 
 /** The dense Phi-3 family on one device: weights and the forward pass. */
@@ -79,7 +72,7 @@ export class Phi3 implements Network {
   }
 
   /** Opens weight after weight; an abort takes effect between two of them. */
-  static async load(device: Device, source: WeightSource, options: Phi3Options): Promise<Phi3> {
+  static async load(device: Device, source: WeightSource, options: NetworkOptions): Promise<Phi3> {
     const owned: Disposable[] = []
     try {
       const parts = await open(device, phi3Weights(source), options, owned)
@@ -178,7 +171,7 @@ function disposeAll(owned: readonly Disposable[]): void {
 async function open(
   device: Device,
   { embed, layers, norm, head }: Phi3Weights,
-  { onLayer, signal }: Phi3Options,
+  { onLayer, signal }: NetworkOptions,
   owned: Disposable[],
 ): Promise<Parts> {
   const own = <T extends Disposable>(made: T): T => {
@@ -217,12 +210,4 @@ async function open(
     norm: vector(norm),
     head: head === embed ? embedding : await weight(head),
   }
-}
-
-/** 'auto' rounds activations where the file allows it: it gave up that precision already. */
-export function chooseActivations(wanted: 'auto' | Activations, source: WeightSource): Activations {
-  if (wanted !== 'auto' && wanted !== 'f32' && wanted !== 'int8')
-    throw new ArgumentError('ERR_ARGUMENT', `loadModel: activations must be auto, f32 or int8, but it is ${wanted}`)
-  if (wanted !== 'auto') return wanted
-  return source.allowsInt8 ? 'int8' : 'f32'
 }

@@ -1,5 +1,5 @@
 import type { Device } from '../device.js'
-import type { ModelConfig, RotaryCache } from '../formats/source.js'
+import type { LongRope, RotaryCache } from '../formats/source.js'
 import { ops } from '../ops/index.js'
 import type { Tensor } from '../tensor.js'
 import { readRows } from '../weight-rows.js'
@@ -17,9 +17,17 @@ export interface JoinedRotaryTables extends RotaryTables {
   readonly long: number
 }
 
+/** How positions become angles. */
+export interface RotaryShape {
+  /** R: dimensions that rotate. */
+  readonly rotaryDim: number
+  readonly ropeTheta: number
+  readonly ropeScaling: LongRope | null
+}
+
 /** Angular step of each pair, per position: 1 / (factor_i · base^(2i/R)), with LongRoPE's factors where the model has them. */
-export function inverseFrequencies(config: ModelConfig, long: boolean): Float64Array {
-  const { rotaryDim, ropeTheta, ropeScaling } = config
+export function inverseFrequencies(shape: RotaryShape, long: boolean): Float64Array {
+  const { rotaryDim, ropeTheta, ropeScaling } = shape
   const factors = ropeScaling && (long ? ropeScaling.longFactor : ropeScaling.shortFactor)
   return Float64Array.from(
     { length: rotaryDim / 2 },
@@ -28,9 +36,9 @@ export function inverseFrequencies(config: ModelConfig, long: boolean): Float64A
 }
 
 /** Tables for positions 0..positions-1. Angles are computed in double precision, LongRoPE's attention factor is multiplied in. */
-export function rotaryTables(device: Device, config: ModelConfig, long: boolean, positions: number): RotaryTables {
-  const inverse = inverseFrequencies(config, long)
-  const factor = config.ropeScaling?.attentionFactor ?? 1
+export function rotaryTables(device: Device, shape: RotaryShape, long: boolean, positions: number): RotaryTables {
+  const inverse = inverseFrequencies(shape, long)
+  const factor = shape.ropeScaling?.attentionFactor ?? 1
   const half = inverse.length
   const cos = new Float32Array(positions * half)
   const sin = new Float32Array(positions * half)
