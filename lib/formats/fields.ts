@@ -1,4 +1,5 @@
-import { FormatError } from '../errors.js'
+import type { FormatError } from '../errors.js'
+import { fieldReader } from '../fields.js'
 
 /** Far above every published model; products of two of these stay exact. */
 export const limits = {
@@ -30,36 +31,23 @@ export interface Fields {
 
 /** `get` gives undefined (or null) for an absent key; `fallback` then stands in. */
 export function fieldsOf(file: string, get: (key: string) => unknown): Fields {
-  const fail = (key: string, must: string) => {
+  const reader = fieldReader(file)
+  const given = (key: string, fallback: unknown) => {
     const value = get(key)
-    const actual = value === undefined ? 'is missing' : value === null ? 'is null' : `is ${show(value)}`
-    return new FormatError(file, `${key} must be ${must}, but ${actual}`)
-  }
-  const read = <T>(key: string, must: string, fits: (value: unknown) => value is T, fallback: T | undefined): T => {
-    const value = get(key) ?? fallback
-    if (!fits(value)) throw fail(key, must)
-    return value
+    return value ?? fallback ?? value
   }
   return {
     file,
     get,
-    fail,
-    integer(key, { min = 1, max = Number.MAX_SAFE_INTEGER }, fallback) {
-      const fits = (v: unknown): v is number => Number.isInteger(v) && (v as number) >= min && (v as number) <= max
-      return read(key, `an integer from ${min} to ${max}`, fits, fallback)
-    },
+    fail: (key, must) => reader.bad(key, must, get(key)),
+    integer: (key, { min = 1, max = Number.MAX_SAFE_INTEGER }, fallback) =>
+      reader.integer(key, given(key, fallback), min, max),
     positive(key, { min = Number.MIN_VALUE, max = Number.MAX_VALUE }, fallback) {
-      const fits = (v: unknown): v is number => typeof v === 'number' && v >= min && v <= max
-      const must = max === Number.MAX_VALUE ? 'a positive number' : `a positive number up to ${max}`
-      return read(key, must, fits, fallback)
+      const value = given(key, fallback)
+      if (typeof value === 'number' && value >= min && value <= max) return value
+      throw reader.bad(key, max === Number.MAX_VALUE ? 'a positive number' : `a positive number up to ${max}`, value)
     },
-    string: (key, fallback) => read(key, 'a string', (v) => typeof v === 'string', fallback),
-    boolean: (key, fallback) => read(key, 'true or false', (v) => typeof v === 'boolean', fallback),
+    string: (key, fallback) => reader.string(key, given(key, fallback)),
+    boolean: (key, fallback) => reader.boolean(key, given(key, fallback)),
   }
-}
-
-/** A value of a file as errors show it. */
-export function show(value: unknown): string {
-  const text = JSON.stringify(value, (_, item) => (typeof item === 'bigint' ? `${item}` : item)) ?? String(value)
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text
 }

@@ -1,6 +1,7 @@
 import { FormatError } from '../errors.js'
+import { show } from '../fields.js'
 import { isTokenId } from './config-checks.js'
-import { type Fields, show } from './fields.js'
+import type { Fields } from './fields.js'
 import { isObject } from './json.js'
 
 /** What stands beside config.json and knows more ids that end a text. */

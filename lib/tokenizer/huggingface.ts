@@ -1,20 +1,11 @@
-import { ArgumentError, FormatError } from '../errors.js'
+import { ArgumentError } from '../errors.js'
+import { type FieldReader, fieldReader, type Json } from '../fields.js'
 import { type AddedToken, addedTokenSplitter, type TextRange } from './added-tokens.js'
 import { type BpeModel, bpeEncoder } from './bpe.js'
 import type { Decoding } from './detokenizer.js'
-import {
-  arrayField,
-  badField,
-  booleanField,
-  type Fields,
-  idField,
-  objectField,
-  stepsOf,
-  stringField,
-  unsupportedField,
-} from './fields.js'
 import { readNormalizer } from './normalizer.js'
 import { readPreTokenizer } from './pre-tokenizer.js'
+import { fields, stepsOf } from './steps.js'
 
 export interface Vocabulary {
   readonly pieces: ReadonlyMap<number, string>
@@ -38,31 +29,35 @@ export interface Pipeline {
   encode(text: string, literal: readonly TextRange[], limit?: number): number[]
 }
 
+const configFields = fieldReader('tokenizer_config.json')
+const mostId = 2 ** 31 - 1
+
 const bpeExtras = ['dropout', 'continuing_subword_prefix', 'end_of_word_suffix'] as const
 
 /** The pieces of `model.vocab` below `rows`, and the merges among them. */
 function readModel(value: unknown, rows: number): Omit<BpeModel, 'bytesOnly'> {
-  const model = objectField('model', value)
-  if (model.type !== 'BPE') throw unsupportedField('model.type', '"BPE"', model.type)
-  for (const key of bpeExtras) if (model[key]) throw unsupportedField(`model.${key}`, 'null', model[key])
+  const model = fields.object('model', value)
+  if (model.type !== 'BPE') throw fields.unsupported('model.type', '"BPE"', model.type)
+  for (const key of bpeExtras) if (model[key]) throw fields.unsupported(`model.${key}`, 'null', model[key])
 
-  const vocab = objectField('model.vocab', model.vocab)
+  const vocab = fields.object('model.vocab', model.vocab)
   const ids = new Map<string, number>()
-  for (const piece of Object.keys(vocab)) ids.set(piece, idField(`model.vocab[${JSON.stringify(piece)}]`, vocab[piece]))
+  for (const piece of Object.keys(vocab))
+    ids.set(piece, fields.integer(`model.vocab[${JSON.stringify(piece)}]`, vocab[piece], 0, mostId))
 
-  const merges = arrayField('model.merges', model.merges).map((merge, rank): [string, string] => {
+  const merges = fields.array('model.merges', model.merges).map((merge, rank): [string, string] => {
     const pair = typeof merge === 'string' ? merge.split(' ') : merge
     if (!Array.isArray(pair) || pair.length !== 2 || !ids.has(pair[0]) || !ids.has(pair[1])) {
-      throw badField(`model.merges[${rank}]`, 'two pieces of model.vocab', merge)
+      throw fields.bad(`model.merges[${rank}]`, 'two pieces of model.vocab', merge)
     }
     if (!ids.has(pair[0] + pair[1]))
-      throw badField(`model.merges[${rank}]`, 'a merge into a piece of model.vocab', merge)
+      throw fields.bad(`model.merges[${rank}]`, 'a merge into a piece of model.vocab', merge)
     return [pair[0], pair[1]]
   })
 
   const unknown = model.unk_token ?? null
-  if (unknown !== null && !ids.has(stringField('model.unk_token', unknown))) {
-    throw badField('model.unk_token', 'a piece of model.vocab', unknown)
+  if (unknown !== null && !ids.has(fields.string('model.unk_token', unknown))) {
+    throw fields.bad('model.unk_token', 'a piece of model.vocab', unknown)
   }
   const size = ids.size
   for (const [piece, id] of ids) if (id >= rows) ids.delete(piece)
@@ -71,34 +66,34 @@ function readModel(value: unknown, rows: number): Omit<BpeModel, 'bytesOnly'> {
     ids,
     merges: ids.size === size ? merges : merges.filter(isWhole),
     unknown: ids.get(unknown as string) ?? null,
-    byteFallback: booleanField('model.byte_fallback', model.byte_fallback, false),
-    fuseUnknown: booleanField('model.fuse_unk', model.fuse_unk, false),
-    ignoreMerges: booleanField('model.ignore_merges', model.ignore_merges, false),
+    byteFallback: fields.boolean('model.byte_fallback', model.byte_fallback, false),
+    fuseUnknown: fields.boolean('model.fuse_unk', model.fuse_unk, false),
+    ignoreMerges: fields.boolean('model.ignore_merges', model.ignore_merges, false),
   }
 }
 
-function readFlags(field: string, token: Fields): Omit<AddedToken, 'id'> {
-  const special = booleanField(`${field}.special`, token.special, false)
+function readFlags(reader: FieldReader, field: string, token: Json): Omit<AddedToken, 'id'> {
+  const special = reader.boolean(`${field}.special`, token.special, false)
   return {
-    content: stringField(`${field}.content`, token.content),
-    singleWord: booleanField(`${field}.single_word`, token.single_word, false),
-    lstrip: booleanField(`${field}.lstrip`, token.lstrip, false),
-    rstrip: booleanField(`${field}.rstrip`, token.rstrip, false),
-    normalized: booleanField(`${field}.normalized`, token.normalized, !special),
+    content: reader.string(`${field}.content`, token.content),
+    singleWord: reader.boolean(`${field}.single_word`, token.single_word, false),
+    lstrip: reader.boolean(`${field}.lstrip`, token.lstrip, false),
+    rstrip: reader.boolean(`${field}.rstrip`, token.rstrip, false),
+    normalized: reader.boolean(`${field}.normalized`, token.normalized, !special),
     special,
   }
 }
 
 function readAddedTokens(value: unknown, vocab: ReadonlyMap<string, number>): Map<string, AddedToken> {
   const tokens = new Map<string, AddedToken>()
-  arrayField('added_tokens', value ?? []).forEach((each, index) => {
+  fields.array('added_tokens', value ?? []).forEach((each, index) => {
     const field = `added_tokens[${index}]`
-    const token = objectField(field, each)
-    const flags = readFlags(field, token)
-    if (flags.content === '') throw badField(`${field}.content`, 'a string of one character or more', '')
-    const id = idField(`${field}.id`, token.id)
+    const token = fields.object(field, each)
+    const flags = readFlags(fields, field, token)
+    if (flags.content === '') throw fields.bad(`${field}.content`, 'a string of one character or more', '')
+    const id = fields.integer(`${field}.id`, token.id, 0, mostId)
     const own = vocab.get(flags.content) ?? id
-    if (id !== own) throw badField(`${field}.id`, `${own} as in model.vocab`, id)
+    if (id !== own) throw fields.bad(`${field}.id`, `${own} as in model.vocab`, id)
     if (!tokens.has(flags.content)) tokens.set(flags.content, { id, ...flags })
   })
   return tokens
@@ -111,10 +106,10 @@ function readAddedTokens(value: unknown, vocab: ReadonlyMap<string, number>): Ma
 function addConfigured(tokens: Map<string, AddedToken>, value: unknown, vocab: ReadonlyMap<string, number>): void {
   let next = vocab.size
   for (const { id } of tokens.values()) next = Math.max(next, id + 1)
-  const table = Object.entries(objectField('added_tokens_decoder', value ?? {}))
+  const table = Object.entries(configFields.object('added_tokens_decoder', value ?? {}))
   for (const [key, each] of table.toSorted(([a], [b]) => Number(a) - Number(b))) {
     const field = `added_tokens_decoder[${JSON.stringify(key)}]`
-    const flags = readFlags(field, objectField(field, each))
+    const flags = readFlags(configFields, field, configFields.object(field, each))
     if (flags.content === '') continue
     const known = tokens.get(flags.content)
     const id = known?.id ?? vocab.get(flags.content) ?? next
@@ -131,18 +126,18 @@ function readDecoder(value: unknown): Decoding {
   if (types.join() === 'ByteLevel') return { kind: 'byteLevel' }
   const known = types.length >= 3 && types.every((type, index) => type === sentencePieceSteps[index])
   if (!known)
-    throw unsupportedField('decoder', 'ByteLevel, or Replace, ByteFallback, Fuse and Strip', types.join(', ') || null)
+    throw fields.unsupported('decoder', 'ByteLevel, or Replace, ByteFallback, Fuse and Strip', types.join(', ') || null)
 
-  const replace = steps[0]?.step as Fields
-  const pattern = objectField('decoder.decoders[0].pattern', replace.pattern)
-  const mark = stringField('decoder.decoders[0].pattern.String', pattern.String)
-  if (mark === '') throw badField('decoder.decoders[0].pattern.String', 'a string of one character or more', mark)
-  if (replace.content !== ' ') throw unsupportedField('decoder.decoders[0].content', '" "', replace.content)
+  const replace = steps[0]?.step as Json
+  const pattern = fields.object('decoder.decoders[0].pattern', replace.pattern)
+  const mark = fields.string('decoder.decoders[0].pattern.String', pattern.String)
+  if (mark === '') throw fields.bad('decoder.decoders[0].pattern.String', 'a string of one character or more', mark)
+  if (replace.content !== ' ') throw fields.unsupported('decoder.decoders[0].content', '" "', replace.content)
   const strip = steps[3]?.step
   if (!strip) return { kind: 'sentencepiece', mark, strip: 0 }
-  if (strip.content !== ' ') throw unsupportedField('decoder.decoders[3].content', '" "', strip.content)
-  if (strip.stop !== 0) throw unsupportedField('decoder.decoders[3].stop', '0', strip.stop)
-  return { kind: 'sentencepiece', mark, strip: idField('decoder.decoders[3].start', strip.start) }
+  if (strip.content !== ' ') throw fields.unsupported('decoder.decoders[3].content', '" "', strip.content)
+  if (strip.stop !== 0) throw fields.unsupported('decoder.decoders[3].stop', '0', strip.stop)
+  return { kind: 'sentencepiece', mark, strip: fields.integer('decoder.decoders[3].start', strip.start, 0, mostId) }
 }
 
 /** The token that the post-processor puts in front of a text. */
@@ -150,25 +145,23 @@ function readPrefix(value: unknown): string | null {
   const template = stepsOf('post_processor', value, 'processors').find(({ step }) => step.type === 'TemplateProcessing')
   if (!template) return null
   const field = `${template.field}.single`
-  const items = arrayField(field, template.step.single).map((item, index) => objectField(`${field}[${index}]`, item))
+  const items = fields
+    .array(field, template.step.single)
+    .map((item, index) => fields.object(`${field}[${index}]`, item))
   const text = items.findIndex((item) => item.Sequence !== undefined)
   const prefix = items.slice(0, Math.max(text, 0))
-  if (prefix.length > 1) throw unsupportedField(field, 'the text with at most one token before it', items)
+  if (prefix.length > 1) throw fields.unsupported(field, 'the text with at most one token before it', items)
   const token = prefix[0]?.SpecialToken
-  return token === undefined ? null : stringField(`${field}[0].SpecialToken.id`, objectField(field, token).id)
+  return token === undefined ? null : fields.string(`${field}[0].SpecialToken.id`, fields.object(field, token).id)
 }
 
-function badConfig(problem: string): FormatError {
-  return new FormatError('tokenizer_config.json', problem)
-}
-
-function readNamedTokens(config: Fields): Record<string, string> {
+function readNamedTokens(config: Json): Record<string, string> {
   const named: Record<string, string> = {}
   for (const name of ['bos_token', 'eos_token', 'unk_token', 'pad_token']) {
     const value = config[name]
-    const content = typeof value === 'object' && value !== null ? (value as Fields).content : value
+    const content = typeof value === 'object' && value !== null ? (value as Json).content : value
     if (content === undefined || content === null) continue
-    if (typeof content !== 'string') throw badConfig(`${name} must be a string or a token`)
+    if (typeof content !== 'string') throw configFields.bad(name, 'a string or a token', value)
     named[name] = content
   }
   return named
@@ -191,12 +184,11 @@ function readVocabulary(
 }
 
 /** BOS and the other tokens with a name. */
-function readNames(json: Fields, config: Fields, { ids }: Vocabulary) {
+function readNames(json: Json, config: Json, { ids }: Vocabulary) {
   const namedTokens = readNamedTokens(config)
   const idOf = (token: string | null | undefined) => (token ? ids.get(token) : undefined) ?? null
   const prefix = readPrefix(json.post_processor)
-  const addBos = config.add_bos_token ?? prefix !== null
-  if (typeof addBos !== 'boolean') throw badConfig('add_bos_token must be a boolean')
+  const addBos = configFields.boolean('add_bos_token', config.add_bos_token, prefix !== null)
   return { addBos, bosId: idOf(namedTokens.bos_token ?? prefix), eosId: idOf(namedTokens.eos_token), namedTokens }
 }
 
@@ -205,9 +197,9 @@ function tooLong(limit: number): ArgumentError {
 }
 
 /** Whether no step before the merges makes a text shorter. */
-function keepsLength(json: Fields): boolean {
+function keepsLength(json: Json): boolean {
   const grows = stepsOf('normalizer', json.normalizer, 'normalizers').every(({ step }) => {
-    const replaced = String((step.pattern as Fields | undefined)?.String)
+    const replaced = String((step.pattern as Json | undefined)?.String)
     return step.type === 'Prepend' || (step.type === 'Replace' && replaced.length <= String(step.content).length)
   })
   const steps = stepsOf('pre_tokenizer', json.pre_tokenizer, 'pretokenizers')
@@ -226,8 +218,8 @@ function hasMore(text: string, count: number): boolean {
 }
 
 /** Reads a tokenizer.json; tokens with ids from `rows` on, which the model lacks, are left out. */
-export function readPipeline(tokenizer: unknown, config: Fields, rows: number): Pipeline {
-  const json = objectField('the file', tokenizer)
+export function readPipeline(tokenizer: unknown, config: Json, rows: number): Pipeline {
+  const json = fields.object('the file', tokenizer)
   const model = readModel(json.model, rows)
   const known = readAddedTokens(json.added_tokens, model.ids)
   addConfigured(known, config.added_tokens_decoder, model.ids)

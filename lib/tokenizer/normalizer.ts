@@ -1,4 +1,5 @@
-import { type Fields, objectField, stepsOf, stringField, unsupportedField } from './fields.js'
+import type { Json } from '../fields.js'
+import { fields, stepsOf } from './steps.js'
 
 export type Normalize = (text: string) => string
 
@@ -14,22 +15,22 @@ export function readNormalizer(value: unknown): Normalize {
     1,
   )
   if (growth > maxGrowth)
-    throw unsupportedField('normalizer', `steps that make a text at most ${maxGrowth} times longer`, growth)
+    throw fields.unsupported('normalizer', `steps that make a text at most ${maxGrowth} times longer`, growth)
   return (text) => each.reduce((before, step) => step(before), text)
 }
 
-function readStep(field: string, step: Fields): Normalize {
+function readStep(field: string, step: Json): Normalize {
   switch (step.type) {
     case 'Prepend': {
-      const prepend = stringField(`${field}.prepend`, step.prepend)
+      const prepend = fields.string(`${field}.prepend`, step.prepend)
       return (text) => (text === '' ? text : prepend + text)
     }
     case 'Replace': {
-      const pattern = objectField(`${field}.pattern`, step.pattern)
-      if (pattern.Regex !== undefined) throw unsupportedField(`${field}.pattern`, 'a String', pattern.Regex)
-      const replaced = stringField(`${field}.pattern.String`, pattern.String)
-      const content = stringField(`${field}.content`, step.content)
-      if (replaced === '') throw unsupportedField(`${field}.pattern.String`, 'a string of one character or more', '')
+      const pattern = fields.object(`${field}.pattern`, step.pattern)
+      if (pattern.Regex !== undefined) throw fields.unsupported(`${field}.pattern`, 'a String', pattern.Regex)
+      const replaced = fields.string(`${field}.pattern.String`, pattern.String)
+      const content = fields.string(`${field}.content`, step.content)
+      if (replaced === '') throw fields.unsupported(`${field}.pattern.String`, 'a string of one character or more', '')
       const written = content.replaceAll('$', '$$$$')
       return (text) => text.replaceAll(replaced, written)
     }
@@ -41,6 +42,6 @@ function readStep(field: string, step: Fields): Normalize {
       return (text) => text.normalize(form)
     }
     default:
-      throw unsupportedField(`${field}.type`, 'Prepend, Replace, NFC, NFD, NFKC or NFKD', step.type)
+      throw fields.unsupported(`${field}.type`, 'Prepend, Replace, NFC, NFD, NFKC or NFKD', step.type)
   }
 }

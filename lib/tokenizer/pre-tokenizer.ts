@@ -1,6 +1,7 @@
+import type { Json } from '../fields.js'
 import { byteCharacters } from './byte-characters.js'
-import { badField, booleanField, type Fields, objectField, stepsOf, stringField, unsupportedField } from './fields.js'
 import { patterns, wordPattern } from './patterns.js'
+import { fields, stepsOf } from './steps.js'
 
 /** Cuts a segment into the words that merge on their own; `first` says that the segment opens the text. */
 export type PreTokenize = (segment: string, first: boolean) => Iterable<string>
@@ -12,7 +13,7 @@ export function readPreTokenizer(value: unknown, hasNormalizer: boolean): PreTok
   const steps = stepsOf('pre_tokenizer', value, 'pretokenizers')
   const [only] = steps
   if (steps.length === 1 && only?.step.type === 'Metaspace') {
-    if (hasNormalizer) throw unsupportedField('normalizer', 'null beside Metaspace', 'another')
+    if (hasNormalizer) throw fields.unsupported('normalizer', 'null beside Metaspace', 'another')
     return readMetaspace(only.field, only.step)
   }
   const each = steps.map(({ field, step }) => readStep(field, step))
@@ -20,14 +21,14 @@ export function readPreTokenizer(value: unknown, hasNormalizer: boolean): PreTok
 }
 
 /** Spaces become the mark, and one goes in front of a segment that has none. */
-function readMetaspace(field: string, step: Fields): PreTokenize {
-  const mark = stringField(`${field}.replacement`, step.replacement)
-  if ([...mark].length !== 1) throw badField(`${field}.replacement`, 'one character', mark)
-  const scheme = stringField(`${field}.prepend_scheme`, step.prepend_scheme ?? 'always')
+function readMetaspace(field: string, step: Json): PreTokenize {
+  const mark = fields.string(`${field}.replacement`, step.replacement)
+  if ([...mark].length !== 1) throw fields.bad(`${field}.replacement`, 'one character', mark)
+  const scheme = fields.string(`${field}.prepend_scheme`, step.prepend_scheme ?? 'always')
   if (!['always', 'first', 'never'].includes(scheme)) {
-    throw badField(`${field}.prepend_scheme`, 'always, first or never', scheme)
+    throw fields.bad(`${field}.prepend_scheme`, 'always, first or never', scheme)
   }
-  if (step.split !== false) throw unsupportedField(`${field}.split`, 'false', step.split)
+  if (step.split !== false) throw fields.unsupported(`${field}.split`, 'false', step.split)
   return (segment, first) => {
     const text = segment.replaceAll(' ', mark)
     const prefixed = scheme === 'always' || (scheme === 'first' && first)
@@ -35,38 +36,38 @@ function readMetaspace(field: string, step: Fields): PreTokenize {
   }
 }
 
-function readStep(field: string, step: Fields): Step {
+function readStep(field: string, step: Json): Step {
   switch (step.type) {
     case 'Split': {
       const pattern = readPattern(`${field}.pattern`, step.pattern)
-      const invert = booleanField(`${field}.invert`, step.invert, false)
-      const behavior = stringField(`${field}.behavior`, step.behavior)
+      const invert = fields.boolean(`${field}.invert`, step.invert, false)
+      const behavior = fields.string(`${field}.behavior`, step.behavior)
       if (behavior === 'Removed') return (texts) => cut(texts, pattern, invert, !invert)
       if (behavior === 'Isolated' && !invert) return (texts) => cut(texts, pattern, true, true)
-      throw unsupportedField(`${field}.behavior`, 'Removed, or Isolated without invert', behavior)
+      throw fields.unsupported(`${field}.behavior`, 'Removed, or Isolated without invert', behavior)
     }
     case 'ByteLevel': {
-      const prefix = booleanField(`${field}.add_prefix_space`, step.add_prefix_space, true)
-      const pattern = booleanField(`${field}.use_regex`, step.use_regex, true) ? wordPattern(patterns.gpt2) : null
+      const prefix = fields.boolean(`${field}.add_prefix_space`, step.add_prefix_space, true)
+      const pattern = fields.boolean(`${field}.use_regex`, step.use_regex, true) ? wordPattern(patterns.gpt2) : null
       return (texts) => {
         const spaced = prefix ? withSpace(texts) : texts
         return inBytes(pattern ? cut(spaced, pattern, true, true) : spaced)
       }
     }
     default:
-      throw unsupportedField(`${field}.type`, 'Split or ByteLevel', step.type)
+      throw fields.unsupported(`${field}.type`, 'Split or ByteLevel', step.type)
   }
 }
 
 function readPattern(field: string, value: unknown): RegExp {
-  const pattern = objectField(field, value)
+  const pattern = fields.object(field, value)
   if (pattern.Regex === undefined) {
-    const text = stringField(`${field}.String`, pattern.String)
-    if (text === '') throw badField(`${field}.String`, 'a string of one character or more', text)
+    const text = fields.string(`${field}.String`, pattern.String)
+    if (text === '') throw fields.bad(`${field}.String`, 'a string of one character or more', text)
     return new RegExp(text.replace(/[.*+?^${}()|[\]\\/-]/g, '\\$&'), 'gu')
   }
-  const known = wordPattern(stringField(`${field}.Regex`, pattern.Regex))
-  if (!known) throw unsupportedField(`${field}.Regex`, 'that of GPT-2, cl100k, Qwen2 or o200k', pattern.Regex)
+  const known = wordPattern(fields.string(`${field}.Regex`, pattern.Regex))
+  if (!known) throw fields.unsupported(`${field}.Regex`, 'that of GPT-2, cl100k, Qwen2 or o200k', pattern.Regex)
   return known
 }
 

@@ -18,7 +18,7 @@ const chain = [
   ['cli', 'index'],
 ]
 /** Pure data and error classes: for everybody, and they import nothing but each other. */
-const base = ['errors', 'dtype', 'options']
+const base = ['errors', 'dtype', 'options', 'fields']
 /** They know no tensor: themselves and `base` only. Everything above `native` may use them. */
 const leaves = ['architectures', 'formats', 'tokenizer', 'hub']
 /** The types in which a file speaks to the tokenizer and the model. */

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { FormatError } from '../../errors.js'
+import { show } from '../../fields.js'
 import { containedFile, isPlainName } from '../contained.js'
-import { show } from '../fields.js'
 import { isObject, readJsonObject } from '../json.js'
 import type { FileTensor } from '../source.js'
 import { readSafetensors } from './read.js'
