@@ -88,8 +88,8 @@ export async function forward(source: WeightSource, ids: readonly number[]): Pro
   const weights = phi3Weights(source)
   const { headDim, numAttentionHeads: heads, numKeyValueHeads: groups, rmsNormEps: epsilon } = config
   const payloads = new Payloads()
-  const position = exactly('int32', [1], [0])
   const tokens = ids.length
+  const position = exactly('int32', [tokens], [...ids.keys()])
   const project = async (x: NdArray, description: WeightDescription): Promise<NdArray> => {
     const w = await payloads.values(description)
     const [rows, columns] = w.shape as [number, number]
@@ -115,7 +115,7 @@ export async function forward(source: WeightSource, ids: readonly number[]): Pro
       { x: await project(await norm(x, layer.inputNorm), layer.qkv), cos, sin, position },
       { headDim, heads: heads + groups },
     ).y
-    const cache = exactly('float32', [groups, tokens, headDim], new Float64Array(groups * tokens * headDim))
+    const cache = exactly('float32', [1, groups, tokens, headDim], new Float64Array(groups * tokens * headDim))
     const operands = { qkv, keys: cache, values: cache, position }
     const attended = attention(operands, { window: window.graph?.size ?? 0, scale: 0 }).y
     x = add({ a: x, b: await project(await times(attended, layer.oMultiplier), layer.o) }).y
