@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { brotliDecompress } from 'node:zlib'
 import { BinaryMissingError, type ErrorCode, errorOf } from './errors.js'
+import type { WeightDescription, WeightPart } from './formats/source.js'
 
 /** Opaque native objects; `unique symbol` brands keep them apart at compile time, type tags at run time. */
 declare const brand: unique symbol
@@ -64,29 +65,13 @@ export interface Counters {
 
 export type AttributeValue = number | boolean | readonly number[]
 
-/** Bytes, which are copied, or a range of a file, which is mapped. */
-export type NativeBytes = Uint8Array | { readonly file: string; readonly offset: number; readonly bytes: number }
-
-/** A WeightPart of lib/formats/source.ts with numbers for words: format and packing count in its lists, dtypes in lib/dtype.ts. */
-export interface NativePart {
-  readonly format: number
-  readonly packing: number
-  /** null: as many as the data hold. */
-  readonly rows: number | null
-  readonly data: NativeBytes
-  readonly groups: NativeGroups | null
+/** A WeightDescription of lib/formats/source.ts; a part without rows has as many as its data hold. */
+export type NativeWeight = Omit<WeightDescription, 'parts'> & {
+  readonly parts: readonly (Omit<WeightPart, 'rows'> & { readonly rows?: number })[]
 }
 
-export interface NativeGroups {
-  readonly size: number
-  readonly scales: NativeBytes
-  readonly scaleType: number
-  readonly zeros: NativeBytes | undefined
-  /** 0 none, 1 packed, 2 floats, 3 offsets. */
-  readonly zeroType: number
-  readonly signed: boolean | undefined
-  readonly gIdx: NativeBytes | undefined
-}
+/** An op that a weight is to be an operand of. */
+export type NativeUse = { readonly op: 'embedding' } | { readonly op: 'linear'; readonly activations: 'f32' | 'int8' }
 
 /** What native/addon.cpp exports: flat functions over handles. Shapes are row-major, dtypes the index in lib/dtype.ts. */
 export interface NativeModule {
@@ -112,9 +97,22 @@ export interface NativeModule {
   readTensor(tensor: TensorHandle, to: ArrayBuffer): Promise<void>
   readTensorSync(tensor: TensorHandle, to: ArrayBuffer): void
   disposeTensor(tensor: TensorHandle): void
-  /** Typed arrays are copied before this returns; repacking happens on a thread of its own. */
-  createWeight(device: DeviceHandle, rows: number, columns: number, parts: readonly NativePart[]): Promise<WeightHandle>
-  createWeightSync(device: DeviceHandle, rows: number, columns: number, parts: readonly NativePart[]): WeightHandle
+  /**
+   * Typed arrays are copied before this returns, and refused uses throw; all else happens on a thread of its own. `inPlace`:
+   * mapped files may be computed on.
+   */
+  createWeight(
+    device: DeviceHandle,
+    weight: NativeWeight,
+    inPlace: boolean,
+    uses: readonly NativeUse[],
+  ): Promise<WeightHandle>
+  createWeightSync(device: DeviceHandle, weight: NativeWeight): WeightHandle
+  /** Rows `first` .. of a weight as float32 [rows, columns]. */
+  readRows(device: DeviceHandle, weight: NativeWeight, first: number, rows: number): Promise<TensorHandle>
+  readRowsSync(device: DeviceHandle, weight: NativeWeight, first: number, rows: number): TensorHandle
+  /** Throws where a file that a weight is computed on in place has changed since it was mapped. */
+  checkFiles(weights: readonly WeightHandle[]): void
   disposeWeight(weight: WeightHandle): void
   /** The outputs that `out` does not give, as [handle, dtype, shape]. */
   runOp(

@@ -1,18 +1,14 @@
 import type { Device } from './device.js'
-import { dtypes } from './dtype.js'
 import { ArgumentError } from './errors.js'
-import {
-  type FileRange,
-  type Payload,
-  type WeightDescription,
-  type WeightFormat,
-  type WeightGroups,
-  type WeightPacking,
-  type WeightPart,
-  weightFormats,
-  weightPackings,
+import type {
+  FileRange,
+  Payload,
+  WeightDescription,
+  WeightFormat,
+  WeightGroups,
+  WeightPacking,
 } from './formats/source.js'
-import { type NativeGroups, type NativePart, native, type WeightHandle } from './native.js'
+import { type NativeUse, type NativeWeight, native, type WeightHandle } from './native.js'
 import { checkNames, checkOptions, described, type OptionNames } from './options.js'
 import { bytesOf } from './tensor.js'
 
@@ -89,12 +85,10 @@ const weightOptions: OptionNames<WeightOptions> = {
   packing: true,
 }
 
-/** Checks the manners of the options; the addon checks lengths and ranges. */
+/** Checks the manners of the options; the addon checks words, lengths and ranges. */
 export function makeWeight(device: Device, options: WeightOptions): Weight {
   checkOptions('weight', options, weightOptions)
   const { format, shape, parts, packing = 'rows', group } = options
-  requireOneOf('format', format, weightFormats)
-  requireOneOf('packing', packing, weightPackings)
   const grouped = format === 'int4' || format === 'int8'
   const taken = grouped ? ['data', 'scales', 'zeros', 'gIdx'] : ['data']
   checkNames(`weight of ${format}`, 'part', parts, taken)
@@ -104,8 +98,8 @@ export function makeWeight(device: Device, options: WeightOptions): Weight {
     throw new ArgumentError('ERR_ARGUMENT', `weight: ${format} takes no group, but it is ${group}`)
   const data = isList(parts.data) ? parts.data : [parts.data]
   if (!grouped && packing === 'rows') {
-    const stacked = data.map((each) => ({ ...nativePart({ format, rows: 0, data: payloadOf(each) }), rows: null }))
-    return create(device, shape, stacked)
+    const stacked = data.map((each) => ({ format, data: payloadOf(each) }))
+    return create(device, { shape, parts: stacked })
   }
   const [first, ...more] = data
   if (!first || more.length > 0)
@@ -114,33 +108,43 @@ export function makeWeight(device: Device, options: WeightOptions): Weight {
       `weight: data must be one part in ${format} ${packing}, but are ${data.length}`,
     )
   const groups = grouped ? groupsOf(options) : undefined
-  const part: WeightPart = { format, rows: shape[0], data: payloadOf(first), packing, ...(groups && { groups }) }
-  return create(device, shape, [nativePart(part)])
+  const part = { format, rows: shape[0], data: payloadOf(first), packing, ...(groups && { groups }) }
+  return create(device, { shape, parts: [part] })
 }
 
-/** A weight from a source's description; a vector counts as one row. Repacks off the JS thread. */
-export async function openWeight(device: Device, { shape, parts }: WeightDescription): Promise<Weight> {
-  const [rows, columns] = matrixShape(shape)
-  const described = parts.map(nativePart)
-  const handle = await native.createWeight(device.native, rows, columns, described)
-  return new Weight(device, [rows, columns], formatOf(described), handle)
+export interface OpenWeightOptions {
+  /** False: mapped files are copied into memory; true: the CPU computes on their rows where they lie. */
+  readonly inPlace?: boolean
+  /** Ops that the weight is for: ERR_OP_UNSUPPORTED where the device refuses one of them, before a byte is read. */
+  readonly uses?: readonly NativeUse[]
 }
 
-/** The same on the calling thread: for what lies in rows, where nothing is repacked. */
-export function openWeightSync(device: Device, { shape, parts }: WeightDescription): Weight {
-  return create(device, matrixShape(shape), parts.map(nativePart))
+/** A weight from a source's description; a vector counts as one row. Made off the JS thread. */
+export async function openWeight(
+  device: Device,
+  description: WeightDescription,
+  { inPlace = true, uses = [] }: OpenWeightOptions = {},
+): Promise<Weight> {
+  const handle = await native.createWeight(device.native, description, inPlace, uses)
+  return new Weight(device, matrixShape(description), formatOf(description), handle)
 }
 
-function create(device: Device, shape: readonly [number, number], parts: readonly NativePart[]): Weight {
-  return new Weight(device, shape, formatOf(parts), native.createWeightSync(device.native, shape[0], shape[1], parts))
+/** Throws ERR_FILE where a file that one of the weights is read from, whenever it is used, has changed since it was mapped. */
+export function checkFiles(weights: readonly Weight[]): void {
+  native.checkFiles(weights.map(({ native }) => native))
 }
 
-function matrixShape(shape: WeightDescription['shape']): readonly [number, number] {
+function create(device: Device, description: NativeWeight): Weight {
+  const handle = native.createWeightSync(device.native, description)
+  return new Weight(device, matrixShape(description), formatOf(description), handle)
+}
+
+function matrixShape({ shape }: NativeWeight): readonly [number, number] {
   return shape.length === 2 ? shape : [1, shape[0]]
 }
 
-function formatOf(parts: readonly NativePart[]): Weight['format'] {
-  const formats = new Set(parts.map(({ format }) => weightFormats[format]!))
+function formatOf({ parts }: NativeWeight): Weight['format'] {
+  const formats = new Set(parts.map(({ format }) => format))
   return formats.size > 1 ? 'mixed' : [...formats][0]!
 }
 
@@ -155,8 +159,6 @@ function groupsOf({ parts, group, scaleType, zeroType, signed }: WeightOptions):
       'ERR_ARGUMENT',
       'weight: int4 and int8 must have parts.scales and group, but one is missing',
     )
-  if (scaleType) requireOneOf('scaleType', scaleType, scaleTypes)
-  if (zeroType) requireOneOf('zeroType', zeroType, ['packed', 'float', 'offset'])
   return {
     size: group,
     scales: payloadOf(scales),
@@ -166,42 +168,4 @@ function groupsOf({ parts, group, scaleType, zeroType, signed }: WeightOptions):
     ...(signed && { signed }),
     ...(gIdx && { gIdx: payloadOf(gIdx) }),
   }
-}
-
-function nativePart({ format, rows, data, packing = 'rows', groups }: WeightPart): NativePart {
-  return {
-    format: weightFormats.indexOf(format),
-    packing: weightPackings.indexOf(packing),
-    rows,
-    data,
-    groups: groups ? nativeGroups(groups) : null,
-  }
-}
-
-const scaleTypes = ['float32', 'float16', 'bfloat16']
-const zeroTypes = [undefined, 'packed', 'float', 'offset']
-
-function nativeGroups({
-  size,
-  scales,
-  scaleType,
-  zeros,
-  zeroType = 'packed',
-  signed,
-  gIdx,
-}: WeightGroups): NativeGroups {
-  return {
-    size,
-    scales,
-    scaleType: dtypes.indexOf(scaleType),
-    zeros,
-    zeroType: zeros ? zeroTypes.indexOf(zeroType) : 0,
-    signed,
-    gIdx,
-  }
-}
-
-function requireOneOf(name: string, value: string, words: readonly string[]): void {
-  if (!words.includes(value))
-    throw new ArgumentError('ERR_ARGUMENT', `weight: ${name} must be one of ${words.join(' ')}, but it is ${value}`)
 }

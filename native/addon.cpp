@@ -30,6 +30,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("disposeTensor", guarded<dispose_tensor>);
   add("createWeight", guarded<create_weight>);
   add("createWeightSync", guarded<create_weight_sync>);
+  add("readRows", guarded<read_rows>);
+  add("readRowsSync", guarded<read_rows_sync>);
+  add("checkFiles", guarded<check_files>);
   add("disposeWeight", guarded<dispose_weight>);
   add("runOp", guarded<run_op>);
   add("missingOps", guarded<missing_ops>);

@@ -73,10 +73,7 @@ if (!compiler) {
   process.exit(1)
 }
 mkdirSync(build, { recursive: true })
-const headers = [
-  ...list('native/cuda', /^(common\.cuh|params\.h|port\.h|weights\.cuh)$/),
-  ...list('test/simt', /\.h$/),
-].map(read)
+const headers = [...list('native/cuda', /^(.*\.cuh|params\.h|port\.h)$/), ...list('test/simt', /\.h$/)].map(read)
 const tools = hash(versionOf(compiler), ...flags, ...headers)
 
 /** The object file of a source; `text` is what is compiled, `key` all that it depends on besides headers. */

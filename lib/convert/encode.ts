@@ -1,6 +1,5 @@
 import { ArgumentError } from '../errors.js'
-import { formatOfType, tensorTypes } from '../formats/gguf/read.js'
-import type { WeightFormat } from '../formats/source.js'
+import { formatTable, type WeightFormat } from '../formats/weight-formats.js'
 
 // Rows of float32 in the formats of GGUF. Bit for bit what ggml's reference functions compute, whose arithmetic is
 // float32: hence Math.fround. A block of 32 values is
@@ -46,9 +45,8 @@ const limits: Readonly<Partial<Record<Encoding, number>>> = {
 
 export const storage = Object.fromEntries(
   encodings.map((encoding) => {
-    const [number, type] = Object.entries(tensorTypes).find(([, { name }]) => formatOfType(name) === encoding)!
-    const limit = limits[encoding] ?? Infinity
-    return [encoding, { values: type.block, bytes: type.bytes, ggufType: Number(number), limit }]
+    const { block, bytes, gguf } = formatTable[encoding]
+    return [encoding, { values: block, bytes, ggufType: gguf, limit: limits[encoding] ?? Infinity }]
   }),
 ) as unknown as Readonly<Record<Encoding, Storage>>
 

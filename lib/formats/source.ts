@@ -1,6 +1,9 @@
 /** What a model file gives to `models/`: a config, and weights as ranges of files. Knows no tensor and maps nothing. */
 import type { Blueprint } from '../architectures/blueprint.js'
 import type { Companions } from './companions.js'
+import type { WeightFormat, WeightPacking, ZeroType } from './weight-formats.js'
+
+export { type WeightFormat, type WeightPacking, weightFormats, weightPackings } from './weight-formats.js'
 
 /** `bytes` bytes at `offset` of `file`; both are checked against the file when the source is opened. */
 export interface FileRange {
@@ -12,44 +15,6 @@ export interface FileRange {
 /** Bytes of a file, or the bytes themselves where a header holds them (ONNX keeps small tensors inside the graph). */
 export type Payload = FileRange | Uint8Array
 
-/**
- * Storage formats of a weight matrix: how one row of K values lies in memory. The GGUF types are records of 32 or 256
- * values; int4 and int8 are those of ONNX's MatMulNBits, whose scales and zero points are tensors of their own.
- */
-export const weightFormats = [
-  'float32',
-  'float16',
-  'bfloat16',
-  'q8_0',
-  'q4_0',
-  'q4_1',
-  'q5_0',
-  'q5_1',
-  'q2_k',
-  'q3_k',
-  'q4_k',
-  'q5_k',
-  'q6_k',
-  'iq4_nl',
-  'iq4_xs',
-  'int4',
-  'int8',
-] as const
-export type WeightFormat = (typeof weightFormats)[number]
-
-/**
- * How the bytes of a part are arranged, [N rows, K columns]; everything but 'rows' is repacked into rows on loading.
- * - rows: one row after the other. int4: byte [n, k/2], the even k in the low nibble, each group padded to `size`
- *   columns; scales [N, ceil(K/size)]; zeros one value per scale, packed like the data (rows padded to whole bytes, or
- *   not at all: the length tells).
- * - columns: the transposed matrix [K, N]; int4 nibbles run along N without padding; scales and zeros [K/size, N].
- * - awq: int32 qweight [K, N/8], qzeros [K/size, N/8], scales [K/size, N]; column 8c+j in nibble {0,4,1,5,2,6,3,7}[j].
- * - gptq, gptq_v2: int32 qweight [K/8, N], qzeros [K/size, N/8], scales [K/size, N]; nibble p is row 8r+p, or column
- *   8c+p of the zeros, which gptq stores less one.
- */
-export const weightPackings = ['rows', 'columns', 'awq', 'gptq', 'gptq_v2'] as const
-export type WeightPacking = (typeof weightPackings)[number]
-
 /** What int4 and int8 need beside their data: value = (q - zero) * scale. */
 export interface WeightGroups {
   /** Consecutive columns that share a scale: a power of two from 16 on, or K. */
@@ -58,8 +23,8 @@ export interface WeightGroups {
   readonly scaleType: 'float32' | 'float16' | 'bfloat16'
   /** Absent: 8 or 128, or 0 where the values are signed. */
   readonly zeros?: Payload
-  /** 'packed' as the data are, floats of `scaleType` (HQQ), or 'offset': floats that are added, q * scale + offset (MLX). */
-  readonly zeroType?: 'packed' | 'float' | 'offset'
+  /** Default 'packed'. */
+  readonly zeroType?: Exclude<ZeroType, 'none'>
   /** q and zeros are two's complement (ONNX INT4, INT8). */
   readonly signed?: boolean
   /** int32 [K]: the group of every column, where groups are not consecutive columns (GPTQ act-order). */
@@ -97,6 +62,8 @@ export interface FileTensor extends SourceTensor {
 export interface WeightDescription {
   readonly shape: readonly [rows: number, columns: number] | readonly [columns: number]
   readonly parts: readonly WeightPart[]
+  /** Row i and row i + rows/2 are used together (gate and up): a device may lay them side by side. */
+  readonly pairRows?: boolean
 }
 
 /** Weights of one block, by the names of the blueprint; null: one that may be absent. */

@@ -35,6 +35,11 @@ export interface LoadModelOptions {
   readonly longrope?: 'switch' | 'planned'
   /** 'auto': int8 where the file allows it, as quantised GGUF does, and MatMulNBits of accuracy level 4; else f32. */
   readonly activations?: 'auto' | Activations
+  /**
+   * 'map' (the default) computes on the file's pages, which take no memory of their own: the file must stand still. 'copy' reads
+   * it into memory.
+   */
+  readonly load?: 'map' | 'copy'
   /** Of a model that is given by name, org/name: which of its variants, and a branch, tag or commit (main). */
   readonly variant?: string
   readonly revision?: string
@@ -53,7 +58,7 @@ export interface LoadProgress {
 export interface ModelReference {
   readonly path: string
   readonly device: DeviceReference
-  readonly options: Pick<LoadModelOptions, 'context' | 'kvType' | 'window' | 'longrope' | 'activations'>
+  readonly options: Pick<LoadModelOptions, 'context' | 'kvType' | 'window' | 'longrope' | 'activations' | 'load'>
 }
 
 export interface LogitsOptions extends Pick<PrefillOptions, 'chunk' | 'signal' | 'onProgress'> {
@@ -80,6 +85,7 @@ export class Model {
   readonly #ownsDevice: boolean
   readonly #decoder: Decoder
   readonly #longrope: LongRope
+  readonly #load: NonNullable<LoadModelOptions['load']>
 
   private constructor(
     source: WeightSource,
@@ -103,6 +109,7 @@ export class Model {
     const { context, window } = this
     const pool = new KvPool(this.device, network.kv, this.kvType, context)
     this.#decoder = { network, pool, context, window }
+    this.#load = settings.load
   }
 
   /** For `loadModel`: options are checked before weights are opened. */
@@ -118,6 +125,7 @@ export class Model {
     const network = await loadNetwork(device, source, {
       activations,
       signal: options.signal,
+      inPlace: settings.load === 'map',
       onLayer: (done) => options.onProgress?.({ stage: 'load', done, total }),
     })
     return new Model(source, network, activations, ownsDevice, settings)
@@ -202,7 +210,7 @@ export class Model {
     return {
       path: this.source.path,
       device: this.device.handle(),
-      options: { context, window, kvType, activations, longrope: this.#longrope },
+      options: { context, window, kvType, activations, longrope: this.#longrope, load: this.#load },
     }
   }
 
@@ -248,6 +256,7 @@ interface Settings {
   readonly longrope: LongRope
   readonly tokenizer: Tokenizer | null
   readonly tokenizerProblem?: LophiError
+  readonly load: NonNullable<LoadModelOptions['load']>
 }
 
 function chooseSettings(source: WeightSource, options: LoadModelOptions): Settings {
@@ -258,6 +267,7 @@ function chooseSettings(source: WeightSource, options: LoadModelOptions): Settin
     window: chooseWindow(source, options.window),
     longrope: chooseLongRope(options.longrope),
     ...openTokenizer(source),
+    load: chooseLoad(options.load),
   }
 }
 
@@ -269,6 +279,11 @@ function openTokenizer({ config, tokenizer }: WeightSource): Pick<Settings, 'tok
     if (error instanceof LophiError) return { tokenizer: null, tokenizerProblem: error }
     throw error
   }
+}
+
+function chooseLoad(wanted: Settings['load'] = 'map'): Settings['load'] {
+  if (wanted === 'map' || wanted === 'copy') return wanted
+  throw new ArgumentError('ERR_ARGUMENT', `loadModel: load must be map or copy, but it is ${wanted}`)
 }
 
 function chooseContext(config: ModelConfig, wanted = config.maxPositionEmbeddings): number {
@@ -313,6 +328,7 @@ const loadOptions: OptionNames<LoadModelOptions> = {
   activations: true,
   variant: true,
   revision: true,
+  load: true,
   onProgress: true,
   signal: true,
 }

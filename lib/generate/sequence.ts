@@ -181,6 +181,7 @@ export class Sequence {
     const { chunk = 128, signal } = options
     if (!Number.isInteger(chunk) || chunk < 1)
       throw new ArgumentError('ERR_ARGUMENT', `prefill: chunk must be a whole number from 1, but it is ${chunk}`)
+    this.decoder.network.checkFiles()
     let pending = [input]
     let stage: PrefillProgress['stage'] = 'prefill'
     if (this.#needsLong(total) !== state.long) {

@@ -3,6 +3,7 @@ import type { Pass } from '../nn/attention.js'
 import type { Activations } from '../nn/linear.js'
 import type { JoinedRotaryTables } from '../nn/rotary.js'
 import type { Tensor } from '../tensor.js'
+import type { LoaderOptions } from './loader.js'
 
 /** A model as decoding sees it: ids -> rows of hidden state -> logits. Immutable; sequences bring their caches. */
 export interface Network {
@@ -15,6 +16,8 @@ export interface Network {
   readonly shortContext: number
   readonly disposed: boolean
   dispose(): void
+  /** Throws ERR_FILE where files that the weights are still read from have changed since they were loaded. */
+  checkFiles(): void
   /** ids int32[T] -> float32 [T, C] */
   embed(ids: Tensor<'int32'>): Tensor<'float32'>
   /**
@@ -31,9 +34,8 @@ export interface Network {
   rotary(long: boolean, positions: number): JoinedRotaryTables
 }
 
-export interface NetworkOptions {
+export interface NetworkOptions extends LoaderOptions {
   readonly activations: Activations
   /** Told how many are there, after each. */
   readonly onLayer?: (layers: number) => void
-  readonly signal?: AbortSignal | undefined
 }

@@ -1,7 +1,5 @@
-import { setImmediate as eventLoop } from 'node:timers/promises'
 import { type Phi3Weights, phi3Weights } from '../architectures/phi3.js'
 import type { Device } from '../device.js'
-import { AbortedError } from '../errors.js'
 import { hasLongRotary, type ModelConfig, type WeightDescription, type WeightSource } from '../formats/source.js'
 import { type AttentionShape, attention, type Pass } from '../nn/attention.js'
 import { type Activations, linear } from '../nn/linear.js'
@@ -11,8 +9,8 @@ import { ops } from '../ops/index.js'
 import { path } from '../path.js'
 import { keep, scope } from '../scope.js'
 import type { Tensor } from '../tensor.js'
-import { openWeight, type Weight } from '../weight.js'
-import { readRows } from '../weight-rows.js'
+import { checkFiles, Weight } from '../weight.js'
+import { Loader } from './loader.js'
 import type { Network, NetworkOptions } from './network.js'
 
 interface Block {
@@ -39,6 +37,7 @@ export class Phi3 implements Network {
   readonly config: ModelConfig
   readonly activations: Activations
   readonly #owned: readonly Disposable[]
+  readonly #weights: readonly Weight[]
   readonly #embed: Weight
   readonly #blocks: readonly Block[]
   readonly #norm: Tensor<'float32'>
@@ -69,18 +68,14 @@ export class Phi3 implements Network {
     this.#owned = owned
     const { numAttentionHeads: heads, numKeyValueHeads: groups, headDim } = source.config
     this.#attention = { heads, groups, headDim, activations }
+    this.#weights = owned.filter((each) => each instanceof Weight)
   }
 
-  /** Opens weight after weight; an abort takes effect between two of them. */
+  /** Opens a few weights at a time; an abort takes effect before the next. */
   static async load(device: Device, source: WeightSource, options: NetworkOptions): Promise<Phi3> {
-    const owned: Disposable[] = []
-    try {
-      const parts = await open(device, phi3Weights(source), options, owned)
-      return new Phi3(device, source, options.activations, parts, owned)
-    } catch (error) {
-      disposeAll(owned)
-      throw error
-    }
+    const loader = new Loader(device, options)
+    const { parts, owned } = await loader.all(() => open(loader, phi3Weights(source), options))
+    return new Phi3(device, source, options.activations, parts, owned)
   }
 
   get vocabSize(): number {
@@ -129,6 +124,10 @@ export class Phi3 implements Network {
     return path('head', () => linear(hidden, this.#head, this.activations) as Tensor<'float32'>)
   }
 
+  checkFiles(): void {
+    checkFiles(this.#weights)
+  }
+
   rotary(long: boolean, positions: number): JoinedRotaryTables {
     const part = long ? 'long' : 'short'
     const old = this.#rotary
@@ -167,47 +166,37 @@ function disposeAll(owned: readonly Disposable[]): void {
   for (const each of owned) each[Symbol.dispose]()
 }
 
-/** Every part of a model; what was made is in `owned`, after a failure too. */
 async function open(
-  device: Device,
+  loader: Loader,
   { embed, layers, norm, head }: Phi3Weights,
-  { onLayer, signal }: NetworkOptions,
-  owned: Disposable[],
+  { onLayer, activations }: NetworkOptions,
 ): Promise<Parts> {
-  const own = <T extends Disposable>(made: T): T => {
-    owned.push(made)
-    return made
+  const product = { op: 'linear', activations } as const
+  const tied = head === embed
+  const embedding = loader.weight(embed, { op: 'embedding' }, ...(tied ? [product] : []))
+  let done = 0
+  const block = async (layer: Phi3Weights['layers'][number]): Promise<Block> => {
+    const maybe = (vector: WeightDescription | null) => vector && loader.vector(vector)
+    const [inputNorm, qkv, oMultiplier, o, postNorm, gateUp, downMultiplier, down] = await Promise.all([
+      loader.vector(layer.inputNorm),
+      loader.weight(layer.qkv, product),
+      maybe(layer.oMultiplier),
+      loader.weight(layer.o, product),
+      loader.vector(layer.postNorm),
+      loader.weight({ ...layer.gateUp, pairRows: true }, product),
+      maybe(layer.downMultiplier),
+      loader.weight(layer.down, product),
+    ])
+    onLayer?.(++done)
+    return { inputNorm, qkv, oMultiplier, o, postNorm, gateUp, downMultiplier, down }
   }
-  const weight = async (description: WeightDescription): Promise<Weight> => {
-    const made = own(await openWeight(device, description))
-    if (signal?.aborted) throw new AbortedError('loadModel: aborted', { cause: signal.reason })
-    return made
-  }
-  /** A vector [C] as float32. */
-  const vector = (description: WeightDescription): Tensor<'float32'> =>
-    own(scope(() => readRows(device, description).view([description.shape.at(-1)!])))
-
-  const embedding = await weight(embed)
-  const blocks: Block[] = []
-  for (const layer of layers) {
-    blocks.push({
-      inputNorm: vector(layer.inputNorm),
-      qkv: await weight(layer.qkv),
-      oMultiplier: layer.oMultiplier && vector(layer.oMultiplier),
-      o: await weight(layer.o),
-      postNorm: vector(layer.postNorm),
-      gateUp: await weight(layer.gateUp),
-      downMultiplier: layer.downMultiplier && vector(layer.downMultiplier),
-      down: await weight(layer.down),
-    })
-    onLayer?.(blocks.length)
-    // mapped weights are there at once: whoever wants to abort gets a turn all the same
-    await eventLoop()
-  }
-  return {
-    embed: embedding,
+  const blocks = Promise.all(layers.map(block))
+  const last = loader.vector(norm)
+  const [embedded, made, normed, logits] = await Promise.all([
+    embedding,
     blocks,
-    norm: vector(norm),
-    head: head === embed ? embedding : await weight(head),
-  }
+    last,
+    tied ? embedding : loader.weight(head, product),
+  ])
+  return { embed: embedded, blocks: made, norm: normed, head: logits }
 }

@@ -54,7 +54,7 @@ export function rotaryTables(device: Device, shape: RotaryShape, long: boolean, 
 /** The tables that a file stores, as float32: bit for bit what its writer computed. Beyond its last row there is nothing. */
 export function storedRotaryTables(device: Device, { cos, sin }: RotaryCache, positions: number): RotaryTables {
   const rows = Math.min(positions, cos.shape[0])
-  return { cos: readRows(device, cos, rows), sin: readRows(device, sin, rows) }
+  return { cos: readRows(device, cos, { rows }), sin: readRows(device, sin, { rows }) }
 }
 
 /** Rotates the first `heads` heads of each row of x [T, heads' · headDim], in place, by row angles[t] of the tables. */

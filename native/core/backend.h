@@ -9,8 +9,8 @@
 #include <variant>
 #include <vector>
 
-#include "core/host.h"
 #include "core/ops.gen.h"
+#include "core/weight.h"
 
 namespace lophi {
 
@@ -65,16 +65,18 @@ struct Device {
   virtual ~Device() = default;
   virtual const DeviceInfo& info() const = 0;
   virtual MemoryInfo memory() const = 0;
-  // Empty where the device runs exactly this call; else why not: dtype, format, rank or size. Asked before anything is done.
+  // Empty where the device runs exactly this call; else why not: dtype, format, rank or size. Asked before anything is done,
+  // and of weights before they are made: of those only what core/weight.h has may be looked at.
   virtual std::string refusal(const Call& call) const = 0;
   // Bytes that a call needs beside its operands while it runs. Core gives them as Call::scratch, aligned to 256: from a
   // plan's arena, or allocated for an eager call, so that nothing is allocated while a graph is captured or a list recorded.
   virtual size_t scratch(const Call&) const { return 0; }
   // Fused ops of the backend's own, with `fuses`: matched in plans like the schema's.
   virtual std::span<const OpInfo* const> fused() const { return {}; }
-  virtual std::shared_ptr<Buffer> alloc(size_t bytes) = 0;            // throws ERR_OUT_OF_MEMORY; contents undefined
-  virtual HostBytes host(size_t bytes) { return host_bytes(bytes); }  // (optional) for a spec; throws ERR_OUT_OF_MEMORY
-  virtual std::shared_ptr<const Weight> weight(WeightSpec spec) = 0;  // already checked, and in rows; from any thread
+  virtual std::shared_ptr<Buffer> alloc(size_t bytes) = 0;  // throws ERR_OUT_OF_MEMORY; contents undefined
+  // The spec has been checked; its rows are read by core/rows.h, and bytes without an owner before this returns. Throws
+  // ERR_OUT_OF_MEMORY. What the device still copies, streams wait for. From any thread.
+  virtual std::shared_ptr<const Weight> weight(WeightSpec spec) = 0;
   virtual std::shared_ptr<Executable> compile(Plan plan) = 0;
   virtual std::unique_ptr<Stream> stream() = 0;
 };

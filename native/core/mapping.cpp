@@ -23,14 +23,8 @@
 namespace lophi {
 namespace {
 
-// Tells two files apart, and a file from its replacement: volume, index, size, time of the last write.
+// Tells two files apart, and a file from what became of it: volume, index, size, time of the last write.
 using Identity = std::tuple<uint64_t, uint64_t, uint64_t, uint64_t>;
-
-struct Mapping {
-  const std::byte* data = nullptr;
-  uint64_t size = 0;
-  ~Mapping();
-};
 
 [[noreturn]] void fail(const std::string& path, const std::string& reason) {
   throw FileError("ERR_FILE", path, reason);
@@ -38,10 +32,7 @@ struct Mapping {
 
 #ifdef _WIN32
 
-Mapping::~Mapping() {
-  if (data) UnmapViewOfFile(data);
-}
-
+// Nobody may write to it while it is open.
 struct File {
   HANDLE handle;
   explicit File(const std::string& path)
@@ -50,6 +41,8 @@ struct File {
     if (handle == INVALID_HANDLE_VALUE) fail(path, "cannot be opened: error " + std::to_string(GetLastError()));
   }
   ~File() { CloseHandle(handle); }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
 };
 
 Identity identify(const File& file, const std::string& path) {
@@ -70,11 +63,9 @@ const void* map_whole(const File& file, uint64_t, const std::string& path) {
   return data;
 }
 
-#else
+void unmap(const void* data, uint64_t) { UnmapViewOfFile(data); }
 
-Mapping::~Mapping() {
-  if (data) munmap(const_cast<std::byte*>(data), size);
-}
+#else
 
 struct File {
   int handle;
@@ -82,6 +73,8 @@ struct File {
     if (handle < 0) fail(path, std::string("cannot be opened: ") + std::strerror(errno));
   }
   ~File() { close(handle); }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
 };
 
 Identity identify(const File& file, const std::string& path) {
@@ -102,33 +95,65 @@ const void* map_whole(const File& file, uint64_t size, const std::string& path) 
   return data;
 }
 
-#endif
+void unmap(const void* data, uint64_t size) { munmap(const_cast<void*>(data), size); }
 
-std::shared_ptr<const Mapping> map_file(const std::string& path) {
-  static std::mutex mutex;
-  static std::map<Identity, std::weak_ptr<const Mapping>> maps;
-  const File file(path);
-  const Identity id = identify(file, path);
-  const std::lock_guard lock(mutex);
-  std::erase_if(maps, [](const auto& entry) { return entry.second.expired(); });
-  if (auto known = maps[id].lock()) return known;
-  auto mapping = std::make_shared<Mapping>();
-  mapping->size = std::get<2>(id);
-  if (mapping->size) mapping->data = static_cast<const std::byte*>(map_whole(file, mapping->size, path));
-  maps[id] = mapping;
-  return mapping;
-}
+#endif
 
 }  // namespace
 
+struct MappedFile::Open {
+  const std::string path;
+  const File file;
+  const Identity id;
+  const uint64_t size;
+  const void* data;
+
+  explicit Open(const std::string& name)
+      : path(name),
+        file(name),
+        id(identify(file, name)),
+        size(std::get<2>(id)),
+        data(size ? map_whole(file, size, name) : nullptr) {}
+  ~Open() {
+    if (data) unmap(data, size);
+  }
+};
+
+MappedFile::MappedFile(const std::string& path) : open_(std::make_unique<Open>(path)) {}
+MappedFile::~MappedFile() = default;
+
+const std::byte* MappedFile::data() const { return static_cast<const std::byte*>(open_->data); }
+uint64_t MappedFile::size() const { return open_->size; }
+
+void MappedFile::check() const {
+  const Identity now = identify(open_->file, open_->path);
+  if (now == open_->id) return;
+  const uint64_t size = std::get<2>(now);
+  fail(open_->path, size == open_->size ? "changed since it was loaded"
+                                        : "changed since it was loaded: it had " + std::to_string(open_->size) +
+                                              " bytes and has " + std::to_string(size));
+}
+
+std::shared_ptr<const MappedFile> MappedFile::open(const std::string& path) {
+  static std::mutex mutex;
+  static std::map<Identity, std::weak_ptr<const MappedFile>> maps;
+  const Identity id = identify(File(path), path);
+  const std::lock_guard lock(mutex);
+  std::erase_if(maps, [](const auto& entry) { return entry.second.expired(); });
+  if (auto known = maps[id].lock()) return known;
+  auto file = std::make_shared<const MappedFile>(path);
+  maps[file->open_->id] = file;
+  return file;
+}
+
 Bytes map_range(const std::string& path, uint64_t offset, uint64_t size) {
-  auto mapping = map_file(path);
-  if (offset > mapping->size || size > mapping->size - offset)
+  auto file = MappedFile::open(path);
+  if (offset > file->size() || size > file->size() - offset)
     throw FileError("ERR_FORMAT", path,
                     "a range of " + std::to_string(size) + " bytes at " + std::to_string(offset) +
-                        " must lie inside the file, but it has " + std::to_string(mapping->size) + " bytes");
-  const std::byte* data = mapping->data + offset;
-  return {std::move(mapping), data, static_cast<size_t>(size), true};
+                        " must lie inside the file, but it has " + std::to_string(file->size()) + " bytes");
+  const std::byte* data = file->data() + offset;
+  return {file, data, static_cast<size_t>(size), file};
 }
 
 }  // namespace lophi

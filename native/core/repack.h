@@ -1,12 +1,11 @@
-// Every packing of a weight as rows, without loss.
+// Floats, int4 and int8 in every packing as planes: rows of unsigned levels, groups of consecutive columns.
 #pragma once
-#include "core/host.h"
+#include "core/rows.h"
 
 namespace lophi {
 
-// Parts that are not yet as backends take them are copied: rows of unsigned values whose groups are consecutive columns,
-// zero points of a row in whole bytes. The spec has been checked. Works on all cores for as long as memory takes; throws
-// where gIdx makes groups of another size, and what `allocate` throws.
-WeightSpec repack(WeightSpec spec, const HostAllocate& allocate);
+// Rows [first, first + count). `order`: the column that stands at each place; null: its own.
+void read_packed(const WeightPart& part, const Form& form, int64_t columns, const int32_t* order, int64_t first,
+                 int64_t count, const Band& to);
 
 }  // namespace lophi

@@ -67,12 +67,12 @@ void each_tile(int64_t rows, int64_t row_step, int64_t places, int64_t place_ste
 template <int Size>
 void transpose_values(const Lines& from, const Rows& to) {
   constexpr int64_t kValues = kSide / Size;
-  each_tile(from.values, kValues, from.count, kValues, [&](int64_t row, int64_t place) {
+  each_tile(from.rows, kValues, from.count, kValues, [&](int64_t row, int64_t place) {
     Line lines[kValues] = {}, rows[kValues];
-    const int64_t high = std::min(kValues, from.values - row), wide = std::min(kValues, from.count - place);
+    const int64_t high = std::min(kValues, from.rows - row), wide = std::min(kValues, from.count - place);
     for (int64_t p = 0; p < wide; ++p) {
       const int64_t line = from.order ? from.order[place + p] : place + p;
-      copy(lines[p], from.data + (line * from.values + row) * Size, high * Size);
+      copy(lines[p], from.data + (line * from.values + from.first + row) * Size, high * Size);
     }
     if (from.flip) flip(lines, wide, from.flip);
     transpose_tile<Size>(lines, rows);
@@ -98,17 +98,20 @@ void transpose(const Lines& from, size_t size, const Rows& to) {
   return transpose_values<4>(from, to);
 }
 
-// Two lines become a line of the bytes of even rows and one of odd rows, which are transposed like any bytes.
+// Two lines become a line of the bytes of even rows and one of odd rows, which are transposed like any bytes. Words of awq
+// are read whole: rows before the first are left out again.
 void transpose_nibbles(const Lines& from, bool awq, const Rows& to) {
   constexpr int64_t kNibbles = 2 * kSide;
   static constexpr int kPlain[] = {0, 1, 2, 3, 4, 5, 6, 7}, kAwq[] = {0, 2, 4, 6, 1, 3, 5, 7};
   const int* row_of = awq ? kAwq : kPlain;
-  each_tile(from.values, kNibbles, from.count, kNibbles, [&](int64_t row, int64_t place) {
-    const int64_t high = std::min(kNibbles, from.values - row), wide = std::min(kNibbles, from.count - place);
+  const int64_t skipped = awq ? from.first % 8 : 0, first = from.first - skipped, end = skipped + from.rows;
+  each_tile(end, kNibbles, from.count, kNibbles, [&](int64_t row, int64_t place) {
+    const int64_t high = std::min(kNibbles, end - row), wide = std::min(kNibbles, from.count - place);
+    const int64_t read = awq ? (high + 7) / 8 * 8 : high;
     Line even[kSide], odd[kSide], rows[kSide];
     const auto load = [&](uint8_t* line, int64_t p) {
       const int64_t index = from.order ? from.order[place + p] : place + p;
-      copy_nibbles(line, from.data, index * from.values + row, high);
+      copy_nibbles(line, from.data, index * from.values + first + row, read);
       for (int64_t i = 0; i < kSide; ++i) line[i] ^= from.flip;
     };
     for (int64_t p = 0; p < wide; p += 2) {
@@ -130,8 +133,9 @@ void transpose_nibbles(const Lines& from, bool awq, const Rows& to) {
     for (int half = 0; half < 2; ++half) {
       transpose_tile<1>(half ? odd : even, rows);
       for (int64_t i = 0; i < kSide; ++i) {
-        const int64_t nibble = 2 * i + half, r = nibble / 8 * 8 + row_of[nibble % 8];
-        if (r < high) copy(to.data + static_cast<size_t>(row + r) * to.stride + place / 2, rows[i], (wide + 1) / 2);
+        const int64_t nibble = 2 * i + half, r = row + nibble / 8 * 8 + row_of[nibble % 8];
+        if (r >= skipped && r < end)
+          copy(to.data + static_cast<size_t>(r - skipped) * to.stride + place / 2, rows[i], (wide + 1) / 2);
       }
     }
   });

@@ -5,11 +5,12 @@
 
 namespace lophi {
 
-// A matrix [N, K] as K lines of N values, without padding between them.
+// Rows [first, first + rows) of a matrix [N, K] that lies as K lines of N values, without padding between them.
 struct Lines {
   const uint8_t* data;
-  int64_t count;         // K
-  int64_t values;        // N
+  int64_t count;   // K
+  int64_t values;  // N
+  int64_t first, rows;
   const int32_t* order;  // the line that stands at each place of a row; null: its own
   uint8_t flip;          // bits of every byte that are inverted
 };

@@ -1,5 +1,6 @@
 #include "core/weight.h"
 
+#include <algorithm>
 #include <string>
 
 #include "core/error.h"
@@ -16,10 +17,9 @@ size_t bits_of_value(const WeightPart& part) { return part.format == WeightForma
 size_t bytes_of(size_t count, size_t bits) { return (count * bits + 7) / 8; }
 
 std::string describe(const WeightPart& part, int64_t columns) {
-  std::string words = "[" + text(part.rows) + ", " + text(columns) + "] in " + info_of(part.format).name;
+  std::string words = "[" + text(part.rows) + ", " + text(columns) + "] in " + name_of(part.format);
   if (part.groups.size) words += ", groups of " + text(part.groups.size);
-  if (part.packing != WeightPacking::kRows)
-    words += std::string(", packing ") + kPackings[static_cast<int>(part.packing)];
+  if (part.packing != WeightPacking::kRows) words += std::string(", packing ") + name_of(part.packing);
   return words;
 }
 
@@ -55,7 +55,7 @@ void check_groups(const WeightPart& part, int64_t columns) {
     const bool rows = part.packing == WeightPacking::kRows && groups.zeros.size == padded;
     if (!rows) check_bytes(part, columns, "zeros", groups.zeros, flat);
   }
-  if (groups.g_idx.owner) check_bytes(part, columns, "gIdx", groups.g_idx, static_cast<size_t>(columns) * 4);
+  if (groups.g_idx) check_bytes(part, columns, "gIdx", *groups.g_idx, static_cast<size_t>(columns) * 4);
 }
 
 // Bytes of the data in its packing.
@@ -66,15 +66,15 @@ size_t data_bytes(const WeightPart& part, int64_t columns) {
 }
 
 void check_packing(const WeightPart& part, int64_t columns) {
-  const char* name = kPackings[static_cast<int>(part.packing)];
+  const char* name = name_of(part.packing);
   const auto refuse = [&](const std::string& needs, const std::string& is) {
     throw argument_error(std::string("weight: ") + name + " must be of " + needs + ", but is of " + is);
   };
   if (part.packing == WeightPacking::kColumns) {
     if (!is_grouped(part.format) && part.format > WeightFormat::kBfloat16)
-      refuse("floats, int4 or int8", info_of(part.format).name);
+      refuse("floats, int4 or int8", name_of(part.format));
   } else if (part.packing != WeightPacking::kRows) {
-    if (part.format != WeightFormat::kInt4) refuse("int4", info_of(part.format).name);
+    if (part.format != WeightFormat::kInt4) refuse("int4", name_of(part.format));
     if (part.groups.is_signed) refuse("unsigned values", "signed ones");
     if (is_float(part.groups.zero_type)) refuse("packed zeros", "floats");
     if (part.rows % 8) refuse("a multiple of 8 rows", text(part.rows));
@@ -85,10 +85,10 @@ void check_packing(const WeightPart& part, int64_t columns) {
 void check_part(WeightPart& part, int64_t columns) {
   const FormatInfo& info = info_of(part.format);
   if (columns % info.block)
-    throw shape_error("weight: a row of " + std::string(info.name) + " must be a multiple of " +
+    throw shape_error("weight: a row of " + std::string(name_of(part.format)) + " must be a multiple of " +
                       text(int64_t{info.block}) + " values, but it is " + text(columns));
   if (is_grouped(part.format) != (part.groups.size != 0))
-    throw argument_error(std::string("weight: ") + info.name +
+    throw argument_error(std::string("weight: ") + name_of(part.format) +
                          (part.groups.size ? " takes no groups, but they are given" : " must have groups"));
   if (part.groups.size) check_group_size(part.groups.size, columns);
   if (part.rows < 0) {
@@ -133,14 +133,30 @@ void check_weight(WeightSpec& spec) {
                       " values, but it has " + text(rows));
 }
 
-WeightFormat only_format(const WeightSpec& spec, const char* backend) {
-  const WeightFormat format = spec.parts.empty() ? WeightFormat::kFloat32 : spec.parts[0].format;
-  for (const WeightPart& part : spec.parts)
-    if (part.format != format)
-      throw Error("ERR_OP_UNSUPPORTED", std::string("weight: all parts must have one format on ") + backend +
-                                            ", but they are " + info_of(format).name + " and " +
-                                            info_of(part.format).name);
-  return format;
+namespace {
+
+std::vector<Weight::Rows> rows_of(const WeightSpec& spec) {
+  std::vector<Weight::Rows> rows;
+  int64_t first = 0;
+  for (const WeightPart& part : spec.parts) {
+    if (part.rows) rows.push_back({first, part.rows, part.format, form_of(part)});
+    first += part.rows;
+  }
+  return rows;
+}
+
+}  // namespace
+
+Weight::Weight(const WeightSpec& spec)
+    : rows(spec.rows), columns(spec.columns), pair_rows(spec.pair_rows), parts(rows_of(spec)) {}
+
+std::string Weight::formats() const {
+  std::vector<const char*> names;
+  for (const Rows& part : parts)
+    if (std::ranges::find(names, name_of(part.format)) == names.end()) names.push_back(name_of(part.format));
+  std::string words;
+  for (const char* name : names) words.append(words.empty() ? "" : " and ").append(name);
+  return words;
 }
 
 }  // namespace lophi

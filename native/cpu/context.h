@@ -6,22 +6,9 @@
 #include "cpu/isa.h"
 #include "cpu/memory.h"
 #include "cpu/pool.h"
+#include "cpu/weight.h"
 
 namespace lophi::cpu {
-
-// A weight as the CPU computes on it: rows in place, in the mapped file, a typed array's copy or what repack made.
-struct CpuWeight : Weight {
-  struct Part {
-    WeightPart source;  // owns what `rows` points to
-    WeightRows rows;
-    int64_t first_row = 0;
-
-    int64_t end_row() const { return first_row + source.rows; }
-    const int32_t* order() const { return reinterpret_cast<const int32_t*>(source.order.data); }
-    WeightRows from(int64_t row) const;  // counted in the weight
-  };
-  std::vector<Part> parts;
-};
 
 // Memory that an op needs while it runs; grows and is kept. Used by the executor's thread only.
 class Scratch {

@@ -51,11 +51,6 @@ std::byte* scratch(Slot slot, size_t bytes) {
   return own.memory.get();
 }
 
-bool takes_int8(const WeightRows& w, int64_t k) {
-  if (w.format <= WeightFormat::kBfloat16 || k % 32 != 0) return false;
-  return !is_grouped(w.format) || w.group % 32 == 0;
-}
-
 std::span<const Isa* const> available_isas() {
   static const std::vector<const Isa*> tables = detect();
   return tables;

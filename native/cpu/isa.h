@@ -7,7 +7,7 @@
 #include <string>
 
 #include "core/dtype.h"
-#include "core/weight.h"
+#include "core/formats.h"
 
 namespace lophi::cpu {
 
@@ -62,9 +62,8 @@ struct Isa {
   void (*scale)(float* x, float factor, int64_t n);
 };
 
-// Whether matmul_int8 multiplies such rows of k values: quantised, and in groups no finer than those of the activations,
-// whose rounding would else outweigh that of the weights.
-bool takes_int8(const WeightRows& w, int64_t k);
+// Whether matmul_int8 multiplies such rows of k values.
+inline bool takes_int8(const WeightRows& w, int64_t k) { return takes_int8(w.format, w.group, k); }
 
 // The best table that this processor runs, or the one named (else LOPHI_CPU_ISA); throws ERR_ARGUMENT when it cannot
 // run here.

@@ -54,32 +54,15 @@ class CudaDevice : public Device {
         gpu_(std::make_shared<const Gpu>(driver, device, info_.id)),
         memory_(device_pool(gpu_, info_.memory)),
         pinned_(pinned_pool(gpu_)),
-        modules_(std::make_shared<Modules>(gpu_, std::move(image))) {}
+        modules_(std::make_shared<Modules>(gpu_, std::move(image))),
+        loader_(gpu_, memory_, pinned_) {}
 
   const DeviceInfo& info() const override { return info_; }
   MemoryInfo memory() const override { return memory_->info(); }
   std::string refusal(const Call& call) const override { return cuda::refusal(call); }
   std::shared_ptr<Buffer> alloc(size_t bytes) override { return memory_->alloc(bytes); }
 
-  std::shared_ptr<const Weight> weight(WeightSpec spec) override {
-    auto weight = std::make_shared<CudaWeight>();
-    weight->format = only_format(spec, "cuda");
-    if (weight->format > WeightFormat::kQ4_0)
-      throw Error("ERR_OP_UNSUPPORTED",
-                  std::string("weight: format must be float32, float16, bfloat16, q8_0 or q4_0 on cuda, but it is ") +
-                      info_of(weight->format).name);
-    weight->rows = spec.rows;
-    weight->columns = spec.columns;
-    weight->device_bytes = row_bytes(weight->format, spec.columns) * static_cast<size_t>(spec.rows);
-    weight->data = memory_->alloc(weight->device_bytes);
-    const Current current(*gpu_);
-    CUdeviceptr to = address_of(*weight->data);
-    for (const WeightPart& part : spec.parts) {
-      if (part.data.size) gpu_->driver.check(gpu_->driver.upload(to, part.data.data, part.data.size), "cuMemcpyHtoD");
-      to += part.data.size;
-    }
-    return weight;
-  }
+  std::shared_ptr<const Weight> weight(WeightSpec spec) override { return loader_.load(spec); }
 
   std::shared_ptr<Executable> compile(Plan plan) override {
     return std::make_shared<CudaExecutable>(gpu_, *modules_, std::move(plan));
@@ -93,6 +76,7 @@ class CudaDevice : public Device {
   std::shared_ptr<const Gpu> gpu_;
   std::shared_ptr<BlockPool> memory_, pinned_;
   std::shared_ptr<Modules> modules_;
+  WeightLoader loader_;
 };
 
 std::vector<DeviceInfo> list(std::string& reason) {

@@ -7,14 +7,9 @@
 #include "cuda/faults.h"
 #include "cuda/memory.h"
 #include "cuda/modules.h"
+#include "cuda/weight.h"
 
 namespace lophi::cuda {
-
-// A weight as a GPU computes on it: its rows in the file's own layout, stacked without gaps.
-struct CudaWeight : Weight {
-  WeightFormat format = WeightFormat::kFloat32;
-  std::shared_ptr<Buffer> data;
-};
 
 struct Grid {
   int64_t x = 1, y = 1;
@@ -37,6 +32,12 @@ class Context {
   // What a kernel whose operands may hold wrong data reports with, see report() in common.cuh.
   Faults faults(const Call& call);
   bool may_report() const { return may_report_; }
+  // A weight whose bytes are there for what is launched next.
+  const CudaWeight& use(const Weight& weight) {
+    const auto& used = static_cast<const CudaWeight&>(weight);
+    used.wait(stream_);
+    return used;
+  }
 
  private:
   void launch_packed(int kernel, Grid grid, void* params);

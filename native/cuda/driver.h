@@ -46,7 +46,6 @@ struct Driver {
   CUresult (*free)(CUdeviceptr pointer);
   CUresult (*alloc_host)(void** pointer, size_t bytes);
   CUresult (*free_host)(void* pointer);
-  CUresult (*upload)(CUdeviceptr to, const void* from, size_t bytes);
   CUresult (*upload_async)(CUdeviceptr to, const void* from, size_t bytes, CUstream stream);
   CUresult (*download_async)(void* to, CUdeviceptr from, size_t bytes, CUstream stream);
   CUresult (*copy_async)(CUdeviceptr to, CUdeviceptr from, size_t bytes, CUstream stream);
@@ -54,6 +53,7 @@ struct Driver {
   CUresult (*stream_create)(CUstream* stream, unsigned flags);
   CUresult (*stream_destroy)(CUstream stream);
   CUresult (*stream_synchronize)(CUstream stream);
+  CUresult (*stream_wait_event)(CUstream stream, CUevent event, unsigned flags);
   CUresult (*event_create)(CUevent* event, unsigned flags);
   CUresult (*event_destroy)(CUevent event);
   CUresult (*event_record)(CUevent event, CUstream stream);

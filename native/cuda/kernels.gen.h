@@ -36,21 +36,9 @@ inline constexpr KernelName kKernels[] = {
     {"embedding", "embedding_float32"},
     {"embedding", "embedding_float16"},
     {"embedding", "embedding_bfloat16"},
-    {"linear", "linear_float32_float32"},
-    {"linear", "linear_float32_float16"},
-    {"linear", "linear_float32_bfloat16"},
-    {"linear", "linear_float16_float32"},
-    {"linear", "linear_float16_float16"},
-    {"linear", "linear_float16_bfloat16"},
-    {"linear", "linear_bfloat16_float32"},
-    {"linear", "linear_bfloat16_float16"},
-    {"linear", "linear_bfloat16_bfloat16"},
-    {"linear", "linear_q8_0_float32"},
-    {"linear", "linear_q8_0_float16"},
-    {"linear", "linear_q8_0_bfloat16"},
-    {"linear", "linear_q4_0_float32"},
-    {"linear", "linear_q4_0_float16"},
-    {"linear", "linear_q4_0_bfloat16"},
+    {"linear", "linear_float32"},
+    {"linear", "linear_float16"},
+    {"linear", "linear_bfloat16"},
     {"matmul_int4", "matmul_int4_float32"},
     {"matmul_int4", "matmul_int4_float16"},
     {"matmul_int4", "matmul_int4_bfloat16"},
@@ -77,7 +65,7 @@ inline constexpr KernelName kKernels[] = {
     {"unary", "sigmoid_float16"},
     {"unary", "sigmoid_bfloat16"},
 };
-inline constexpr int kKernelCount = 66;
+inline constexpr int kKernelCount = 54;
 
 // of Binary; -1 where there is none
 constexpr int binary_kernel(Op op, DType dtype) {
@@ -115,64 +103,51 @@ constexpr int embedding_kernel(DType dtype) {
   return -1;
 }
 
-enum class LinearVariant { kFloat32, kFloat16, kBfloat16, kQ8_0, kQ4_0 };
 // of Linear; -1 where there is none
-constexpr int linear_kernel(LinearVariant variant, DType dtype) {
-  if (variant == LinearVariant::kFloat32 && dtype == DType::kFloat32) return 26;
-  if (variant == LinearVariant::kFloat32 && dtype == DType::kFloat16) return 27;
-  if (variant == LinearVariant::kFloat32 && dtype == DType::kBfloat16) return 28;
-  if (variant == LinearVariant::kFloat16 && dtype == DType::kFloat32) return 29;
-  if (variant == LinearVariant::kFloat16 && dtype == DType::kFloat16) return 30;
-  if (variant == LinearVariant::kFloat16 && dtype == DType::kBfloat16) return 31;
-  if (variant == LinearVariant::kBfloat16 && dtype == DType::kFloat32) return 32;
-  if (variant == LinearVariant::kBfloat16 && dtype == DType::kFloat16) return 33;
-  if (variant == LinearVariant::kBfloat16 && dtype == DType::kBfloat16) return 34;
-  if (variant == LinearVariant::kQ8_0 && dtype == DType::kFloat32) return 35;
-  if (variant == LinearVariant::kQ8_0 && dtype == DType::kFloat16) return 36;
-  if (variant == LinearVariant::kQ8_0 && dtype == DType::kBfloat16) return 37;
-  if (variant == LinearVariant::kQ4_0 && dtype == DType::kFloat32) return 38;
-  if (variant == LinearVariant::kQ4_0 && dtype == DType::kFloat16) return 39;
-  if (variant == LinearVariant::kQ4_0 && dtype == DType::kBfloat16) return 40;
+constexpr int linear_kernel(DType dtype) {
+  if (dtype == DType::kFloat32) return 26;
+  if (dtype == DType::kFloat16) return 27;
+  if (dtype == DType::kBfloat16) return 28;
   return -1;
 }
 
 // of MatmulInt4; -1 where there is none
 constexpr int matmul_int4_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 41;
-  if (dtype == DType::kFloat16) return 42;
-  if (dtype == DType::kBfloat16) return 43;
+  if (dtype == DType::kFloat32) return 29;
+  if (dtype == DType::kFloat16) return 30;
+  if (dtype == DType::kBfloat16) return 31;
   return -1;
 }
 
 // of RmsNorm; -1 where there is none
 constexpr int rms_norm_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 44;
-  if (dtype == DType::kFloat16) return 45;
-  if (dtype == DType::kBfloat16) return 46;
+  if (dtype == DType::kFloat32) return 32;
+  if (dtype == DType::kFloat16) return 33;
+  if (dtype == DType::kBfloat16) return 34;
   return -1;
 }
 
 // of Unary; -1 where there is none
 constexpr int unary_kernel(Op op, DType dtype) {
-  if (op == Op::kNeg && dtype == DType::kFloat32) return 47;
-  if (op == Op::kNeg && dtype == DType::kFloat16) return 48;
-  if (op == Op::kNeg && dtype == DType::kBfloat16) return 49;
-  if (op == Op::kNeg && dtype == DType::kInt32) return 50;
-  if (op == Op::kExp && dtype == DType::kFloat32) return 51;
-  if (op == Op::kExp && dtype == DType::kFloat16) return 52;
-  if (op == Op::kExp && dtype == DType::kBfloat16) return 53;
-  if (op == Op::kLog && dtype == DType::kFloat32) return 54;
-  if (op == Op::kLog && dtype == DType::kFloat16) return 55;
-  if (op == Op::kLog && dtype == DType::kBfloat16) return 56;
-  if (op == Op::kSqrt && dtype == DType::kFloat32) return 57;
-  if (op == Op::kSqrt && dtype == DType::kFloat16) return 58;
-  if (op == Op::kSqrt && dtype == DType::kBfloat16) return 59;
-  if (op == Op::kTanh && dtype == DType::kFloat32) return 60;
-  if (op == Op::kTanh && dtype == DType::kFloat16) return 61;
-  if (op == Op::kTanh && dtype == DType::kBfloat16) return 62;
-  if (op == Op::kSigmoid && dtype == DType::kFloat32) return 63;
-  if (op == Op::kSigmoid && dtype == DType::kFloat16) return 64;
-  if (op == Op::kSigmoid && dtype == DType::kBfloat16) return 65;
+  if (op == Op::kNeg && dtype == DType::kFloat32) return 35;
+  if (op == Op::kNeg && dtype == DType::kFloat16) return 36;
+  if (op == Op::kNeg && dtype == DType::kBfloat16) return 37;
+  if (op == Op::kNeg && dtype == DType::kInt32) return 38;
+  if (op == Op::kExp && dtype == DType::kFloat32) return 39;
+  if (op == Op::kExp && dtype == DType::kFloat16) return 40;
+  if (op == Op::kExp && dtype == DType::kBfloat16) return 41;
+  if (op == Op::kLog && dtype == DType::kFloat32) return 42;
+  if (op == Op::kLog && dtype == DType::kFloat16) return 43;
+  if (op == Op::kLog && dtype == DType::kBfloat16) return 44;
+  if (op == Op::kSqrt && dtype == DType::kFloat32) return 45;
+  if (op == Op::kSqrt && dtype == DType::kFloat16) return 46;
+  if (op == Op::kSqrt && dtype == DType::kBfloat16) return 47;
+  if (op == Op::kTanh && dtype == DType::kFloat32) return 48;
+  if (op == Op::kTanh && dtype == DType::kFloat16) return 49;
+  if (op == Op::kTanh && dtype == DType::kBfloat16) return 50;
+  if (op == Op::kSigmoid && dtype == DType::kFloat32) return 51;
+  if (op == Op::kSigmoid && dtype == DType::kFloat16) return 52;
+  if (op == Op::kSigmoid && dtype == DType::kBfloat16) return 53;
   return -1;
 }
 

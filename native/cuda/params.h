@@ -47,23 +47,38 @@ struct MatmulInt4Params {
   int scale_dtype;
 };
 
-// y [m, n] = x [m, k] · w [n, k]ᵀ + bias [n]
+// Rows of one part of a weight in canonical form: the fields are those of core/form.h, and where each section lies.
+struct WeightRows {
+  static constexpr int kSections = 8;
+  enum Section { kLow, kHigh, kScales, kScaleLow, kScaleHigh, kShifts, kShiftLow, kShiftHigh };
+  enum Shift { kNone, kZeros, kFloatZeros, kOffsets, kMinima };
+  long long first, count, columns;  // rows of the weight
+  const unsigned char* data[kSections];
+  long long stride[kSections];  // bytes
+  const int* order;             // [columns], the column that stands at each place; null: its own
+  int floats, type;             // 1: values as they are, of `type`; nothing below counts
+  int low, high, zero, codebook;
+  long long group;
+  int scale_type, super, scale_low, scale_high, scale_zero;
+  int shift, shift_low, shift_high;
+};
+
+// y [m, n] = x [m, k] · w [n, k]ᵀ + bias [n], of which the columns of w's rows are written
 struct LinearParams {
-  const void* x;           // (m, k)
-  const unsigned char* w;  // (n, k / kBlock, kBytes)
-  const float* bias;       // null: none
-  void* y;                 // (m, n)
-  long long m, n, k;
+  const void* x;  // (m, k)
+  WeightRows w;
+  const float* bias;  // null: none
+  void* y;            // (m, n)
+  long long m, n;
   int int8;  // x is rounded as int8 per 32 values
 };
 
-// y [tokens, columns] = rows of a table [rows, columns]
+// y [tokens, columns] = rows of a table of `rows` rows, of which w is a part
 struct EmbeddingParams {
-  const unsigned char* table;  // (rows, columns / kBlock, kBytes)
-  const int* ids;              // (tokens)
-  void* y;                     // (tokens, columns)
-  long long tokens, rows, columns;
-  int format;
+  WeightRows w;
+  const int* ids;  // (tokens)
+  void* y;         // (tokens, columns)
+  long long tokens, rows;
   Faults faults;
 };
 

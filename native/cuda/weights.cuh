@@ -1,38 +1,46 @@
-// Weights in the layouts of their files: rows of blocks. A format gives value i of a row.
+// Values of weights in canonical form. The plain version: one value at a time.
 #pragma once
 #include "cuda/common.cuh"
 
-// The numbers of core/weight.h.
-enum WeightFormat { kFormatFloat32, kFormatFloat16, kFormatBfloat16, kFormatQ8_0, kFormatQ4_0 };
+namespace {
 
-struct Float32 {
-  static constexpr i64 kBlock = 1, kBytes = 4;
-  DEVICE static float value(const u8* row, i64 i) { return reinterpret_cast<const float*>(row)[i]; }
-};
-struct Float16 {
-  static constexpr i64 kBlock = 1, kBytes = 2;
-  DEVICE static float value(const u8* row, i64 i) { return to_float(reinterpret_cast<const Half*>(row)[i]); }
-};
-struct Bfloat16 {
-  static constexpr i64 kBlock = 1, kBytes = 2;
-  DEVICE static float value(const u8* row, i64 i) { return to_float(reinterpret_cast<const Bfloat*>(row)[i]); }
-};
-// 32 values in 34 bytes: a float16 scale, then int8.
-struct Q8_0 {
-  static constexpr i64 kBlock = 32, kBytes = 34;
-  DEVICE static float value(const u8* row, i64 i) {
-    const u8* block = row + i / kBlock * kBytes;
-    return static_cast<float>(static_cast<signed char>(block[2 + i % kBlock])) *
-           to_float(*reinterpret_cast<const Half*>(block));
-  }
-};
-// 32 values in 18 bytes: a float16 scale, then nibbles, value i low in byte i, value 16 + i high in it; (q - 8) * scale.
-struct Q4_0 {
-  static constexpr i64 kBlock = 32, kBytes = 18;
-  DEVICE static float value(const u8* row, i64 i) {
-    const u8* block = row + i / kBlock * kBytes;
-    const i64 j = i % kBlock;
-    const int q = block[2 + j % 16] >> (j / 16 * 4) & 15;
-    return static_cast<float>(q - 8) * to_float(*reinterpret_cast<const Half*>(block));
-  }
-};
+using lophi::cuda::WeightRows;
+
+// The values of iq4_nl and iq4_xs.
+DEVICE int codebook(int q) {
+  const signed char values[] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+  return values[q];
+}
+
+DEVICE const u8* section(const WeightRows& w, int index, i64 row) { return w.data[index] + row * w.stride[index]; }
+
+// Value i of a plane: 1, 2, 4 or 8 bits each, the lowest bits of a byte first.
+DEVICE int bits_at(const u8* plane, int bits, i64 i) {
+  const i64 at = i * bits;
+  return plane[at / 8] >> at % 8 & ((1 << bits) - 1);
+}
+DEVICE int level_at(const WeightRows& w, int section_low, int low, int high, i64 row, i64 i) {
+  const int level = bits_at(section(w, section_low, row), low, i);
+  return high ? level | bits_at(section(w, section_low + 1, row), high, i) << low : level;
+}
+
+// The value at place k of a row, counted in the part.
+DEVICE float weight_at(const WeightRows& w, i64 row, i64 k) {
+  if (w.floats) return load(section(w, WeightRows::kLow, row), w.type, k);
+  const int q = level_at(w, WeightRows::kLow, w.low, w.high, row, k);
+  const i64 group = k / w.group, super = group / w.super;
+  float scale = load(section(w, WeightRows::kScales, row), w.scale_type, super);
+  if (w.scale_low)
+    scale *=
+        static_cast<float>(level_at(w, WeightRows::kScaleLow, w.scale_low, w.scale_high, row, group) - w.scale_zero);
+  if (w.shift == WeightRows::kNone) return static_cast<float>(w.codebook ? codebook(q) : q - w.zero) * scale;
+  float shift = w.shift_low
+                    ? static_cast<float>(level_at(w, WeightRows::kShiftLow, w.shift_low, w.shift_high, row, group))
+                    : load(section(w, WeightRows::kShifts, row), w.scale_type, super);
+  if (w.shift == WeightRows::kMinima) shift *= -load(section(w, WeightRows::kShifts, row), w.scale_type, super);
+  if (w.shift == WeightRows::kZeros || w.shift == WeightRows::kFloatZeros)
+    return (static_cast<float>(q) - shift) * scale;
+  return static_cast<float>(q) * scale + shift;
+}
+
+}  // namespace

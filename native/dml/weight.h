@@ -1,16 +1,24 @@
 #pragma once
+#include <array>
+#include <vector>
+
+#include "core/rows.h"
 #include "dml/d3d12.h"
 
 namespace lophi::dml {
 
-// A q4_0 matrix split into [N, K/32] blocks of 16 bytes of nibbles and, behind them, as many float16 scales: every load is of
-// whole words. Other formats cannot be used yet.
+// Canonical rows of all parts in one buffer, every row at a whole word; a tile order of its own is yet to come.
 struct DmlWeight : Weight {
-  WeightFormat format = WeightFormat::kFloat32;
+  struct Part {
+    std::array<uint32_t, kSections> offset, stride;  // bytes
+    uint32_t order;                                  // offset of int32 [K], the column at each place; 0: its own
+  };
+  using Weight::Weight;
   std::shared_ptr<Buffer> buffer;
-  size_t scales = 0;  // offset of the scales in bytes
+  std::vector<Part> stacked;  // beside `parts`
 };
 
+// Reads band by band into the upload heap; one band is copied while the next is read.
 std::shared_ptr<const Weight> make_weight(Gpu& gpu, const WeightSpec& spec);
 
 }  // namespace lophi::dml

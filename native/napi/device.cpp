@@ -81,7 +81,7 @@ std::span<const std::byte> bytes_of(const Napi::Value& value) {
 
 Bytes copy_bytes(std::span<const std::byte> from) {
   auto owner = std::make_shared<std::vector<std::byte>>(from.begin(), from.end());
-  return {owner, owner->data(), owner->size()};
+  return {owner, owner->data(), owner->size(), nullptr};
 }
 
 namespace {

@@ -26,6 +26,9 @@ Napi::Value dispose_tensor(Info);
 // weight.cpp
 Napi::Value create_weight(Info);
 Napi::Value create_weight_sync(Info);
+Napi::Value read_rows(Info);
+Napi::Value read_rows_sync(Info);
+Napi::Value check_files(Info);
 Napi::Value dispose_weight(Info);
 // run.cpp
 Napi::Value run_op(Info);

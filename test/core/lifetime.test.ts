@@ -210,7 +210,7 @@ describe('weights that are being made', () => {
         },
       ])
     }
-    expect(n).toBeGreaterThan(36)
+    expect(n).toBeGreaterThan(18)
   })
 
   test('are finished at the end of the script, not at process.exit', async () => {

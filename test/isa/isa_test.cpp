@@ -261,13 +261,13 @@ void test_dequantize(const Isa& isa) {
     Guarded<float> values(n, 0);
     isa.dequantize({format, blocks.bytes(), 0}, values.data(), n);
     const uint64_t got = fnv1a(values.bytes(), static_cast<size_t>(n) * 4);
-    CHECK(got == hash, "%s: hash %016llx", info_of(format).name, static_cast<unsigned long long>(got));
+    CHECK(got == hash, "%s: hash %016llx", name_of(format), static_cast<unsigned long long>(got));
     // the beginning of a row alone
     for (const int64_t count : {int64_t{1}, int64_t{17}, n - 3}) {
       Guarded<float> some(count, 1);
       isa.dequantize({format, blocks.bytes(), 0}, some.data(), count);
       CHECK(std::memcmp(some.bytes(), values.bytes(), static_cast<size_t>(count) * 4) == 0, "%s: %lld values",
-            info_of(format).name, static_cast<long long>(count));
+            name_of(format), static_cast<long long>(count));
     }
   }
   Random random(11);
@@ -280,7 +280,7 @@ void test_dequantize(const Isa& isa) {
       isa.dequantize({format, from.bytes(), 0}, to.data(), n);
       for (int64_t i = 0; i < n; ++i) {
         const double expected = weight_value(format, from.bytes(), i);
-        CHECK(to.get(i) == static_cast<float>(expected), "%s[%lld] of %lld", info_of(format).name,
+        CHECK(to.get(i) == static_cast<float>(expected), "%s[%lld] of %lld", name_of(format),
               static_cast<long long>(i), static_cast<long long>(n));
       }
     }
@@ -420,7 +420,7 @@ void test_widened(const Isa& isa) {
             exact += product;
             total += std::fabs(product);
           }
-          CHECK(std::fabs(y.get(i * kRows + n) - exact) <= 1e-6 * total, "%s m %lld [%lld, %lld]", info_of(f).name,
+          CHECK(std::fabs(y.get(i * kRows + n) - exact) <= 1e-6 * total, "%s m %lld [%lld, %lld]", name_of(f),
                 static_cast<long long>(m), static_cast<long long>(i), static_cast<long long>(n));
         }
       }
@@ -509,7 +509,7 @@ void test_matmul_case(const Isa& isa, WeightFormat format, Sizes s, size_t slack
       }
       const double error = std::fabs(y.get(i * ldy + j) - exact);
       CHECK(error <= (whole ? 0 : kBound * size), "%s m %lld n %lld k %lld slack %zu: y[%lld, %lld] is %g, expected %g",
-            info_of(format).name, static_cast<long long>(m), static_cast<long long>(n), static_cast<long long>(k),
+            name_of(format), static_cast<long long>(m), static_cast<long long>(n), static_cast<long long>(k),
             slack, static_cast<long long>(i), static_cast<long long>(j), y.get(i * ldy + j), exact);
     }
   }
@@ -649,7 +649,7 @@ void test_int8_case(const Isa& isa, const Weights& w, Sizes s, size_t slack, Num
       }
       const double error = std::fabs(y.get(i * ldy + j) - exact);
       CHECK(error <= bound * total, "%s m %lld n %lld k %lld numbers %d: y[%lld, %lld] is %g, expected %g",
-            info_of(w.rows.format).name, static_cast<long long>(m), static_cast<long long>(n),
+            name_of(w.rows.format), static_cast<long long>(m), static_cast<long long>(n),
             static_cast<long long>(k), static_cast<int>(numbers), static_cast<long long>(i), static_cast<long long>(j),
             y.get(i * ldy + j), exact);
     }

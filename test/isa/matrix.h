@@ -22,7 +22,7 @@ struct Matrix {
     return (static_cast<size_t>(n) * (row(k) + scale_row(k) + zero_row(k)) + 63) / 64 * 64;
   }
   std::string name() const {
-    const std::string base = info_of(format).name;
+    const std::string base = name_of(format);
     if (!grouped()) return base;
     const char* suffix[] = {"", "z", "f", "o"};  // packed zeros, zeros as floats, offsets
     return base + "/" + std::to_string(group) + suffix[static_cast<int>(zeros)];

@@ -1,6 +1,7 @@
 import { FormatError, UnsupportedModelError } from '../../errors.js'
 import { openFile } from '../file.js'
-import { elements, type FileTensor, type GgufValue, type WeightFormat, weightFormats } from '../source.js'
+import { elements, type FileTensor, type GgufValue } from '../source.js'
+import { formatTable, type WeightFormat, weightFormats } from '../weight-formats.js'
 
 // Layout: github.com/ggml-org/ggml/blob/master/docs/gguf.md. Little endian; versions 2 and 3 are laid out alike.
 
@@ -36,36 +37,21 @@ export interface Gguf {
 
 interface TensorType {
   readonly name: string
+  readonly format: WeightFormat
   /** Values per block, all of one row. */
   readonly block: number
   readonly bytes: number
 }
 
-/** Tensor types by their number in the file. */
-export const tensorTypes: Readonly<Record<number, TensorType>> = {
-  0: { name: 'F32', block: 1, bytes: 4 },
-  1: { name: 'F16', block: 1, bytes: 2 },
-  2: { name: 'Q4_0', block: 32, bytes: 18 },
-  3: { name: 'Q4_1', block: 32, bytes: 20 },
-  6: { name: 'Q5_0', block: 32, bytes: 22 },
-  7: { name: 'Q5_1', block: 32, bytes: 24 },
-  8: { name: 'Q8_0', block: 32, bytes: 34 },
-  10: { name: 'Q2_K', block: 256, bytes: 84 },
-  11: { name: 'Q3_K', block: 256, bytes: 110 },
-  12: { name: 'Q4_K', block: 256, bytes: 144 },
-  13: { name: 'Q5_K', block: 256, bytes: 176 },
-  14: { name: 'Q6_K', block: 256, bytes: 210 },
-  20: { name: 'IQ4_NL', block: 32, bytes: 18 },
-  23: { name: 'IQ4_XS', block: 256, bytes: 136 },
-  30: { name: 'BF16', block: 1, bytes: 2 },
-}
-const floats: Readonly<Record<string, WeightFormat>> = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' }
+const floats: Readonly<Partial<Record<WeightFormat, string>>> = { float32: 'F32', float16: 'F16', bfloat16: 'BF16' }
 
-/** The weight format of a tensor type. */
-export function formatOfType(name: string): WeightFormat {
-  // all but the floats are called as in the file
-  return floats[name] ?? weightFormats.find((format) => format === name.toLowerCase())!
-}
+/** Tensor types by their number in the file; all but the floats are called as the formats are. */
+export const tensorTypes: Readonly<Record<number, TensorType>> = Object.fromEntries(
+  weightFormats.flatMap((format) => {
+    const { gguf, block, bytes } = formatTable[format]
+    return gguf === null ? [] : [[gguf, { name: floats[format] ?? format.toUpperCase(), format, block, bytes }]]
+  }),
+)
 
 /** Other types, by their number: for messages. */
 const otherTypes: Readonly<Record<number, string>> = {
@@ -347,7 +333,7 @@ function readTensors(cursor: Cursor, count: number, alignment: number, size: num
       name,
       shape,
       dtype: type.name,
-      format: formatOfType(type.name),
+      format: type.format,
       data: { file, offset: dataOffset + offset, bytes },
     }),
   )

@@ -6,13 +6,13 @@ namespace lophi::cpu {
 namespace {
 
 const CpuWeight::Part& part_of(const CpuWeight& w, int64_t row) {
-  return *std::find_if(w.parts.begin(), w.parts.end(), [row](const auto& part) { return row < part.end_row(); });
+  return *std::find_if(w.stacked.begin(), w.stacked.end(), [row](const auto& part) { return row < part.end_row(); });
 }
 
 // Row `row` as float32, its columns where x has them.
 void read_row(const Isa& isa, const CpuWeight& w, int64_t row, float* to, std::vector<float>& buffer) {
   const CpuWeight::Part& part = part_of(w, row);
-  const int32_t* order = part.order();
+  const int32_t* order = part.order;
   if (!order) return isa.dequantize(part.from(row), to, w.columns);
   buffer.resize(static_cast<size_t>(w.columns));
   isa.dequantize(part.from(row), buffer.data(), w.columns);

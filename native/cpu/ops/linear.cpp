@@ -5,7 +5,7 @@ namespace lophi::cpu {
 namespace {
 
 // Columns in an order of their own are multiplied as floats: x is rounded once for all parts.
-bool takes_int8(const CpuWeight::Part& part, int64_t k) { return !part.order() && takes_int8(part.rows, k); }
+bool takes_int8(const CpuWeight::Part& part, int64_t k) { return !part.order && takes_int8(part.rows, k); }
 
 Int8Rows quantize_rows(Context& cpu, const float* x, int64_t m, int64_t k) {
   const int64_t groups = k / 32;
@@ -23,11 +23,11 @@ Int8Rows quantize_rows(Context& cpu, const float* x, int64_t m, int64_t k) {
 // x as each part multiplies it: its columns in the part's order.
 std::vector<const float*> ordered_rows(Context& cpu, const CpuWeight& w, const float* x, int64_t m) {
   const int64_t k = w.columns;
-  const auto ordered = std::count_if(w.parts.begin(), w.parts.end(), [](const auto& part) { return part.order(); });
+  const auto ordered = std::count_if(w.stacked.begin(), w.stacked.end(), [](const auto& part) { return part.order; });
   float* to = ordered ? cpu.scratch.get<float>(static_cast<size_t>(ordered * m * k), kScratchOrdered) : nullptr;
   std::vector<const float*> rows;
-  for (const CpuWeight::Part& part : w.parts) {
-    const int32_t* order = part.order();
+  for (const CpuWeight::Part& part : w.stacked) {
+    const int32_t* order = part.order;
     rows.push_back(order ? to : x);
     if (!order) continue;
     cpu.pool.run(m, 1, [&](int64_t begin, int64_t end) {
@@ -55,13 +55,13 @@ void linear(Context& cpu, const Call& call) {
   float* y = float_place(cpu, x.y);
   const bool int8 = x.activations == args::Linear::Activations::kInt8;
   const bool quantizes =
-      int8 && std::any_of(w.parts.begin(), w.parts.end(), [&](const auto& part) { return takes_int8(part, k); });
+      int8 && std::any_of(w.stacked.begin(), w.stacked.end(), [&](const auto& part) { return takes_int8(part, k); });
   const Int8Rows quantized = quantizes ? quantize_rows(cpu, rows, m, k) : Int8Rows{};
   const std::vector<const float*> ordered = ordered_rows(cpu, w, rows, m);
   constexpr int64_t kGrainRows = 16;
   cpu.pool.run(n, kGrainRows, [&](int64_t begin, int64_t end) {
-    for (size_t p = 0; p < w.parts.size(); ++p) {
-      const CpuWeight::Part& part = w.parts[p];
+    for (size_t p = 0; p < w.stacked.size(); ++p) {
+      const CpuWeight::Part& part = w.stacked[p];
       const int64_t from = std::max(begin, part.first_row), to = std::min(end, part.end_row());
       if (from >= to) continue;
       if (int8 && takes_int8(part, k))

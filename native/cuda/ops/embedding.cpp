@@ -2,19 +2,21 @@
 
 namespace lophi::cuda {
 
+// A launch for each part of the table; without any, ids are reported all the same.
 void embedding(Context& cuda, const Call& call) {
   const args::Embedding x(call);
-  const auto& table = static_cast<const CudaWeight&>(x.table);
+  const CudaWeight& table = cuda.use(x.table);
   const int64_t tokens = x.ids.count();
-  const EmbeddingParams p{pointer_to<unsigned char>(*table.data),
-                          pointer_to<int>(x.ids),
-                          pointer_to(x.y),
-                          tokens,
-                          table.rows,
-                          table.columns,
-                          static_cast<int>(table.format),
-                          cuda.faults(call)};
-  cuda.launch(embedding_kernel(x.y.dtype), {blocks(table.columns, 256), tokens}, p);
+  const auto look_up = [&](const WeightRows& rows) {
+    const EmbeddingParams p{rows, pointer_to<int>(x.ids), pointer_to(x.y), tokens, table.rows, cuda.faults(call)};
+    cuda.launch(embedding_kernel(x.y.dtype), {blocks(table.columns, 256), tokens}, p);
+  };
+  if (table.stacked.empty()) {
+    WeightRows none{};
+    none.columns = table.columns;
+    look_up(none);
+  }
+  for (const CudaWeight::Part& part : table.stacked) look_up(part.rows);
 }
 
 }  // namespace lophi::cuda

@@ -1,5 +1,5 @@
-// y = x · wᵀ + bias for a weight in its file's layout. A warp per output, its lanes side by side along k; rows of x by grid.y.
-// The plain version: reads w once per row of x.
+// y = x · wᵀ + bias for the rows of one part of a weight. A warp per output, its lanes side by side along k; rows of x by grid.y.
+// The plain version: reads w once per row of x, and finds the form of w anew for every value.
 #include "cuda/weights.cuh"
 
 namespace {
@@ -10,27 +10,27 @@ DEVICE float as_int8(float value) {
   return step > 0 ? rintf(value / step) * step : 0.0f;
 }
 
-template <class W, class T>
+template <class T>
 struct Linear {
   using Params = lophi::cuda::LinearParams;
   DEVICE static void run(const Params& p) {
-    const T* x = static_cast<const T*>(p.x);
-    T* y = static_cast<T*>(p.y);
+    const WeightRows& w = p.w;
+    T* y = static_cast<T*>(p.y) + w.first;
     const i64 warps = blockDim.x / 32;
     for (i64 row = blockIdx.y; row < p.m; row += gridDim.y)
-      for (i64 column = blockIdx.x * warps + warp_id(); column < p.n; column += gridDim.x * warps) {
-        const u8* weights = p.w + column * (p.k / W::kBlock) * W::kBytes;
+      for (i64 n = blockIdx.x * warps + warp_id(); n < w.count; n += gridDim.x * warps) {
+        const T* x = static_cast<const T*>(p.x) + row * w.columns;
         float sum = 0;
-        for (i64 i = lane_id(); i < p.k; i += 32) {
-          const float value = to_float(x[row * p.k + i]);
-          sum += (p.int8 ? as_int8(value) : value) * W::value(weights, i);
+        for (i64 k = lane_id(); k < w.columns; k += 32) {
+          const float value = to_float(x[w.order ? w.order[k] : k]);
+          sum += (p.int8 ? as_int8(value) : value) * weight_at(w, n, k);
         }
         sum = warp_sum(sum);
-        if (lane_id() == 0) store(y + row * p.n + column, p.bias ? sum + p.bias[column] : sum);
+        if (lane_id() == 0) store(y + row * p.n + n, p.bias ? sum + p.bias[w.first + n] : sum);
       }
   }
 };
 
 }  // namespace
 
-// instances: Linear<Float32 Float16 Bfloat16 Q8_0 Q4_0, dtype>
+// instances: Linear<dtype>

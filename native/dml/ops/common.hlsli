@@ -8,6 +8,7 @@ cbuffer Constants : register(b0) {
 // index in native/core/dtype.h
 #define FLOAT32 0
 #define FLOAT16 1
+#define BFLOAT16 2
 #define INT32 7
 
 // The word that faults are reported in, native/core/fault.h.
@@ -29,7 +30,8 @@ uint load_byte(RWByteAddressBuffer b, uint at) { return b.Load(at & ~3u) >> (at 
 float load_float(RWByteAddressBuffer b, uint start, uint index, uint type) {
   if (type == FLOAT32) return asfloat(b.Load(start + index * 4));
   const uint at = start + index * 2;
-  return f16tof32(b.Load(at & ~3u) >> (at & 2u) * 8 & 0xffff);
+  const uint bits = b.Load(at & ~3u) >> (at & 2u) * 8 & 0xffff;
+  return type == BFLOAT16 ? asfloat(bits << 16) : f16tof32(bits);
 }
 
 // Round to nearest even; f32tof16 may round to zero.

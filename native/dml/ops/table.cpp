@@ -39,11 +39,8 @@ std::string refusal(const Call& call) {
       return op.name + ": operands must be float32 or float16 on dml, but one is " + name_of(view.dtype);
   if (!op.is(Op::kLinear)) return {};
   const args::Linear x(call);
-  const WeightFormat format = static_cast<const DmlWeight&>(x.w).format;
-  if (format != WeightFormat::kQ4_0) return op.name + ": w must be q4_0 on dml, but it is " + info_of(format).name;
   if (x.activations != args::Linear::Activations::kF32)
     return op.name + ": activations must be f32 on dml, but they are int8";
-  if (x.bias) return op.name + ": bias must be absent on dml";
   return {};
 }
 

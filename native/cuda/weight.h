@@ -1,0 +1,64 @@
+// Weights on a GPU: read band by band into pinned memory, and copied to the device on a stream of their own while the next band
+// is read.
+#pragma once
+#include <array>
+#include <atomic>
+#include <mutex>
+#include <vector>
+
+#include "core/weight.h"
+#include "cuda/memory.h"
+#include "cuda/params.h"
+
+namespace lophi::cuda {
+
+// Canonical rows of all parts in one block of memory; a tile order of its own is yet to come.
+class CudaWeight : public Weight {
+ public:
+  struct Part {
+    WeightRows rows;
+    bool takes_int8;
+  };
+
+  CudaWeight(std::shared_ptr<const Gpu> gpu, const WeightSpec& spec) : Weight(spec), gpu_(std::move(gpu)) {}
+  ~CudaWeight() override;  // once the copies are done
+  // What is enqueued on `stream` from here on sees all bytes. Without a stream it waits until they are there.
+  void wait(CUstream stream) const;
+
+  std::vector<Part> stacked;
+
+ private:
+  friend class WeightLoader;
+  std::shared_ptr<const Gpu> gpu_;
+  std::shared_ptr<Buffer> data_;
+  CUevent copied_ = nullptr;  // behind the last copy
+  mutable std::atomic<bool> arrived_{false};
+};
+
+class WeightLoader {
+ public:
+  WeightLoader(std::shared_ptr<const Gpu> gpu, std::shared_ptr<BlockPool> memory, std::shared_ptr<BlockPool> pinned)
+      : gpu_(std::move(gpu)), memory_(std::move(memory)), pinned_(std::move(pinned)) {}
+  ~WeightLoader();
+  // Returns when the last band has been read; copies may be under way. From any thread; one weight at a time is read.
+  std::shared_ptr<const Weight> load(const WeightSpec& spec);
+
+ private:
+  // A band on its way. Kept while weights are loaded, to be used again when its copy is done.
+  struct Slot {
+    std::shared_ptr<Block> pinned;
+    CUevent copied = nullptr;
+  };
+  void start();
+  Slot& next_slot(size_t bytes);
+  void copy(CUdeviceptr to, const uint8_t* from, size_t bytes);
+
+  std::shared_ptr<const Gpu> gpu_;
+  std::shared_ptr<BlockPool> memory_, pinned_;
+  std::mutex mutex_;
+  CUstream stream_ = nullptr;
+  std::array<Slot, 2> slots_;
+  size_t used_ = 0;
+};
+
+}  // namespace lophi::cuda
