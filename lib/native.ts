@@ -63,6 +63,22 @@ export interface Counters {
   readonly bytesRead: number
 }
 
+/** An attribute of an op; words are those of a choice, `initial` is the default in the schema's words, null where it must be given. */
+export interface NativeAttribute {
+  readonly name: string
+  readonly kind: 'int' | 'float' | 'bool' | 'dtype' | 'ints' | 'choice'
+  readonly words: readonly string[]
+  readonly initial: string | null
+}
+
+/** What a call of an op must know of it, in the order in which it is handed over. */
+export interface NativeOp {
+  readonly name: string
+  readonly in: readonly { readonly name: string; readonly variadic: boolean; readonly optional: boolean }[]
+  readonly attributes: readonly NativeAttribute[]
+  readonly out: readonly string[]
+}
+
 export type AttributeValue = number | boolean | readonly number[]
 
 /** A WeightDescription of lib/formats/source.ts; a part without rows has as many as its data hold. */
@@ -115,14 +131,18 @@ export interface NativeModule {
   checkFiles(weights: readonly WeightHandle[]): void
   disposeWeight(weight: WeightHandle): void
   /** The outputs that `out` does not give, as [handle, dtype, shape]. */
+  /** Gives `runOp` the array in which it tells dtype, rank and dims of each output that it made. */
+  setReply(reply: Float64Array): void
   runOp(
     device: DeviceHandle,
     op: number,
+    path: number,
     operands: readonly (TensorHandle | WeightHandle | null)[],
     attributes: readonly AttributeValue[],
     out: readonly (TensorHandle | null)[] | null,
-    path: number,
-  ): [TensorHandle, number, number[]][]
+  ): TensorHandle[]
+  /** The schema as native code has parsed it. */
+  describeOps(): NativeOp[]
   /** Names of the ops that no device of a backend has. Opens nothing. */
   missingOps(backend: string): string[]
   /** The number of a path, for calls to carry. */

@@ -34,7 +34,9 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("readRowsSync", guarded<read_rows_sync>);
   add("checkFiles", guarded<check_files>);
   add("disposeWeight", guarded<dispose_weight>);
+  add("setReply", guarded<set_reply>);
   add("runOp", guarded<run_op>);
+  add("describeOps", guarded<describe_ops>);
   add("missingOps", guarded<missing_ops>);
   add("internPath", guarded<intern_path>);
   add("beginRecording", guarded<begin_recording>);

@@ -101,7 +101,7 @@ export class Phi3 implements Network {
   }
 
   embed(ids: Tensor<'int32'>): Tensor<'float32'> {
-    return ops.embedding({ table: this.#embed, ids })
+    return path('embed', () => ops.embedding({ table: this.#embed, ids }))
   }
 
   forward(input: Tensor<'float32'>, pass: Pass): Tensor<'float32'> {

@@ -1,26 +1,22 @@
 import { Device } from '../device.js'
 import { type DType, dtypes } from '../dtype.js'
 import { ArgumentError, DisposedError } from '../errors.js'
-import { type AttributeValue, native, type TensorHandle, type WeightHandle } from '../native.js'
+import { type AttributeValue, type NativeAttribute, type NativeOp, native, type TensorHandle } from '../native.js'
 import { described, unknownName } from '../options.js'
 import { currentPath } from '../path.js'
-import { type Shape, Tensor } from '../tensor.js'
+import { Tensor } from '../tensor.js'
 import { Weight } from '../weight.js'
-import { type OpName, schema } from './schema.js'
+import type { OpName } from './schema.js'
 import type { Ops } from './types.js'
 
-interface AttributeSpec {
-  readonly name: string
-  readonly type: 'int' | 'float' | 'bool' | 'dtype' | 'ints' | 'choice'
-  readonly words: readonly string[]
-  readonly initial: string | undefined
-}
+/** An attribute, and what native code gets where none is given; undefined: it must be given. */
+type AttributeSpec = NativeAttribute & { readonly preset: AttributeValue | undefined }
 
-/** The schema's entry in the form that a call needs. */
+/** An op in the form that a call needs. The strings of the schema are parsed by native code alone. */
 interface Entry {
   readonly op: number
-  readonly name: OpName
-  readonly inputs: readonly { readonly name: string; readonly variadic: boolean; readonly optional: boolean }[]
+  readonly name: string
+  readonly inputs: NativeOp['in']
   readonly attributes: readonly AttributeSpec[]
   readonly outputs: readonly string[]
   readonly known: ReadonlySet<string>
@@ -28,32 +24,30 @@ interface Entry {
 
 type Arguments = Readonly<Record<string, unknown>>
 
-function parseAttribute([name, spec]: [string, string]): AttributeSpec {
-  const [left = '', initial] = spec.split('=').map((part) => part.trim())
-  const words = left.includes('|') ? left.split('|').map((word) => word.trim()) : []
-  const [type] = left.split(' ')
-  return { name, type: words.length > 0 ? 'choice' : (type as AttributeSpec['type']), words, initial }
-}
-
-function parseEntry(name: OpName, op: number): Entry {
-  const { in: inputs, attrs, out } = schema[name]
-  const entries = Object.entries(inputs) as [string, string][]
+function entryOf({ name, in: inputs, attributes, out }: NativeOp, op: number): Entry {
+  const names = [...inputs, ...attributes].map((operand) => operand.name)
   return {
     op,
     name,
-    inputs: entries.map(([key, spec]) => ({ name: key, variadic: spec.endsWith('*'), optional: spec.endsWith('?') })),
-    attributes: (Object.entries(attrs) as [string, string][]).map(parseAttribute),
-    outputs: Object.keys(out),
-    known: new Set([...Object.keys(inputs), ...Object.keys(attrs), 'out', ...(entries.length > 0 ? [] : ['device'])]),
+    inputs,
+    attributes: attributes.map((spec) => ({
+      ...spec,
+      preset: spec.initial === null ? undefined : attributeValue(name, spec, fromText(spec.kind, spec.initial)),
+    })),
+    outputs: out,
+    known: new Set([...names, 'out', ...(inputs.length > 0 ? [] : ['device'])]),
   }
 }
 
-function attributeValue(op: string, spec: AttributeSpec, given: unknown): AttributeValue {
+function fromText(kind: NativeAttribute['kind'], text: string): unknown {
+  if (kind === 'bool') return text === 'true'
+  return kind === 'int' || kind === 'float' ? Number(text) : text
+}
+
+function attributeValue(op: string, spec: NativeAttribute, value: unknown): AttributeValue {
   const wrong = (requirement: string) =>
-    new ArgumentError('ERR_ARGUMENT', `${op}: ${spec.name} must be ${requirement}, but it is ${described(given)}`)
-  const value = given ?? (spec.initial === undefined ? undefined : fromText(spec))
-  if (value === undefined) throw new ArgumentError('ERR_ARGUMENT', `${op}: ${spec.name} must be given`)
-  switch (spec.type) {
+    new ArgumentError('ERR_ARGUMENT', `${op}: ${spec.name} must be ${requirement}, but it is ${described(value)}`)
+  switch (spec.kind) {
     case 'int':
       if (!Number.isSafeInteger(value)) throw wrong('a whole number')
       return value as number
@@ -75,40 +69,48 @@ function attributeValue(op: string, spec: AttributeSpec, given: unknown): Attrib
   }
 }
 
-function fromText({ type, initial }: AttributeSpec): unknown {
-  if (type === 'bool') return initial === 'true'
-  return type === 'int' || type === 'float' ? Number(initial) : initial
+const none: readonly never[] = []
+
+function attributesOf(entry: Entry, args: Arguments): readonly AttributeValue[] {
+  if (entry.attributes.length === 0) return none
+  return entry.attributes.map((spec) => {
+    const given = args[spec.name]
+    if (given !== undefined && given !== null) return attributeValue(entry.name, spec, given)
+    if (spec.preset === undefined) throw new ArgumentError('ERR_ARGUMENT', `${entry.name}: ${spec.name} must be given`)
+    return spec.preset
+  })
 }
 
-/** Handles of the operands in schema order, and the device that they name. */
-function operands(entry: Entry, args: Arguments) {
-  const handles: (TensorHandle | WeightHandle | null)[] = []
-  let device: Device | undefined
-  const take = (name: string, value: unknown) => {
-    if (!(value instanceof Tensor) && !(value instanceof Weight))
-      throw new ArgumentError(
-        'ERR_ARGUMENT',
-        `${entry.name}: ${name} must be ${value === undefined ? 'given' : `a tensor or a weight, but it is ${described(value)}`}`,
-      )
-    if (value.disposed) throw new DisposedError(`${entry.name}: ${name} must be live, but it was disposed`)
-    device ??= value.device
-    handles.push(value.native)
-  }
+/** The operand, live. */
+function operand(entry: Entry, name: string, value: unknown): Tensor | Weight {
+  if (!(value instanceof Tensor || value instanceof Weight))
+    throw new ArgumentError(
+      'ERR_ARGUMENT',
+      `${entry.name}: ${name} must be ${value === undefined ? 'given' : `a tensor or a weight, but it is ${described(value)}`}`,
+    )
+  if (value.disposed) throw new DisposedError(`${entry.name}: ${name} must be live, but it was disposed`)
+  return value
+}
+
+/** Operands in the op's order; null where an optional one is absent. */
+function operandsOf(entry: Entry, args: Arguments): (Tensor | Weight | null)[] {
+  const found: (Tensor | Weight | null)[] = []
   for (const { name, variadic, optional } of entry.inputs) {
     const value = args[name]
-    if (variadic) {
-      if (!Array.isArray(value))
-        throw new ArgumentError(
-          'ERR_ARGUMENT',
-          `${entry.name}: ${name} must be an array of tensors, but it is ${described(value)}`,
-        )
-      if (value.length === 0)
-        throw new ArgumentError('ERR_ARGUMENT', `${entry.name}: ${name} must hold at least one tensor, but it is empty`)
-      for (const part of value) take(name, part)
-    } else if (value === undefined && optional) handles.push(null)
-    else take(name, value)
+    if (!variadic) {
+      found.push(value === undefined && optional ? null : operand(entry, name, value))
+      continue
+    }
+    if (!Array.isArray(value))
+      throw new ArgumentError(
+        'ERR_ARGUMENT',
+        `${entry.name}: ${name} must be an array of tensors, but it is ${described(value)}`,
+      )
+    if (value.length === 0)
+      throw new ArgumentError('ERR_ARGUMENT', `${entry.name}: ${name} must hold at least one tensor, but it is empty`)
+    for (const part of value) found.push(operand(entry, name, part))
   }
-  return { handles, device }
+  return found
 }
 
 /** `out` as tensors by position; null where the op makes its own. */
@@ -136,44 +138,59 @@ function targets(entry: Entry, out: unknown): (Tensor | null)[] | null {
   })
 }
 
+// What native code says of the outputs that it made: for each its dtype, its rank and its dims.
+const reply = new Float64Array(256)
+native.setReply(reply)
+
+function made(device: Device, handle: TensorHandle, at: number): Tensor {
+  const rank = reply[at + 1] as number
+  const shape: number[] = []
+  for (let i = 0; i < rank; i++) shape.push(reply[at + 2 + i] as number)
+  return new Tensor(device, handle, dtypes[reply[at] as number] as DType, shape)
+}
+
 /** Runs one op: TypeScript checks the manners, the addon the truth. */
 function run(entry: Entry, args: Arguments): unknown {
   if (typeof args !== 'object' || args === null)
     throw new ArgumentError('ERR_ARGUMENT', `${entry.name}: operands must be given by name, but are ${described(args)}`)
   for (const name of Object.keys(args))
     if (!entry.known.has(name)) throw unknownName(entry.name, 'operand or attribute', name, [...entry.known])
-  const { handles, device: named } = operands(entry, args)
-  const device = named ?? args.device
+  const operands = operandsOf(entry, args)
+  const device = operands.find((value) => value !== null)?.device ?? args.device
   if (!(device instanceof Device))
     throw new ArgumentError(
       'ERR_ARGUMENT',
       `${entry.name}: device must be given, because there is no operand to name it`,
     )
-  const attributes = entry.attributes.map((spec) => attributeValue(entry.name, spec, args[spec.name]))
+  const attributes = attributesOf(entry, args)
   const given = targets(entry, args.out)
-  const made = native.runOp(
+  const handles = native.runOp(
     device.native,
     entry.op,
-    handles,
+    currentPath(),
+    operands.map((value) => value?.native ?? null),
     attributes,
     given?.map((tensor) => tensor?.native ?? null) ?? null,
-    currentPath(),
   )
+  if (!given && entry.outputs.length === 1) return made(device, handles[0] as TensorHandle, 0)
+  let at = 0
+  let next = 0
   const results = entry.outputs.map((_, i) => {
     const target = given?.[i]
     if (target) return target
-    const [handle, dtype, shape] = made.shift() as [TensorHandle, number, Shape]
-    return new Tensor(device, handle, dtypes[dtype] as DType, shape)
+    const tensor = made(device, handles[next++] as TensorHandle, at)
+    at += 2 + tensor.shape.length
+    return tensor
   })
   if (entry.outputs.length === 1) return results[0]
   return Object.fromEntries(entry.outputs.map((name, i) => [name, results[i]]))
 }
 
-const entries = new Map((Object.keys(schema) as OpName[]).map((name, op) => [name, parseEntry(name, op)]))
+const entries = native.describeOps().map(entryOf)
 
 /** Every op of the schema: `ops.rmsNorm({ x, weight, epsilon: 1e-5 })`. Enqueues and returns at once. */
 export const ops = Object.fromEntries(
-  [...entries].map(([name, entry]) => [name, (args: Arguments) => run(entry, args)]),
+  entries.map((entry) => [entry.name, (args: Arguments) => run(entry, args)]),
 ) as unknown as Ops
 
 /**

@@ -31,7 +31,7 @@ class Checker {
     call_.attributes = std::move(attributes);
   }
 
-  Call run(std::span<const Argument> arguments, std::span<const View> out) {
+  Call run(std::span<Argument> arguments, std::span<const View> out) {
     take(arguments);
     for (size_t i = 0; i < op_.in.size(); ++i) check_dtype(i);
     for (size_t i = 0; i < op_.attributes.size(); ++i) check_attribute(op_.attributes[i], call_.attributes[i]);
@@ -49,20 +49,21 @@ class Checker {
   }
 
   // Sorts the arguments into call_.in and call_.weights.
-  void take(std::span<const Argument> arguments) {
+  void take(std::span<Argument> arguments) {
     for (size_t i = 0; i < op_.in.size(); ++i) {
       const Operand& operand = op_.in[i];
       const bool variadic = operand.signature.variadic;
       const size_t count = variadic ? arguments.size() - std::min(i, arguments.size()) : 1;
       if (variadic && count == 0) fail("ERR_ARGUMENT", operand.name, "must hold at least one tensor, but it is empty");
-      for (size_t k = i; k < i + count; ++k) take_one(operand, k < arguments.size() ? arguments[k] : Argument());
+      for (size_t k = i; k < i + count; ++k)
+        take_one(operand, k < arguments.size() ? std::move(arguments[k]) : Argument());
     }
   }
 
-  void take_one(const Operand& operand, const Argument& argument) {
-    if (const auto* view = std::get_if<View>(&argument)) {
+  void take_one(const Operand& operand, Argument argument) {
+    if (auto* view = std::get_if<View>(&argument)) {
       if (operand.is_weight) fail("ERR_ARGUMENT", operand.name, "must be a weight, but it is a tensor");
-      call_.in.push_back(*view);
+      call_.in.push_back(std::move(*view));
     } else if (const auto* weight = std::get_if<std::shared_ptr<const Weight>>(&argument)) {
       if (!operand.is_weight) fail("ERR_ARGUMENT", operand.name, "must be a tensor, but it is a weight");
       call_.weights.push_back(*weight);
@@ -269,7 +270,7 @@ class Checker {
 
 }  // namespace
 
-Call check(const OpInfo& op, std::span<const Argument> arguments, std::vector<Attribute> attributes,
+Call check(const OpInfo& op, std::vector<Argument> arguments, std::vector<Attribute> attributes,
            std::span<const View> out) {
   if (attributes.size() != op.attributes.size())
     throw argument_error(op.name + ": attributes must be " + std::to_string(op.attributes.size()) + ", but " +

@@ -180,7 +180,7 @@ class Match {
     }
     std::optional<Call> call;
     try {
-      call = check(fused_, arguments, std::move(attributes), out);
+      call = check(fused_, std::move(arguments), std::move(attributes), out);
       call->path = calls_[std::ranges::min(at_)].path;
     } catch (const Error&) {
       // The steps are legal, but wider than the fused op: a broadcast add.

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
+#include <locale>
+#include <sstream>
 
 #include "core/error.h"
 
@@ -49,6 +52,35 @@ bool is_dtype(std::string_view word) {
   return false;
 }
 
+uint16_t dtypes_in(std::string_view word) {
+  uint16_t set = 0;
+  for (int i = 0; i < kDTypeCount; ++i)
+    if (admits(word, static_cast<DType>(i))) set |= static_cast<uint16_t>(1u << i);
+  return set;
+}
+
+// Whether the default is a value of the attribute's type.
+bool fits(const AttributeSpec& spec, const std::string& text) {
+  switch (spec.kind) {
+    case AttributeSpec::Kind::kInt:
+    case AttributeSpec::Kind::kFloat: {
+      // from_chars for double is missing from older libraries
+      std::istringstream stream(text);
+      stream.imbue(std::locale::classic());
+      double number = 0;
+      stream >> number;
+      return !stream.fail() && stream.peek() == std::char_traits<char>::eof() && std::isfinite(number) &&
+             (spec.kind == AttributeSpec::Kind::kFloat || number == std::trunc(number));
+    }
+    case AttributeSpec::Kind::kBool:
+      return text == "true" || text == "false";
+    case AttributeSpec::Kind::kDType:
+      return is_dtype(text) && dtypes_in(spec.dtypes) & dtypes_in(text);
+    default:
+      return false;  // ints have none
+  }
+}
+
 AttributeSpec parse_attribute(std::string_view op, const OpText::Named& text) {
   using Kind = AttributeSpec::Kind;
   static constexpr std::pair<std::string_view, Kind> kKinds[] = {{"int", Kind::kInt},
@@ -82,6 +114,7 @@ AttributeSpec parse_attribute(std::string_view op, const OpText::Named& text) {
     if (spec.kind != Kind::kDType || !(class_of(spec.dtypes) || is_dtype(spec.dtypes)))
       throw broken("only dtype takes a second word, a class or a dtype");
   }
+  if (spec.initial && !fits(spec, *spec.initial)) throw broken("the default must be a value of its type");
   return spec;
 }
 
@@ -95,13 +128,6 @@ std::vector<Operand> parse_operands(const std::vector<OpText::Named>& list) {
     operands.push_back(std::move(operand));
   }
   return operands;
-}
-
-uint16_t dtypes_in(std::string_view word) {
-  uint16_t set = 0;
-  for (int i = 0; i < kDTypeCount; ++i)
-    if (admits(word, static_cast<DType>(i))) set |= static_cast<uint16_t>(1u << i);
-  return set;
 }
 
 // What the word in front of the dims names.

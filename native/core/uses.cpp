@@ -22,13 +22,13 @@ std::vector<Attribute> attribute(int64_t value) {
 
 Call call_of(const WeightUse& use, const std::shared_ptr<const Weight>& weight) {
   if (use.op == "embedding") {
-    const Argument arguments[] = {weight, view_of(DType::kInt32, {1})};
-    return check(info_of(Op::kEmbedding), arguments, attribute(static_cast<int64_t>(DType::kFloat32)), {});
+    std::vector<Argument> arguments{weight, view_of(DType::kInt32, {1})};
+    return check(info_of(Op::kEmbedding), std::move(arguments), attribute(static_cast<int64_t>(DType::kFloat32)), {});
   }
   if (use.op != "linear") throw argument_error("weight: uses must be linear or embedding, but one is " + use.op);
   using Activations = args::Linear::Activations;
-  const Argument arguments[] = {view_of(DType::kFloat32, {1, weight->columns}), weight};
-  return check(info_of(Op::kLinear), arguments,
+  std::vector<Argument> arguments{view_of(DType::kFloat32, {1, weight->columns}), weight};
+  return check(info_of(Op::kLinear), std::move(arguments),
                attribute(static_cast<int64_t>(use.int8 ? Activations::kInt8 : Activations::kF32)), {});
 }
 

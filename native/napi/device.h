@@ -34,7 +34,6 @@ struct DeviceState : std::enable_shared_from_this<DeviceState> {
 
 struct DeviceHandle {
   static constexpr const char* kName = "device";
-  static constexpr napi_type_tag kTag = {0x6c6f706869000001, 0x1d3a5b7c9e2f4061};
   std::shared_ptr<DeviceState> state;  // null once closed
 };
 

@@ -31,7 +31,9 @@ Napi::Value read_rows_sync(Info);
 Napi::Value check_files(Info);
 Napi::Value dispose_weight(Info);
 // run.cpp
+Napi::Value set_reply(Info);
 Napi::Value run_op(Info);
+Napi::Value describe_ops(Info);
 Napi::Value missing_ops(Info);
 Napi::Value intern_path(Info);
 // plan.cpp

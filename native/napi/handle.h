@@ -1,4 +1,4 @@
-// Native objects as JavaScript values: tagged externals, so that a wrong object is an error and not a crash.
+// Native objects as JavaScript values: externals whose objects are known, so that a wrong object is an error and not a crash.
 #pragma once
 #include <napi.h>
 
@@ -10,11 +10,14 @@
 
 namespace lophi::js {
 
-// Memory that a JavaScript value holds outside V8's heap. V8 is told of it, so that it collects in time.
+// Memory that a JavaScript value holds outside V8's heap. V8 is told of it, so that it collects in time; what is smaller than
+// the objects around it is not worth the telling.
 class ExternalMemory {
  public:
   ExternalMemory() = default;
-  ExternalMemory(Napi::Env env, size_t bytes) : env_(env), bytes_(static_cast<int64_t>(bytes)) { tell(bytes_); }
+  ExternalMemory(Napi::Env env, size_t bytes) : env_(env), bytes_(bytes < 4096 ? 0 : static_cast<int64_t>(bytes)) {
+    tell(bytes_);
+  }
   ~ExternalMemory() { drop(); }
   ExternalMemory(const ExternalMemory&) = delete;
   ExternalMemory& operator=(const ExternalMemory&) = delete;
@@ -28,22 +31,45 @@ class ExternalMemory {
   int64_t bytes_ = 0;
 };
 
-// Wraps `object`; JavaScript's garbage collector destroys it. T::kTag tells the kinds apart.
+// A kind of object: the address of its tag.
+using Kind = const char*;
+template <class T>
+inline constexpr char kTag = 0;
+
+// Every live object that a JavaScript value stands for. Any thread.
+namespace handles {
+void add(const void* object, Kind kind);
+void remove(const void* object);
+Kind kind_of(const void* object);  // null: none of ours
+}  // namespace handles
+
+// Wraps `object`; JavaScript's garbage collector destroys it.
 template <class T>
 Napi::Value wrap(Napi::Env env, std::unique_ptr<T> object) {
-  auto external = Napi::External<T>::New(env, object.get(), [](Napi::BasicEnv, T* dying) { delete dying; });
-  object.release();
-  external.TypeTag(&T::kTag);
-  return external;
+  const auto destroy = [](napi_env, void* dying, void*) {
+    handles::remove(dying);
+    delete static_cast<T*>(dying);
+  };
+  napi_value value;
+  if (napi_create_external(env, object.get(), destroy, nullptr, &value) != napi_ok) throw Napi::Error::New(env);
+  handles::add(object.release(), &kTag<T>);
+  return {env, value};
+}
+
+// The object and its kind; null for a value that is none of ours.
+inline std::pair<void*, Kind> handle_of(const Napi::Value& value) {
+  void* object = nullptr;
+  if (napi_get_value_external(value.Env(), value, &object) != napi_ok) return {nullptr, nullptr};
+  return {object, handles::kind_of(object)};
 }
 
 template <class T>
 T& unwrap(const Napi::Value& value) {
-  if (!value.IsExternal()) throw argument_error(std::string(T::kName) + ": must be given, but it is no native object");
-  const auto external = value.As<Napi::External<T>>();
-  if (!external.CheckTypeTag(&T::kTag))
+  const auto [object, kind] = handle_of(value);
+  if (!object) throw argument_error(std::string(T::kName) + ": must be given, but it is no native object");
+  if (kind != &kTag<T>)
     throw argument_error(std::string(T::kName) + ": must be given, but the object is of another kind");
-  return *external.Data();
+  return *static_cast<T*>(object);
 }
 
 }  // namespace lophi::js

@@ -8,7 +8,6 @@ namespace {
 
 struct PlanHandle {
   static constexpr const char* kName = "plan";
-  static constexpr napi_type_tag kTag = {0x6c6f706869000004, 0x4d3a5b7c9e2f4064};
   std::shared_ptr<DeviceState> state;
   std::shared_ptr<Executable> executable;  // null once disposed
   std::vector<View> inputs, outputs;

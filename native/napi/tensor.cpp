@@ -14,23 +14,14 @@ void TensorHandle::drop() {
   memory_.drop();
 }
 
-TensorHandle& tensor_of(const Napi::Value& value) {
-  auto& handle = unwrap<TensorHandle>(value);
+TensorHandle& tensor_of(const Napi::Value& value) { return live(unwrap<TensorHandle>(value)); }
+
+TensorHandle& live(TensorHandle& handle) {
   if (!handle.view.buffer) throw Error("ERR_DISPOSED", "tensor: must be live, but it was disposed");
   if (const auto* planned = dynamic_cast<const PlannedBuffer*>(handle.view.buffer.get());
       planned && planned->recording.expired())
     throw Error("ERR_DISPOSED", "tensor: must be live, but it was an intermediate of a recording that has ended");
   return handle;
-}
-
-Napi::Value describe_tensor(Napi::Env env, std::shared_ptr<DeviceState> state, const View& view) {
-  auto result = Napi::Array::New(env, 3);
-  auto shape = Napi::Array::New(env, view.shape.size());
-  for (size_t i = 0; i < view.shape.size(); ++i) shape[static_cast<uint32_t>(i)] = static_cast<double>(view.shape[i]);
-  result[0u] = wrap(env, std::make_unique<TensorHandle>(env, std::move(state), view, true));
-  result[1u] = static_cast<int>(view.dtype);
-  result[2u] = shape;
-  return result;
 }
 
 namespace {

@@ -5,7 +5,6 @@ namespace lophi::js {
 
 struct TensorHandle {
   static constexpr const char* kName = "tensor";
-  static constexpr napi_type_tag kTag = {0x6c6f706869000002, 0x2d3a5b7c9e2f4062};
   TensorHandle(Napi::Env env, std::shared_ptr<DeviceState> state, View view, bool owner);
   ~TensorHandle() { drop(); }
   void drop();  // gives the memory back once everything enqueued on it is done; idempotent
@@ -19,10 +18,10 @@ struct TensorHandle {
 
 // The live tensor behind a value; throws ERR_DISPOSED.
 TensorHandle& tensor_of(const Napi::Value& value);
+TensorHandle& live(TensorHandle& handle);
 
 struct WeightHandle {
   static constexpr const char* kName = "weight";
-  static constexpr napi_type_tag kTag = {0x6c6f706869000003, 0x3d3a5b7c9e2f4063};
   WeightHandle(Napi::Env env, std::shared_ptr<DeviceState> state, std::shared_ptr<const Weight> weight);
   void drop();  // idempotent
 
@@ -33,8 +32,6 @@ struct WeightHandle {
   ExternalMemory memory_;
 };
 WeightHandle& weight_of(const Napi::Value& value);
-
-// A tensor as JavaScript gets it: [handle, dtype, shape].
-Napi::Value describe_tensor(Napi::Env env, std::shared_ptr<DeviceState> state, const View& view);
+WeightHandle& live(WeightHandle& handle);
 
 }  // namespace lophi::js

@@ -18,8 +18,9 @@ void WeightHandle::drop() {
   memory_.drop();
 }
 
-WeightHandle& weight_of(const Napi::Value& value) {
-  auto& handle = unwrap<WeightHandle>(value);
+WeightHandle& weight_of(const Napi::Value& value) { return live(unwrap<WeightHandle>(value)); }
+
+WeightHandle& live(WeightHandle& handle) {
   if (!handle.weight) throw Error("ERR_DISPOSED", "weight: must be live, but it was disposed");
   return handle;
 }
