@@ -143,6 +143,14 @@ export interface NativeModule {
   ): TensorHandle[]
   /** The schema as native code has parsed it. */
   describeOps(): NativeOp[]
+  /** An op from strings of the schema's grammar; throws ERR_ARGUMENT where they break it. */
+  parseOp(
+    name: string,
+    inputs: Readonly<Record<string, string>>,
+    attributes: Readonly<Record<string, string>>,
+    outputs: Readonly<Record<string, string>>,
+    requirements: readonly string[],
+  ): NativeOp
   /** Names of the ops that no device of a backend has. Opens nothing. */
   missingOps(backend: string): string[]
   /** The number of a path, for calls to carry. */

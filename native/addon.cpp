@@ -37,6 +37,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add("setReply", guarded<set_reply>);
   add("runOp", guarded<run_op>);
   add("describeOps", guarded<describe_ops>);
+  add("parseOp", guarded<parse_op>);
   add("missingOps", guarded<missing_ops>);
   add("internPath", guarded<intern_path>);
   add("beginRecording", guarded<begin_recording>);

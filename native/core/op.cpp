@@ -170,8 +170,17 @@ OpInfo parse(const OpText& text) {
   for (Operand& operand : op.out) settle_dtype(op, operand, true);
   for (const std::string_view requirement : text.requirements) op.requirements.push_back(parse_comparison(requirement));
   op.in_place = text.in_place;
-  for (const OpText::Step& step : text.fuses)
+  for (const OpText::Step& step : text.fuses) {
     op.fuses.push_back({op_named(step.op), parse_bindings(step.in), parse_bindings(step.out)});
+    const OpText& replaced = schema_text()[static_cast<size_t>(op.fuses.back().op)];
+    const auto known = [&](const std::vector<OpText::Named>& list, std::string_view name) {
+      return std::ranges::find(list, name, &OpText::Named::name) != list.end();
+    };
+    for (const auto& [from, to] : step.in)
+      if (!known(replaced.in, from)) throw argument_error(op.name + ": fuses: no operand " + std::string(from));
+    for (const auto& [from, to] : step.out)
+      if (!known(replaced.out, from)) throw argument_error(op.name + ": fuses: no output " + std::string(from));
+  }
   return op;
 }
 

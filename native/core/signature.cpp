@@ -1,18 +1,22 @@
 #include "core/signature.h"
 
 #include <cctype>
+#include <charconv>
 #include <cmath>
-#include <stdexcept>
+
+#include "core/error.h"
 
 namespace lophi {
 namespace {
 
 using Kind = Expr::Kind;
 
-// Recursive descent over one spec. The input is our own table, so an error here is ours: std::logic_error.
+// Recursive descent over one spec. The text may be a user's: its errors are typed, and its depth has a bound.
 class Parser {
  public:
-  explicit Parser(std::string_view text) : text_(text) {}
+  explicit Parser(std::string_view text) : text_(text) {
+    if (text.size() > 1000) throw argument_error("op grammar: a spec must have at most 1000 characters");
+  }
 
   bool accept(std::string_view token) {
     skip_space();
@@ -21,18 +25,22 @@ class Parser {
     return true;
   }
   void expect(std::string_view token) {
-    if (!accept(token)) throw std::logic_error("schema: expected " + std::string(token) + " in " + std::string(text_));
+    if (!accept(token)) broken("must have " + std::string(token));
   }
   std::string word() {
     skip_space();
     const size_t start = at_;
     while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) || text_[at_] == '_')) ++at_;
-    if (at_ == start) throw std::logic_error("schema: expected a word in " + std::string(text_));
+    if (at_ == start) broken("must have a word");
     return std::string(text_.substr(start, at_ - start));
   }
   bool at_end() {
     skip_space();
     return at_ == text_.size();
+  }
+  [[noreturn]] void broken(const std::string& what) const {
+    throw argument_error("op grammar: \"" + std::string(text_) + "\": " + what + " at character " +
+                         std::to_string(at_));
   }
   size_t position() const { return at_; }
   std::string since(size_t start) const { return std::string(text_.substr(start, at_ - start)); }
@@ -77,26 +85,39 @@ class Parser {
     skip_space();
     const size_t start = at_;
     if (accept("(")) {
+      if (++depth_ > kMaxDepth) broken("must not nest so deeply");
       Expr inner = sum();
+      --depth_;
       expect(")");
       inner.text = since(start);
       return inner;
     }
     const std::string token = word();
-    if (std::isdigit(static_cast<unsigned char>(token[0])))
-      return {Kind::kNumber, std::stoll(token), "", {}, {}, token};
+    if (std::isdigit(static_cast<unsigned char>(token[0]))) return {Kind::kNumber, number(token), "", {}, {}, token};
     if (token != "ceil") return {Kind::kName, 0, token, {}, {}, token};
     expect("(");
+    if (++depth_ > kMaxDepth) broken("must not nest so deeply");
     Expr inner = sum();
+    --depth_;
     expect(")");
-    if (inner.kind != Kind::kDiv) throw std::logic_error("schema: ceil takes a quotient in " + std::string(text_));
+    if (inner.kind != Kind::kDiv) broken("ceil must be of a quotient");
     inner.kind = Kind::kCeilDiv;
     inner.text = since(start);
     return inner;
   }
 
+  int64_t number(const std::string& digits) const {
+    int64_t value = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (error != std::errc() || end != digits.data() + digits.size() || value > 9007199254740991)
+      broken("must hold whole numbers below 2^53");
+    return value;
+  }
+
+  static constexpr int kMaxDepth = 32;
   std::string_view text_;
   size_t at_ = 0;
+  int depth_ = 0;
 };
 
 }  // namespace
@@ -183,7 +204,7 @@ Signature parse_signature(std::string_view spec) {
   }
   s.optional = p.accept("?");
   s.variadic = p.accept("*");
-  if (!p.at_end()) throw std::logic_error("schema: cannot read " + std::string(spec));
+  if (!p.at_end()) p.broken("must end");
   return s;
 }
 

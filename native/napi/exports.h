@@ -34,6 +34,7 @@ Napi::Value dispose_weight(Info);
 Napi::Value set_reply(Info);
 Napi::Value run_op(Info);
 Napi::Value describe_ops(Info);
+Napi::Value parse_op(Info);
 Napi::Value missing_ops(Info);
 Napi::Value intern_path(Info);
 // plan.cpp

@@ -1,3 +1,5 @@
+#include <deque>
+
 #include "core/check.h"
 #include "core/path.h"
 #include "core/registry.h"
@@ -185,6 +187,29 @@ Napi::Value describe_ops(const Napi::CallbackInfo& info) {
   auto ops = Napi::Array::New(env);
   for (const OpInfo& op : schema()) ops[ops.Length()] = describe(env, op);
   return ops;
+}
+
+// (name, { operand: spec }, { attribute: spec }, { output: spec }, [requirement]) -> an entry as describe_ops gives; throws
+// ERR_ARGUMENT for bad grammar
+Napi::Value parse_op(const Napi::CallbackInfo& info) {
+  std::deque<std::string> texts;  // what the views below look at
+  const auto keep = [&](const Napi::Value& value) -> std::string_view {
+    return texts.emplace_back(value.ToString().Utf8Value());
+  };
+  const auto named = [&](const Napi::Value& value) {
+    std::vector<OpText::Named> list;
+    const auto object = value.As<Napi::Object>();
+    const Napi::Array names = object.GetPropertyNames();
+    for (uint32_t i = 0; i < names.Length(); ++i) {
+      const Napi::Value name = names.Get(i);
+      list.push_back({keep(name), keep(object.Get(name))});
+    }
+    return list;
+  };
+  OpText text{keep(info[0]), named(info[1]), named(info[2]), named(info[3]), {}, false, {}};
+  const auto requirements = info[4].As<Napi::Array>();
+  for (uint32_t i = 0; i < requirements.Length(); ++i) text.requirements.push_back(keep(requirements.Get(i)));
+  return describe(info.Env(), *lophi::parse_op(text));
 }
 
 // ("layer.7.mlp") -> its number
