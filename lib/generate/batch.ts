@@ -4,6 +4,7 @@ import type { JoinedRotaryTables } from '../nn/rotary.js'
 import { ops } from '../ops/index.js'
 import { path } from '../path.js'
 import { type Plan, record } from '../record.js'
+import { scope } from '../scope.js'
 import type { Tensor } from '../tensor.js'
 import type { KvPool } from './kv-pool.js'
 import { historyLength } from './sampling.js'
@@ -98,18 +99,19 @@ class Step {
     this.#tokens = tokens
     const { device, shortContext } = decoder.network
     const all = rows * tokens
-    const ints = (...shape: number[]) => device.tensor(new Int32Array(shape.reduce((a, b) => a * b)), shape)
-    this.#inputs = {
+    const ints = (...shape: number[]) => device.empty('int32', shape)
+    // a scope, so that nothing stays where memory runs out
+    this.#inputs = scope(() => ({
       ids: ints(all),
       position: ints(all),
       pages: ints(rows, decoder.pool.pagesPerSequence),
-      params: device.tensor(new Float32Array(all * 8), [all, 8]),
-      seeds: device.tensor(new Uint32Array(all * 2), [all, 2]),
+      params: device.empty('float32', [all, 8]),
+      seeds: device.empty('uint32', [all, 2]),
       histories: ints(all, historyLength),
       advance: ints(all),
       ...(Number.isFinite(shortContext) && { offset: ints(all) }),
       ...(rows > 1 && { rows: ints(rows + 1) }),
-    }
+    }))
   }
 
   /** Whether the device holds what the next step of these rows is to be fed, known to the host or not. */

@@ -80,15 +80,20 @@ export class RecordedPass {
     const { network, pool, window } = this.#decoder
     const ints = (...shape: number[]) => network.device.empty('int32', shape)
     const { tokens } = this
-    const inputs = {
+    const inputs = scope(() => ({
       ids: ints(tokens),
       position: ints(tokens),
       angles: ints(tokens),
       pages: ints(1, pool.pagesPerSequence),
+    }))
+    try {
+      return record(network.device, { inputs }, ({ ids, position, angles, pages }) => {
+        const cache = (layer: number) => pool.layer(layer)
+        return { hidden: network.forward(network.embed(ids), { cache, pages, position, rotary, angles, window }) }
+      })
+    } catch (error) {
+      for (const tensor of Object.values(inputs)) tensor.dispose()
+      throw error
     }
-    return record(network.device, { inputs }, ({ ids, position, angles, pages }) => {
-      const cache = (layer: number) => pool.layer(layer)
-      return { hidden: network.forward(network.embed(ids), { cache, pages, position, rotary, angles, window }) }
-    })
   }
 }

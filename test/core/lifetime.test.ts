@@ -153,8 +153,8 @@ describe('memory', () => {
     expect(await report('memory.mjs', 'dispose in flight', { gc: true })).toEqual({
       start: 0,
       results: [300, 300],
-      // The recorded step keeps the weights that it uses; a session's own cache is gone.
-      outcomes: ['done', 'ERR_DISPOSED'],
+      // A generation fails at its next step, whether its model went or its session.
+      outcomes: ['ERR_DISPOSED', 'ERR_DISPOSED'],
       end: 0,
       mappings,
     })
@@ -272,6 +272,6 @@ describe('failures', () => {
         used: 0,
       })
     // Prompts run op by op, decoding runs a plan with paths.
-    if (n >= 400) expect(failures[0].message).toMatch(/in (embed|layer\.\d|norm|head)/)
+    if (n >= 400) expect(failures[0].message).toMatch(/in (embed|layer\.\d|norm|head|sample|advance)\b.* on cpu/)
   })
 })
