@@ -3,8 +3,6 @@
 //   LOPHI_FAKE_CUDA_FAIL    "<call or kernel>:<n>:<CUresult>": from its n-th time on it fails so; from 700 on the context is lost
 //   LOPHI_FAKE_CUDA_MEMORY  bytes of the device, 1 GiB unless given
 //   LOPHI_FAKE_CUDA_CAPABILITY  compute capability, 80 unless given
-//   LOPHI_FAKE_CUDA_DELAY   1: cuMemcpyHtoD from pageable memory returns once the bytes are staged, as a real driver's may; they
-//                           arrive when the NULL stream is synchronised, or at its next copy
 // and once
 //   LOPHI_FAKE_CUDA_SLOW    milliseconds that cuInit takes
 //   LOPHI_FAKE_CUDA_COUNTS  a file that receives the counters below as 64-bit integers
@@ -333,8 +331,8 @@ EXPORT int cuMemcpyHtoD_v2(uintptr_t to, const void* from, size_t bytes) {
     check_range(to, bytes);
     run_all(null_stream);
     counts->bytes_up += bytes;
-    const char* delay = std::getenv("LOPHI_FAKE_CUDA_DELAY");
-    if (!delay || *delay != '1' || pinned_at(from)) return copy(reinterpret_cast<void*>(to), from, bytes);
+    if (pinned_at(from)) return copy(reinterpret_cast<void*>(to), from, bytes);
+    // As a real driver's may, the call returns once the bytes are staged: they arrive when the NULL stream is synchronised.
     enqueue_upload(null_stream, to, from, bytes);
   });
 }
