@@ -4,6 +4,7 @@
 #include <cstring>
 #include <optional>
 
+#include "core/error.h"
 #include "dml/commands.h"
 #include "dml/staging.h"
 
@@ -32,7 +33,8 @@ class Copies {
     slot_ = (slot_ + 1) % slots_.size();
     Slot& slot = slots_[slot_];
     if (slot.done) fence_.wait(slot.done);
-    slot.commands.emplace(gpu_);
+    slot.shared = {};
+    slot.commands.emplace(gpu_, slot.shared);
     if (slot.bytes < bytes) {
       slot.place = {};
       slot.place = staging_.take(bytes);
@@ -64,6 +66,7 @@ class Copies {
 
  private:
   struct Slot {
+    Shared shared{};  // a submission of its own
     std::optional<Commands> commands;
     Chunks::Place place{};
     size_t bytes = 0;
