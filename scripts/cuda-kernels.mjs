@@ -4,25 +4,12 @@
 //   // instances: Linear<Q8_0 Q4_0, dtype>   words: structs of the file
 // From it come the extern "C" functions of each (for NVRTC and the emulator) and their numbers for the host (npm run gen).
 import { readdirSync, readFileSync } from 'node:fs'
+import { dtypesOf, pascal, snake } from './schema.mjs'
 
-const root = new URL('..', import.meta.url)
-const folder = new URL('native/cuda/ops/', root)
+const folder = new URL('../native/cuda/ops/', import.meta.url)
 
-/** core/dtype.h's names in the order of DType, and the C++ type of each in common.cuh. */
+/** The C++ types of common.cuh by dtype. */
 const types = { float32: 'float', float16: 'Half', bfloat16: 'Bfloat', int32: 'int' }
-const classes = { float: ['float32', 'float16', 'bfloat16'], number: ['float32', 'float16', 'bfloat16', 'int32'] }
-
-const snake = (name) => name.replace(/(?<=[a-z0-9])[A-Z]/g, (c) => `_${c}`).toLowerCase()
-const pascal = (name) => name[0].toUpperCase() + name.slice(1)
-
-/** dtypes of the first operand of an op: "float[..., C]" -> float's; of a weight those that it is read as. */
-function dtypesOf(schema, op) {
-  const [spec = ''] = Object.values(schema[op]?.in ?? {})
-  const word = /^\w+/.exec(spec)?.[0]
-  const dtypes = classes[word === 'weight' ? 'float' : word]
-  if (!dtypes) throw new Error(`native/cuda/ops: ${op} has no dtypes in the schema to make instances of`)
-  return dtypes
-}
 
 /** [{ module, template, axes, kernels: [{ name, type, op, word, dtype }] }] of every file, in the order of their numbers. */
 export function cudaKernels(schema) {

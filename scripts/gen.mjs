@@ -1,14 +1,13 @@
-// Writes what follows from lib/ops/schema.ts: native/core/ops.gen.h, native/core/ops.gen.cpp and docs/ops.md, and with the kernels of native/cuda/ops
-// native/cuda/kernels.gen.h. Run by `npm run gen`; CI fails when one is stale.
+// Writes what follows from lib/ops/schema.ts: native/core/ops.gen.h, native/core/ops.gen.cpp and docs/ops.md, and with the
+// kernels of the GPU backends native/cuda/kernels.gen.h and native/dml/shaders.gen.h. Run by `npm run gen`; CI fails when one is stale.
 import { writeFileSync } from 'node:fs'
 import { cudaHeader } from './cuda-kernels.mjs'
-import { readSchema } from './schema.mjs'
+import { hlslHeader } from './hlsl-kernels.mjs'
+import { pascal, readSchema, snake } from './schema.mjs'
 
 const root = new URL('..', import.meta.url)
 const schema = await readSchema()
 
-const snake = (name) => name.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)
-const pascal = (name) => name[0].toUpperCase() + name.slice(1)
 const quote = (text) => JSON.stringify(text)
 const isWeight = (spec) => spec.startsWith('weight')
 const isOptional = (spec) => spec.endsWith('?')
@@ -153,3 +152,4 @@ ${table.join('\n')}
 )
 
 writeFileSync(new URL('native/cuda/kernels.gen.h', root), cudaHeader(schema))
+writeFileSync(new URL('native/dml/shaders.gen.h', root), hlslHeader(schema))

@@ -27,10 +27,7 @@ Commands::Commands(Gpu& gpu, Shared& shared) : gpu_(gpu), shared_(shared) {
         "ID3D12Device::CreateCommandList", device);
 }
 
-void Commands::release() {
-  kept_.clear();
-  pipelines_.clear();
-}
+void Commands::release() { kept_.clear(); }
 
 void Commands::reopen() {
   kernels_bound_ = heap_bound_ = false;
@@ -69,18 +66,17 @@ void Commands::access(std::span<const Operand> operands) {
   }
 }
 
-void Commands::kernel(const std::string& name, std::span<const Macro> macros, std::span<const Operand> operands,
-                      std::span<const uint32_t> constants, uint64_t groups, uint32_t rows, const Call* reporting) {
+void Commands::kernel(int shader, std::span<const Operand> operands, std::span<const uint32_t> constants,
+                      uint64_t groups, uint32_t rows, const Call* reporting) {
   if (groups == 0 || rows == 0) return;
   if (operands.size() > kOperands || constants.size() > kConstants - kFirstConstant ||
       groups > uint64_t{kMaxGroups} * kMaxGroups)
-    throw range_error(name + ": too many operands, constants or groups");
-  ComPtr<ID3D12PipelineState> pipeline = gpu_.shaders->pipeline(name, macros);
+    throw range_error("dml: a kernel has too many operands, constants or groups");
+  ID3D12PipelineState* pipeline = gpu_.shaders->pipeline(shader);
   access(operands);
   if (!kernels_bound_) list_->SetComputeRootSignature(gpu_.shaders->signature());
   kernels_bound_ = true;
-  list_->SetPipelineState(pipeline.Get());
-  if (pipelines_.empty() || pipelines_.back() != pipeline) pipelines_.push_back(std::move(pipeline));
+  list_->SetPipelineState(pipeline);
   uint32_t values[kConstants] = {};
   for (UINT i = 0; i < operands.size(); ++i) {
     if (!operands[i].buffer) continue;

@@ -28,15 +28,18 @@ struct Shared {
   bool may_report = false;         // such a kernel has been recorded
 };
 
+// Groups of `size` threads that cover `count` elements.
+constexpr uint64_t groups_of(int64_t count, int64_t size) { return static_cast<uint64_t>((count + size - 1) / size); }
+
 class Commands {
  public:
   Commands(Gpu& gpu, Shared& shared);
   Gpu& gpu() { return gpu_; }
 
-  // Runs a kernel over `groups` groups (x) times `rows` (z). Constants stand from c2 on, see ops/common.hlsli. `reporting`: the call of
-  // a kernel that may find its data wrong.
-  void kernel(const std::string& name, std::span<const Macro> macros, std::span<const Operand> operands,
-              std::span<const uint32_t> constants, uint64_t groups, uint32_t rows = 1, const Call* reporting = nullptr);
+  // Runs a kernel, a number of shaders.gen.h, over `groups` groups (x) times `rows` (z). Constants stand from c2 on, see
+  // ops/common.hlsli. `reporting`: the call of a kernel that may find its data wrong.
+  void kernel(int shader, std::span<const Operand> operands, std::span<const uint32_t> constants, uint64_t groups,
+              uint32_t rows = 1, const Call* reporting = nullptr);
   // Operands must start at a multiple of 16 bytes, `temporary` at one of 256: it has the bytes that the graph asks for.
   void graph(std::shared_ptr<const CompiledGraph> graph, std::span<const Operand> inputs, const Operand& output,
              const Operand& temporary);
@@ -71,7 +74,6 @@ class Commands {
   Shared& shared_;
   std::vector<Access> open_;  // since the last barrier
   std::vector<std::shared_ptr<const void>> kept_;
-  std::vector<ComPtr<ID3D12PipelineState>> pipelines_;  // their cache may drop them
 };
 
 }  // namespace lophi::dml

@@ -1,10 +1,12 @@
 #include "dml/shader.h"
 
-#include <vector>
+#include <deque>
+#include <sstream>
 
 #include "core/error.h"
 #include "dml/check.h"
 #include "dml/kernels.gen.h"
+#include "dml/shaders.gen.h"
 
 namespace lophi::dml {
 namespace {
@@ -19,9 +21,19 @@ const KernelSource& source_of(const std::string& name) {
   throw Error("ERR_DRIVER", "dml: no kernel " + name + " is built in");
 }
 
+std::string key_of(const ShaderInstance& instance) {
+  std::string key = instance.file;
+  for (const ShaderDefine& define : instance.defines) {
+    if (!define.name) break;
+    key += std::string(" ") + define.name + "=" + define.value;
+  }
+  return key;
+}
+
 }  // namespace
 
-Shaders::Shaders(const Api& api, ComPtr<ID3D12Device> device) : api_(api), device_(std::move(device)) {
+Shaders::Shaders(const Api& api, ComPtr<ID3D12Device> device)
+    : api_(api), device_(std::move(device)), pipelines_(kShaderCount) {
   D3D12_ROOT_PARAMETER parameters[2 + kOperands]{};
   parameters[0].ParameterType = D3D12_ROOT_PARAMETER_TYPE_32BIT_CONSTANTS;
   parameters[0].Constants.Num32BitValues = kConstants;
@@ -39,19 +51,38 @@ Shaders::Shaders(const Api& api, ComPtr<ID3D12Device> device) : api_(api), devic
         "ID3D12Device::CreateRootSignature", device_.Get());
 }
 
-ComPtr<ID3D12PipelineState> Shaders::pipeline(const std::string& name, std::span<const Macro> macros) {
-  std::string key = name;
+int Shaders::number(const std::string& file, std::span<const Macro> macros) {
+  std::string key = file;
   for (const Macro& macro : macros) key += std::string(" ") + macro.name + "=" + std::to_string(macro.value);
   const std::lock_guard lock(mutex_);
-  return pipelines_.get(key, [&] { return compile(name, macros, key); });
+  const auto [known, fresh] = numbers_.emplace(key, static_cast<int>(pipelines_.size()));
+  if (fresh) {
+    made_.push_back(std::move(key));
+    pipelines_.emplace_back();
+  }
+  return known->second;
 }
 
-ComPtr<ID3D12PipelineState> Shaders::compile(const std::string& name, std::span<const Macro> macros,
-                                             const std::string& key) {
-  std::vector<std::string> values;
-  for (const Macro& macro : macros) values.push_back(std::to_string(macro.value));
+ID3D12PipelineState* Shaders::pipeline(int shader) {
+  const std::lock_guard lock(mutex_);
+  ComPtr<ID3D12PipelineState>& pipeline = pipelines_[static_cast<size_t>(shader)];
+  if (!pipeline)
+    pipeline =
+        compile(shader < kShaderCount ? key_of(kShaders[shader]) : made_[static_cast<size_t>(shader - kShaderCount)]);
+  return pipeline.Get();
+}
+
+ComPtr<ID3D12PipelineState> Shaders::compile(const std::string& key) {
+  std::istringstream words(key);
+  std::string name, word;
+  words >> name;
+  std::deque<std::pair<std::string, std::string>> texts;  // stay where they are while `defines` points to them
   std::vector<D3D_SHADER_MACRO> defines;
-  for (size_t i = 0; i < values.size(); ++i) defines.push_back({macros[i].name, values[i].c_str()});
+  while (words >> word) {
+    const size_t equals = word.find('=');
+    const auto& [macro, value] = texts.emplace_back(word.substr(0, equals), word.substr(equals + 1));
+    defines.push_back({macro.c_str(), value.c_str()});
+  }
   defines.push_back({nullptr, nullptr});
   const std::string text = std::string(kCommon) + source_of(name).text;
   ComPtr<ID3DBlob> code, errors;
@@ -60,8 +91,8 @@ ComPtr<ID3D12PipelineState> Shaders::compile(const std::string& name, std::span<
   check(compiled, ("D3DCompile of " + key + ": " + text_of(errors.Get())).c_str());
   D3D12_COMPUTE_PIPELINE_STATE_DESC desc{};
   desc.pRootSignature = signature_.Get();
-  ComPtr<ID3D12PipelineState> pipeline;
   desc.CS = {code->GetBufferPointer(), code->GetBufferSize()};
+  ComPtr<ID3D12PipelineState> pipeline;
   check(device_->CreateComputePipelineState(&desc, IID_PPV_ARGS(&pipeline)),
         ("ID3D12Device::CreateComputePipelineState of " + key).c_str(), device_.Get());
   return pipeline;

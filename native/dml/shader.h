@@ -1,10 +1,11 @@
 // HLSL kernels, compiled at run time for shader model 5.1. All share one root signature: constants and buffers, no descriptors.
 #pragma once
+#include <map>
 #include <mutex>
 #include <span>
 #include <string>
+#include <vector>
 
-#include "core/lru.h"
 #include "dml/loader.h"
 
 namespace lophi::dml {
@@ -19,20 +20,24 @@ struct Macro {
 
 class Shaders {
  public:
-  static constexpr size_t kMaxPipelines = 1024;
   Shaders(const Api& api, ComPtr<ID3D12Device> device);
   ID3D12RootSignature* signature() const { return signature_.Get(); }
-  // native/dml/ops/<name>.hlsl with these macros; compiled once per device.
-  ComPtr<ID3D12PipelineState> pipeline(const std::string& name, std::span<const Macro> macros);
+  // The shader of a number of shaders.gen.h or of number(); compiled at its first use.
+  ID3D12PipelineState* pipeline(int shader);
+  // A number for ops/<file>.hlsl with these macros: for what weights need, which is known when they are made.
+  int number(const std::string& file, std::span<const Macro> macros);
 
  private:
+  ComPtr<ID3D12PipelineState> compile(const std::string& key);  // "binary OP=ADD TYPE=FLOAT32"
+
   const Api& api_;
   ComPtr<ID3D12Device> device_;
   ComPtr<ID3D12RootSignature> signature_;
-  ComPtr<ID3D12PipelineState> compile(const std::string& name, std::span<const Macro> macros, const std::string& key);
-
   std::mutex mutex_;
-  LruCache<std::string, ComPtr<ID3D12PipelineState>> pipelines_{kMaxPipelines};
+  std::vector<ComPtr<ID3D12PipelineState>> pipelines_;  // by number
+  // Those of number(), from kShaderCount on: "linear TYPE=0 LOW=4 ..."
+  std::vector<std::string> made_;
+  std::map<std::string, int> numbers_;
 };
 
 }  // namespace lophi::dml

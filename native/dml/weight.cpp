@@ -33,6 +33,7 @@ class Copies {
     slot_ = (slot_ + 1) % slots_.size();
     Slot& slot = slots_[slot_];
     if (slot.done) fence_.wait(slot.done);
+    slot.commands.reset();
     slot.shared = {};
     slot.commands.emplace(gpu_, slot.shared);
     if (slot.bytes < bytes) {
@@ -81,6 +82,26 @@ class Copies {
   UINT64 signalled_ = 0;
 };
 
+// linear for rows of a form: what the form fixes is compiled in.
+int linear_shader(Shaders& shaders, const Form& form, DType type) {
+  const Macro macros[] = {{"TYPE", static_cast<int>(type)},
+                          {"FLOATS", form.floats},
+                          {"FLOAT_TYPE", static_cast<int>(form.type)},
+                          {"LOW", form.levels.low},
+                          {"HIGH", form.levels.high},
+                          {"ZERO", form.zero},
+                          {"CODEBOOK", form.codebook != nullptr},
+                          {"SCALE_TYPE", static_cast<int>(form.scale_type)},
+                          {"SUPER", form.super},
+                          {"SCALE_LOW", form.scale_levels.low},
+                          {"SCALE_HIGH", form.scale_levels.high},
+                          {"SCALE_ZERO", form.scale_zero},
+                          {"SHIFT", static_cast<int>(form.shift)},
+                          {"SHIFT_LOW", form.shift_levels.low},
+                          {"SHIFT_HIGH", form.shift_levels.high}};
+  return shaders.number("linear", macros);
+}
+
 }  // namespace
 
 std::shared_ptr<const Weight> make_weight(Gpu& gpu, const WeightSpec& spec) {
@@ -112,6 +133,8 @@ std::shared_ptr<const Weight> make_weight(Gpu& gpu, const WeightSpec& spec) {
       copies.submit();
     });
     DmlWeight::Part& part = weight->stacked.emplace_back();
+    part.shaders = {linear_shader(*gpu.shaders, reader.form(), DType::kFloat32),
+                    linear_shader(*gpu.shaders, reader.form(), DType::kFloat16)};
     for (size_t s = 0; s < kSections; ++s) {
       part.offset[s] = static_cast<uint32_t>(at + layout.offset[s]);
       part.stride[s] = static_cast<uint32_t>(layout.stride[s]);

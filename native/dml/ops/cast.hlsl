@@ -1,4 +1,5 @@
 // y = x in float16, rounded to nearest even, which DirectML leaves to the driver. One thread per element; c2.x: elements.
+// instances: once
 RWByteAddressBuffer x : register(u0);
 RWByteAddressBuffer y : register(u1);
 

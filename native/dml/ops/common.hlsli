@@ -58,3 +58,20 @@ void store_float(RWByteAddressBuffer b, uint start, uint index, uint type, float
     store_bits(b, at & ~3u, 0xffffu << shift, half_of(value) << shift);
   }
 }
+
+// Elements of TYPE in the type that arithmetic on them happens in.
+#ifdef TYPE
+#if TYPE == INT32
+#define number int
+number load_number(RWByteAddressBuffer b, uint start, uint index) { return asint(b.Load(start + index * 4)); }
+void store_number(RWByteAddressBuffer b, uint start, uint index, number value) {
+  b.Store(start + index * 4, asuint(value));
+}
+#else
+#define number float
+number load_number(RWByteAddressBuffer b, uint start, uint index) { return load_float(b, start, index, TYPE); }
+void store_number(RWByteAddressBuffer b, uint start, uint index, number value) {
+  store_float(b, start, index, TYPE, value);
+}
+#endif
+#endif

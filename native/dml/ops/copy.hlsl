@@ -1,4 +1,5 @@
 // y = x, byte by byte of the same order. One thread per word of y; c2.x: bytes.
+// instances: once
 RWByteAddressBuffer x : register(u0);
 RWByteAddressBuffer y : register(u1);
 

@@ -8,11 +8,8 @@ void gather(Commands& commands, const Call& call) {
   const int64_t inner = count_of(std::span(x.x.shape).subspan(axis + 1)), count = x.y.count();
   const uint32_t constants[] = {static_cast<uint32_t>(count), static_cast<uint32_t>(x.indices.count()),
                                 static_cast<uint32_t>(x.x.shape[axis]), static_cast<uint32_t>(inner)};
-  constexpr int64_t kGroup = 256;
-  const Macro macros[] = {{"TYPE", static_cast<int>(x.x.dtype)}};
   const Operand operands[] = {read(x.x), read(x.indices), write(x.y)};
-  commands.kernel("gather", macros, operands, constants, static_cast<uint64_t>((count + kGroup - 1) / kGroup), 1,
-                  &call);
+  commands.kernel(gather_shader(x.x.dtype), operands, constants, groups_of(count, 256), 1, &call);
 }
 
 }  // namespace lophi::dml

@@ -1,5 +1,6 @@
 // y = slices of x along an axis, in the order of indices. One thread per element; c2: elements of y, indices, size of the axis, elements
 // behind it. An index outside of the axis is reported, and its slice is zeros.
+// instances: TYPE<number>
 RWByteAddressBuffer x : register(u0);
 RWByteAddressBuffer indices : register(u1);
 RWByteAddressBuffer y : register(u2);

@@ -2,6 +2,7 @@
 // one element of y at a time: threads take 16 values, which share a scale, float32 sums. The plain version.
 // c2: M, N, K, the part's first row; c3: its rows, columns of a scale, offset of the order, 1: there is a bias; c4, c5: offsets of the sections, c6, c7:
 // their strides.
+// instances: made with weights
 RWByteAddressBuffer x : register(u0);
 RWByteAddressBuffer w : register(u1);
 RWByteAddressBuffer y : register(u2);

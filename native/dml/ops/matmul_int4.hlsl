@@ -1,5 +1,6 @@
 // y [M, N] = a [M, K] * dequantized b; b [N, blocks, block/2] low nibble first, scales [N, blocks], zeros [N, ceil(blocks/2)].
 // A group makes one element of y at a time: threads take bytes of b, float32 sums. c2: M, N, K, block. Bound by reading b.
+// instances: TYPE<dtype> SCALE_TYPE<float> ZEROS<0 1>
 RWByteAddressBuffer a : register(u0);
 RWByteAddressBuffer b : register(u1);
 RWByteAddressBuffer scales : register(u2);

@@ -90,10 +90,9 @@ void rms_norm(Commands& commands, const Call& call) {
   if (layout.direct) return;
   const Operand result = part(call.scratch, layout.result_at, layout.result_bytes, false);
   if (x.y.dtype == DType::kFloat32) return copy_bytes(commands, result, write(x.y));
-  constexpr int64_t kGroup = 256;
   const uint32_t constants[] = {static_cast<uint32_t>(x.y.count())};
   const Operand operands[] = {result, write(x.y)};
-  commands.kernel("cast", {}, operands, constants, static_cast<uint64_t>((x.y.count() + kGroup - 1) / kGroup));
+  commands.kernel(cast_shader(), operands, constants, groups_of(x.y.count(), 256));
 }
 
 }  // namespace lophi::dml

@@ -6,16 +6,18 @@ namespace {
 bool takes(const OpInfo& op, DType dtype) {
   if (op.is(Op::kCopy) || dtype == DType::kFloat32 || dtype == DType::kFloat16) return true;
   // matmulInt4's packed operands are uint8 by the schema
-  return ((op.is(Op::kAdd) || op.is(Op::kGather)) && dtype == DType::kInt32) ||
-         (op.is(Op::kMatmulInt4) && dtype == DType::kUint8);
+  if (op.is(Op::kMatmulInt4) && dtype == DType::kUint8) return true;
+  if (op.is(Op::kGather) && dtype == DType::kInt32) return true;
+  return unary_shader(op.kind(), dtype) >= 0 || binary_shader(op.kind(), dtype) >= 0;
 }
 
 }  // namespace
 
 OpFunction function_of(Op op) {
+  // the families' rows are the macros of their .hlsl files
+  if (unary_shader(op, DType::kFloat32) >= 0) return unary;
+  if (binary_shader(op, DType::kFloat32) >= 0) return binary;
   switch (op) {
-    case Op::kAdd:
-      return add;
     case Op::kCopy:
       return copy;
     case Op::kGather:

@@ -1,8 +1,9 @@
-// DirectML's ops: one function per row of the schema, each in the file of its name.
+// DirectML's ops: families and ops of their own, each in the file of its name with its shaders beside it.
 #pragma once
 #include <string>
 
 #include "dml/commands.h"
+#include "dml/shaders.gen.h"
 #include "dml/weight.h"
 
 namespace lophi::dml {
@@ -18,7 +19,9 @@ std::string refusal(const Call& call);
 // Bytes that a call needs beside its operands.
 size_t scratch(Gpu& gpu, const Call& call);
 
-void add(Commands&, const Call&);
+void unary(Commands&, const Call&);
+void binary(Commands&, const Call&);
+
 void copy(Commands&, const Call&);
 void gather(Commands&, const Call&);
 void linear(Commands&, const Call&);

@@ -1,4 +1,13 @@
-// y = a + b, broadcast. One thread per element. c2 c3: shape; c4 c5, c6 c7: strides of a and b in elements; eight axes.
+// y = f(a, b), operands stretched along axes of size 1. One thread per element. c2 c3: shape; c4 c5, c6 c7: strides of a and b in
+// elements; eight axes.
+// instances: OP<op> TYPE<dtype>
+#define ADD(a, b) (a + b)
+#define SUB(a, b) (a - b)
+#define MUL(a, b) (a * b)
+#define DIV(a, b) (a / b)
+#define MAXIMUM(a, b) (a < b ? b : a)
+#define MINIMUM(a, b) (b < a ? b : a)
+
 RWByteAddressBuffer a : register(u0);
 RWByteAddressBuffer b : register(u1);
 RWByteAddressBuffer y : register(u2);
@@ -19,9 +28,6 @@ RWByteAddressBuffer y : register(u2);
   AXIS(c2.z, c4.z, c6.z)
   AXIS(c2.y, c4.y, c6.y)
   AXIS(c2.x, c4.x, c6.x)
-#if TYPE == INT32
-  y.Store(i * 4, a.Load(at_a * 4) + b.Load(at_b * 4));
-#else
-  store_float(y, starts0.z, i, TYPE, load_float(a, starts0.x, at_a, TYPE) + load_float(b, starts0.y, at_b, TYPE));
-#endif
+  const number left = load_number(a, starts0.x, at_a), right = load_number(b, starts0.y, at_b);
+  store_number(y, starts0.z, i, OP(left, right));
 }

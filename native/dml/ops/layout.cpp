@@ -10,7 +10,7 @@ void copy_bytes(Commands& commands, const Operand& from, const Operand& to) {
   constexpr uint64_t kGroup = 256 * 4;
   const uint32_t constants[] = {static_cast<uint32_t>(to.bytes)};
   const Operand operands[] = {from, to};
-  commands.kernel("copy", {}, operands, constants, ((to.offset & 3) + to.bytes + kGroup - 1) / kGroup);
+  commands.kernel(copy_shader(), operands, constants, ((to.offset & 3) + to.bytes + kGroup - 1) / kGroup);
 }
 
 void copy(Commands& commands, const Call& call) {

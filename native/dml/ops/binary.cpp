@@ -18,18 +18,16 @@ void put_strides(const Shape& shape, const Shape& operand, uint32_t* to) {
 
 }  // namespace
 
-void add(Commands& commands, const Call& call) {
-  const args::Add x(call);
+void binary(Commands& commands, const Call& call) {
+  const View &a = call.in[0], &b = call.in[1], &y = call.out[0];
   uint32_t constants[3 * kMaxRank] = {};  // shape, strides of a, strides of b
   std::fill_n(constants, kMaxRank, 1u);
-  for (size_t i = 0; i < x.y.shape.size(); ++i)
-    constants[kMaxRank - x.y.shape.size() + i] = static_cast<uint32_t>(x.y.shape[i]);
-  put_strides(x.y.shape, x.a.shape, constants + kMaxRank);
-  put_strides(x.y.shape, x.b.shape, constants + 2 * kMaxRank);
-  constexpr int64_t kGroup = 256;
-  const Macro macros[] = {{"TYPE", static_cast<int>(x.y.dtype)}};
-  const Operand operands[] = {read(x.a), read(x.b), write(x.y)};
-  commands.kernel("add", macros, operands, constants, static_cast<uint64_t>((x.y.count() + kGroup - 1) / kGroup));
+  for (size_t i = 0; i < y.shape.size(); ++i)
+    constants[kMaxRank - y.shape.size() + i] = static_cast<uint32_t>(y.shape[i]);
+  put_strides(y.shape, a.shape, constants + kMaxRank);
+  put_strides(y.shape, b.shape, constants + 2 * kMaxRank);
+  const Operand operands[] = {read(a), read(b), write(y)};
+  commands.kernel(binary_shader(call.op->kind(), y.dtype), operands, constants, groups_of(y.count(), 256));
 }
 
 }  // namespace lophi::dml

@@ -1,0 +1,114 @@
+// Generated from native/dml/ops/*.hlsl and lib/ops/schema.ts by npm run gen; do not edit.
+// clang-format off
+#pragma once
+#include "core/ops.gen.h"
+
+namespace lophi::dml {
+
+inline constexpr int kMaxDefines = 3;
+struct ShaderDefine {
+  const char* name;  // null behind the last
+  const char* value;
+};
+struct ShaderInstance {
+  const char* file;
+  ShaderDefine defines[kMaxDefines + 1];
+};
+inline constexpr ShaderInstance kShaders[] = {
+    {"binary", {{"OP", "ADD"}, {"TYPE", "FLOAT32"}}},
+    {"binary", {{"OP", "ADD"}, {"TYPE", "FLOAT16"}}},
+    {"binary", {{"OP", "ADD"}, {"TYPE", "INT32"}}},
+    {"binary", {{"OP", "SUB"}, {"TYPE", "FLOAT32"}}},
+    {"binary", {{"OP", "SUB"}, {"TYPE", "FLOAT16"}}},
+    {"binary", {{"OP", "SUB"}, {"TYPE", "INT32"}}},
+    {"binary", {{"OP", "MUL"}, {"TYPE", "FLOAT32"}}},
+    {"binary", {{"OP", "MUL"}, {"TYPE", "FLOAT16"}}},
+    {"binary", {{"OP", "MUL"}, {"TYPE", "INT32"}}},
+    {"binary", {{"OP", "DIV"}, {"TYPE", "FLOAT32"}}},
+    {"binary", {{"OP", "DIV"}, {"TYPE", "FLOAT16"}}},
+    {"binary", {{"OP", "MAXIMUM"}, {"TYPE", "FLOAT32"}}},
+    {"binary", {{"OP", "MAXIMUM"}, {"TYPE", "FLOAT16"}}},
+    {"binary", {{"OP", "MAXIMUM"}, {"TYPE", "INT32"}}},
+    {"binary", {{"OP", "MINIMUM"}, {"TYPE", "FLOAT32"}}},
+    {"binary", {{"OP", "MINIMUM"}, {"TYPE", "FLOAT16"}}},
+    {"binary", {{"OP", "MINIMUM"}, {"TYPE", "INT32"}}},
+    {"cast", {}},
+    {"copy", {}},
+    {"gather", {{"TYPE", "FLOAT32"}}},
+    {"gather", {{"TYPE", "FLOAT16"}}},
+    {"gather", {{"TYPE", "INT32"}}},
+    {"matmul_int4", {{"TYPE", "FLOAT32"}, {"SCALE_TYPE", "FLOAT32"}, {"ZEROS", "0"}}},
+    {"matmul_int4", {{"TYPE", "FLOAT32"}, {"SCALE_TYPE", "FLOAT32"}, {"ZEROS", "1"}}},
+    {"matmul_int4", {{"TYPE", "FLOAT32"}, {"SCALE_TYPE", "FLOAT16"}, {"ZEROS", "0"}}},
+    {"matmul_int4", {{"TYPE", "FLOAT32"}, {"SCALE_TYPE", "FLOAT16"}, {"ZEROS", "1"}}},
+    {"matmul_int4", {{"TYPE", "FLOAT16"}, {"SCALE_TYPE", "FLOAT32"}, {"ZEROS", "0"}}},
+    {"matmul_int4", {{"TYPE", "FLOAT16"}, {"SCALE_TYPE", "FLOAT32"}, {"ZEROS", "1"}}},
+    {"matmul_int4", {{"TYPE", "FLOAT16"}, {"SCALE_TYPE", "FLOAT16"}, {"ZEROS", "0"}}},
+    {"matmul_int4", {{"TYPE", "FLOAT16"}, {"SCALE_TYPE", "FLOAT16"}, {"ZEROS", "1"}}},
+    {"unary", {{"OP", "NEG"}, {"TYPE", "FLOAT32"}}},
+    {"unary", {{"OP", "NEG"}, {"TYPE", "FLOAT16"}}},
+    {"unary", {{"OP", "NEG"}, {"TYPE", "INT32"}}},
+    {"unary", {{"OP", "SQRT"}, {"TYPE", "FLOAT32"}}},
+    {"unary", {{"OP", "SQRT"}, {"TYPE", "FLOAT16"}}},
+};
+inline constexpr int kShaderCount = 35;
+
+// The number of an instance; -1 where there is none.
+constexpr int binary_shader(Op op, DType type) {
+  if (op == Op::kAdd && type == DType::kFloat32) return 0;
+  if (op == Op::kAdd && type == DType::kFloat16) return 1;
+  if (op == Op::kAdd && type == DType::kInt32) return 2;
+  if (op == Op::kSub && type == DType::kFloat32) return 3;
+  if (op == Op::kSub && type == DType::kFloat16) return 4;
+  if (op == Op::kSub && type == DType::kInt32) return 5;
+  if (op == Op::kMul && type == DType::kFloat32) return 6;
+  if (op == Op::kMul && type == DType::kFloat16) return 7;
+  if (op == Op::kMul && type == DType::kInt32) return 8;
+  if (op == Op::kDiv && type == DType::kFloat32) return 9;
+  if (op == Op::kDiv && type == DType::kFloat16) return 10;
+  if (op == Op::kMaximum && type == DType::kFloat32) return 11;
+  if (op == Op::kMaximum && type == DType::kFloat16) return 12;
+  if (op == Op::kMaximum && type == DType::kInt32) return 13;
+  if (op == Op::kMinimum && type == DType::kFloat32) return 14;
+  if (op == Op::kMinimum && type == DType::kFloat16) return 15;
+  if (op == Op::kMinimum && type == DType::kInt32) return 16;
+  return -1;
+}
+
+constexpr int cast_shader() {
+  return 17;
+}
+
+constexpr int copy_shader() {
+  return 18;
+}
+
+constexpr int gather_shader(DType type) {
+  if (type == DType::kFloat32) return 19;
+  if (type == DType::kFloat16) return 20;
+  if (type == DType::kInt32) return 21;
+  return -1;
+}
+
+constexpr int matmul_int4_shader(DType type, DType scale_type, int zeros) {
+  if (type == DType::kFloat32 && scale_type == DType::kFloat32 && zeros == 0) return 22;
+  if (type == DType::kFloat32 && scale_type == DType::kFloat32 && zeros == 1) return 23;
+  if (type == DType::kFloat32 && scale_type == DType::kFloat16 && zeros == 0) return 24;
+  if (type == DType::kFloat32 && scale_type == DType::kFloat16 && zeros == 1) return 25;
+  if (type == DType::kFloat16 && scale_type == DType::kFloat32 && zeros == 0) return 26;
+  if (type == DType::kFloat16 && scale_type == DType::kFloat32 && zeros == 1) return 27;
+  if (type == DType::kFloat16 && scale_type == DType::kFloat16 && zeros == 0) return 28;
+  if (type == DType::kFloat16 && scale_type == DType::kFloat16 && zeros == 1) return 29;
+  return -1;
+}
+
+constexpr int unary_shader(Op op, DType type) {
+  if (op == Op::kNeg && type == DType::kFloat32) return 30;
+  if (op == Op::kNeg && type == DType::kFloat16) return 31;
+  if (op == Op::kNeg && type == DType::kInt32) return 32;
+  if (op == Op::kSqrt && type == DType::kFloat32) return 33;
+  if (op == Op::kSqrt && type == DType::kFloat16) return 34;
+  return -1;
+}
+
+}  // namespace lophi::dml

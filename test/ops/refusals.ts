@@ -1,0 +1,33 @@
+/** What a device lacks, and what it takes less of than the schema allows: the visible list of what is missing. By backend. */
+interface Missing {
+  readonly ops: readonly string[]
+  /** Messages without the op: the ops that give them. */
+  readonly calls: Readonly<Record<string, readonly string[]>>
+}
+
+const elementwise = ['add', 'div', 'maximum', 'minimum', 'mul', 'neg', 'sqrt', 'sub']
+const onDml = (dtype: string) => `operands must be float32 or float16 on dml, but one is ${dtype}`
+
+export const missing: Readonly<Record<string, Missing>> = {
+  cpu: { ops: [], calls: {} },
+  cuda: {
+    ops: 'addRmsNorm matmul rotaryEmbedding attention siluMul sample where sum mean max argmax softmax topK gather concat slice transpose cast zeros full arange quantize dequantize'.split(
+      ' ',
+    ),
+    calls: {},
+  },
+  dml: {
+    ops: 'embedding addRmsNorm matmul rotaryEmbedding attention siluMul sample exp log tanh sigmoid where sum mean max argmax softmax topK concat slice transpose cast zeros full arange quantize dequantize'.split(
+      ' ',
+    ),
+    calls: {
+      'activations must be f32 on dml, but they are int8': ['linear'],
+      [onDml('bfloat16')]: [...elementwise, 'gather', 'linear', 'matmulInt4', 'rmsNorm'],
+      [onDml('int4')]: ['gather'],
+      [onDml('int8')]: ['gather'],
+      [onDml('uint4')]: ['gather'],
+      [onDml('uint8')]: ['gather'],
+      [onDml('uint32')]: ['gather'],
+    },
+  },
+}
