@@ -169,14 +169,15 @@ export class Model {
     checkOptions('logits', options, logitsOptions)
     if (!Array.isArray(ids) || ids.length === 0)
       throw new ArgumentError('ERR_ARGUMENT', `logits: ids must be an array of ids, but it is ${described(ids)}`)
+    const { all, ...passes } = options
     const sequence = this.sequence()
     const rows: Tensor<'float32'>[] = []
     try {
       await sequence.prefill(ids, {
-        ...options,
+        ...passes,
         onHidden: (hidden, first) => {
           const count = hidden.shape[0] as number
-          if (options.all) rows.push(keep(this.#network.logits(hidden)))
+          if (all) rows.push(keep(this.#network.logits(hidden)))
           else if (first + count === ids.length) rows.push(keep(this.#network.logits(hidden.subarray(-1))))
         },
       })

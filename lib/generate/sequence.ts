@@ -1,6 +1,6 @@
 import { AbortedError, ArgumentError, BusyError, DisposedError } from '../errors.js'
 import { ops } from '../ops/index.js'
-import { checkOptions } from '../options.js'
+import { checkOptions, type OptionNames } from '../options.js'
 import { keep, scope } from '../scope.js'
 import { Tensor } from '../tensor.js'
 import { Batch, type Decoder, type Sampled, type StepOptions } from './batch.js'
@@ -30,6 +30,9 @@ export interface PrefillOptions {
 }
 
 export interface SampleOptions extends PrefillOptions, StepOptions {}
+
+const prefillNames: OptionNames<PrefillOptions> = { signal: true, onProgress: true, chunk: true, onHidden: true }
+const sampleNames: OptionNames<SampleOptions> = { ...prefillNames, logits: true }
 
 /** Passes of one size from which on recording them pays. */
 const recordedFrom = 3
@@ -83,17 +86,24 @@ export class Sequence {
    * before any work when they do not fit.
    */
   prefill(input: Input, options: PrefillOptions = {}): Promise<void> {
-    return this.#alone('prefill', () => this.#prefill(input, options))
+    return this.#alone('prefill', async () => {
+      checkOptions('prefill', options, prefillNames)
+      await this.#prefill(input, options)
+    })
   }
 
   /** Prefills and samples the token that follows. */
   prefillAndSample(input: Input, options: SampleOptions = {}): Promise<Sampled> {
-    return this.#alone('prefill', () => this.#prefillAndSample(input, options))
+    return this.#alone('prefill', async () => {
+      checkOptions('prefill', options, sampleNames)
+      return await this.#prefillAndSample(input, options)
+    })
   }
 
   /** Feeds one token through the recorded step and samples the next: one native call, eight bytes back. */
   step(id: number, options: SampleOptions = {}): Promise<Sampled> {
     return this.#alone('step', async () => {
+      checkOptions('step', options, sampleNames)
       this.#checkIds([id])
       if (!this.#fits(1)) return this.#prefillAndSample([id], options)
       const [sampled] = await this.#batch.step([[id]], options)

@@ -56,6 +56,8 @@ describe('an option that nobody knows is an error with the nearest name', () => 
     ['session', () => model.session({ sistem: 'x' } as Loose), 'sistem', 'system'],
     ['send', () => model.session().send('x', { tempreature: 1 } as Loose), 'tempreature', 'temperature'],
     ['logits', () => model.logits([1], { All: true } as Loose), 'All', 'all'],
+    ['prefill', () => model.sequence().prefill([1], { chunks: 8 } as Loose), 'chunks', 'chunk'],
+    ['step', () => model.sequence().step(1, { logit: true } as Loose), 'logit', 'logits'],
     ['convert', () => convert('a', 'b.gguf', { type: 'f16', overwite: true } as Loose), 'overwite', 'overwrite'],
     ['inspect', () => inspect(tinyPhi3, { contxt: 5 } as Loose), 'contxt', 'context'],
     ['record', () => record(device, { input: { x } } as Loose, () => ({})), 'input', 'inputs'],
