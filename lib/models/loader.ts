@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Device } from '../device.js'
 import { AbortedError } from '../errors.js'
 import type { WeightDescription } from '../formats/source.js'
@@ -62,14 +63,11 @@ export class Loader {
 
   async #open<T extends Disposable>(open: () => Promise<T>): Promise<T> {
     while (this.#running >= inFlight) await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    try {
-      this.#checkRunning()
-    } catch (error) {
-      this.#waiting.shift()?.()
-      throw error
-    }
     this.#running++
     try {
+      // an abort, and whatever else waits for the event loop, comes between two parts
+      await turn()
+      this.#checkRunning()
       const made = await open()
       this.#owned.push(made)
       return made

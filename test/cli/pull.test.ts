@@ -100,8 +100,14 @@ describe('pull', () => {
     const cache = newCache()
     server.faults.push({ match: 'cdn', stallAfter: 1_000_000 })
     const { child, ended } = startLophi(['pull', id, '--variant', 'q8_0'], { env: environment(cache) })
-    const partial = join(cache, 'models--org--tiny/blobs', `${blobName(model)}.lophi.incomplete`)
-    await expect.poll(() => existsSync(partial) && readFileSync(partial).length, { timeout: 20_000 }).toBeGreaterThan(0)
+    const blobs = join(cache, 'models--org--tiny/blobs')
+    const partial = () =>
+      existsSync(blobs) && readdirSync(blobs).find((file) => file.startsWith(`${blobName(model)}.lophi.incomplete`))
+    const received = () => {
+      const file = partial()
+      return file ? readFileSync(join(blobs, file)).length : 0
+    }
+    await expect.poll(received, { timeout: 20_000 }).toBeGreaterThan(0)
     child.kill('SIGINT')
     expect(await ended).toMatchObject({ status: 130, stderr: expect.stringContaining('ERR_ABORTED') })
     server.seen.length = 0
