@@ -119,8 +119,8 @@ std::shared_ptr<const Weight> WeightLoader::load(const WeightSpec& spec) {
     bytes += places.back().bytes + aligned(reader.order().size_bytes());
   }
   weight->device_bytes = bytes;
-  if (!bytes) return weight;
-  weight->data_ = memory_->alloc(bytes);
+  if (readers.empty()) return weight;
+  weight->data_ = memory_->alloc(std::max<size_t>(bytes, 1));
 
   const std::lock_guard lock(mutex_);
   const Current current(*gpu_);

@@ -116,8 +116,8 @@ std::shared_ptr<const Weight> make_weight(Gpu& gpu, const WeightSpec& spec) {
     bytes += places.back().bytes + aligned(reader.order().size_bytes());
   }
   weight->device_bytes = bytes;
-  if (!bytes) return weight;
-  weight->buffer = gpu.memory->alloc(bytes);
+  if (readers.empty()) return weight;
+  weight->buffer = gpu.memory->alloc(std::max<size_t>(bytes, 1));
 
   Copies copies(gpu, weight->buffer);
   size_t at = 0;
