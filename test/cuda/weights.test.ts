@@ -89,6 +89,15 @@ describe.runIf(fake)('weights on their way to a GPU', () => {
     expect(new Set((await run).y)).toEqual(new Set([64]))
   })
 
+  test('of no columns make products of zeros', async () => {
+    await using device = await openDevice('cuda:0')
+    const parts = [{ format: 'float32', rows: 5, data: new Uint8Array() }] as const
+    using w = await openWeight(device, { shape: [5, 0], parts })
+    using x = device.tensor(new Float32Array(), [2, 0])
+    using y = ops.linear({ x, w })
+    expect([...(await y.read())]).toEqual(new Array(10).fill(0))
+  })
+
   test('may be disposed before they have arrived', async () => {
     await using device = await openDevice('cuda:0')
     const before = device.memory().used
