@@ -6,10 +6,11 @@ namespace {
 
 using lophi::cuda::WeightRows;
 
-// The values of iq4_nl and iq4_xs.
+// The values of iq4_nl and iq4_xs: -127 -104 -83 -65 -49 -35 -22 -10 1 13 25 38 53 69 89 113, a byte each. In registers, where a
+// table would be read from the stack.
 DEVICE int codebook(int q) {
-  const signed char values[] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
-  return values[q];
+  const unsigned long long values = q < 8 ? 0xf6eaddcfbfad9881ull : 0x7159453526190d01ull;
+  return static_cast<signed char>(values >> (q & 7) * 8);
 }
 
 DEVICE const u8* section(const WeightRows& w, int index, i64 row) { return w.data[index] + row * w.stride[index]; }
