@@ -173,7 +173,8 @@ describe.skipIf(golden === null).each(['longrope', 'partial-tied'])('LongRoPE sw
     const fresh = await sequence.prefillAndSample(short.ids, options)
     expect(relativeError(fresh.logits!, short.logits.slice(-vocabSize))).toBeLessThan(float32Bound)
     sequence.rewind(0)
-    await sequence.prefill(long.ids.slice(0, original), options)
+    const { onProgress } = options
+    await sequence.prefill(long.ids.slice(0, original), { onProgress })
     let last = fresh
     for (const id of long.ids.slice(original)) last = await sequence.step(id, options)
     expect(relativeError(last.logits!, long.logits.slice(-vocabSize))).toBeLessThan(float32Bound)
