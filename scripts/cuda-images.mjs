@@ -1,60 +1,20 @@
 // node scripts/cuda-images.mjs [--release | sm_80 sm_90a ...]: compiles native/cuda/ops/*.cu ahead of time, without a GPU or a
 // toolkit, into prebuilds/images/cuda/<arch>.br. NVRTC is fetched from PyPI once (87 MB) unless LOPHI_NVRTC names a libnvrtc.
 // Fails where a kernel spills registers. Results are kept by source, architecture and compiler.
-import { spawnSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync } from 'node:zlib'
 import { cudaKernels, instances } from './cuda-kernels.mjs'
+import { cache, hash, nvrtc } from './nvrtc.mjs'
 import { readSchema } from './schema.mjs'
 
-/** 12.8's cubins for sm_75 to sm_90a load in every CUDA 12 driver; those of 13 need driver 580. */
-const nvrtcVersion = '12.8.93'
 const defaults = ['sm_80', 'sm_90a']
 const release = ['sm_75', 'sm_80', 'sm_86', 'sm_89', 'sm_90a', 'sm_100', 'sm_120', 'compute_75']
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const cache = `${root}node_modules/.cache/lophi`
 const images = `${root}prebuilds/images/cuda`
 const sources = `${root}native/cuda/ops`
 
-function run(command, args, what) {
-  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8' })
-  if (status === 0) return stdout
-  console.error(`${what}: ${error?.message ?? stderr.trim()}`)
-  process.exit(1)
-}
-
-function findNvrtc() {
-  if (process.env.LOPHI_NVRTC) return process.env.LOPHI_NVRTC
-  const folder = `${cache}/nvrtc-${nvrtcVersion}`
-  const library = `${folder}/nvidia/cuda_nvrtc/lib/libnvrtc.so.12`
-  if (!existsSync(library)) {
-    console.error(`fetching NVRTC ${nvrtcVersion} from PyPI`)
-    const partial = `${folder}.${process.pid}`
-    const wheel = `nvidia-cuda-nvrtc-cu12==${nvrtcVersion}`
-    const args = ['-m', 'pip', 'install', '--quiet', '--no-deps', '--only-binary=:all:', '--target', partial, wheel]
-    run('python3', [...args, '--root-user-action=ignore', '--disable-pip-version-check'], 'python3 -m pip')
-    rmSync(folder, { recursive: true, force: true })
-    renameSync(partial, folder)
-  }
-  return library
-}
-
-function findCompiler() {
-  const names = [process.env.CXX, 'c++', 'g++', 'clang++']
-  const found = names.find((name) => name && spawnSync(name, ['--version']).status === 0)
-  if (found) return found
-  console.error('needs a C++ compiler: c++, g++ or clang++, or CXX')
-  process.exit(1)
-}
-
-const hash = (...texts) => {
-  const sum = createHash('sha256')
-  for (const text of texts) sum.update(`${text.length}\n`).update(text)
-  return sum.digest('hex').slice(0, 16)
-}
 const read = (file) => readFileSync(file, 'utf8')
 
 const asked = process.argv.slice(2)
@@ -65,21 +25,11 @@ if (process.platform !== 'linux' || wrong.length > 0) {
 }
 const architectures = asked.includes('--release') ? release : asked.length > 0 ? asked : defaults
 
-mkdirSync(cache, { recursive: true })
 mkdirSync(images, { recursive: true })
-const library = findNvrtc()
-const compiler = `${cache}/nvrtc.${hash(read(`${root}scripts/nvrtc.cpp`))}`
-if (!existsSync(compiler)) {
-  run(
-    findCompiler(),
-    ['-std=c++17', '-O1', `${root}scripts/nvrtc.cpp`, '-o', `${compiler}.${process.pid}`, '-ldl'],
-    'c++',
-  )
-  renameSync(`${compiler}.${process.pid}`, compiler)
-}
+const compiler = nvrtc()
 
 const headers = ['common.cuh', 'params.h', 'port.h', 'weights.cuh'].map((file) => read(`${root}native/cuda/${file}`))
-const key = [compiler, process.env.LOPHI_NVRTC ?? nvrtcVersion, ...headers]
+const key = [...compiler.key, ...headers]
 const templates = cudaKernels(await readSchema())
 const modules = readdirSync(sources)
   .filter((file) => file.endsWith('.cu'))
@@ -96,8 +46,7 @@ function compile({ name, text }, arch) {
   const stem = `${cache}/${name}.${arch}.${hash(...key, text)}`
   if (!existsSync(`${stem}.log`)) {
     writeFileSync(`${stem}.cu`, text)
-    const log = run(compiler, [library, arch, `${stem}.cu`, `${root}native`, `${stem}.bin`], `${name} for ${arch}`)
-    writeFileSync(`${stem}.log`, log)
+    writeFileSync(`${stem}.log`, compiler.compile(`${stem}.cu`, arch, `${stem}.bin`))
   }
   return { name, code: readFileSync(`${stem}.bin`), log: read(`${stem}.log`) }
 }
