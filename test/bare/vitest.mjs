@@ -1,4 +1,4 @@
-// What the test files import as 'vitest' under Windows' node: vitest's own runner and matchers, without its bundler, whose
+// What the test files import as 'vitest' where vitest itself is not: vitest's own runner and matchers, without its bundler, whose
 // binaries are those of the host.
 import {
   ASYMMETRIC_MATCHERS_OBJECT,
