@@ -4,7 +4,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync } from 'node:zlib'
-import { cudaKernels, instances } from './cuda-kernels.mjs'
+import { cudaKernels, headersOf, instances } from './cuda-kernels.mjs'
 import { cache, hash, nvrtc } from './nvrtc.mjs'
 import { readSchema } from './schema.mjs'
 
@@ -27,9 +27,6 @@ const architectures = asked.includes('--release') ? release : asked.length > 0 ?
 
 mkdirSync(images, { recursive: true })
 const compiler = nvrtc()
-
-const headers = ['common.cuh', 'params.h', 'port.h', 'weights.cuh'].map((file) => read(`${root}native/cuda/${file}`))
-const key = [...compiler.key, ...headers]
 const templates = cudaKernels(await readSchema())
 const modules = readdirSync(sources)
   .filter((file) => file.endsWith('.cu'))
@@ -38,12 +35,17 @@ const modules = readdirSync(sources)
   .map((name) => {
     const own = templates.filter(({ module }) => module === name)
     const text = read(`${sources}/${name}.cu`) + instances(own)
-    return { name, text, kernels: own.flatMap(({ kernels }) => kernels.map((kernel) => kernel.name)) }
+    return {
+      name,
+      text,
+      headers: headersOf(text).map((header) => header.text),
+      kernels: own.flatMap(({ kernels }) => kernels.map((kernel) => kernel.name)),
+    }
   })
 
 /** Code of one module, and what ptxas says of its kernels. */
-function compile({ name, text }, arch) {
-  const stem = `${cache}/${name}.${arch}.${hash(...key, text)}`
+function compile({ name, text, headers }, arch) {
+  const stem = `${cache}/${name}.${arch}.${hash(...compiler.key, text, ...headers)}`
   if (!existsSync(`${stem}.log`)) {
     writeFileSync(`${stem}.cu`, text)
     writeFileSync(`${stem}.log`, compiler.compile(`${stem}.cu`, arch, `${stem}.bin`))

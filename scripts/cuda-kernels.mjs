@@ -1,21 +1,41 @@
 // The kernels of native/cuda/ops/*.cu. A file names its instances in a line of its own, a template and its axes:
 //   // instances: Binary<op, dtype>      op: every struct of the file that is called like an op of the schema
-//   // instances: RmsNorm<dtype>         dtype: those that the schema allows the op's first operand
-//   // instances: Linear<Q8_0 Q4_0, dtype>   words: structs of the file
+//   // instances: RmsNorm<dtype>         dtype: those that the schema allows the op, see dtypesOf
+//   // instances: Linear<Q8_0 Q4_0, dtype>   words: structs of the file or of a header that it includes
 // From it come the extern "C" functions of each (for NVRTC and the emulator) and their numbers for the host (npm run gen).
 import { readdirSync, readFileSync } from 'node:fs'
 import { dtypesOf, pascal, snake } from './schema.mjs'
 
-const folder = new URL('../native/cuda/ops/', import.meta.url)
+const native = new URL('../native/', import.meta.url)
+const folder = new URL('cuda/ops/', native)
 
 /** The C++ types of common.cuh by dtype. */
-const types = { float32: 'float', float16: 'Half', bfloat16: 'Bfloat', int32: 'int' }
+const types = {
+  float32: 'float',
+  float16: 'Half',
+  bfloat16: 'Bfloat',
+  int8: 'i8',
+  uint8: 'u8',
+  int4: 'Int4',
+  uint4: 'Uint4',
+  int32: 'int',
+  uint32: 'unsigned',
+}
+
+/** The headers that a source includes, and those that they include: [{ name: 'cuda/common.cuh', text }]. */
+export function headersOf(source, found = new Map()) {
+  for (const [, name] of source.matchAll(/^#include "(cuda\/[\w.]+)"/gm)) {
+    if (found.has(name)) continue
+    found.set(name, readFileSync(new URL(name, native), 'utf8'))
+    headersOf(found.get(name), found)
+  }
+  return [...found].map(([name, text]) => ({ name, text }))
+}
 
 /** [{ module, template, axes, kernels: [{ name, type, op, word, dtype }] }] of every file, in the order of their numbers. */
 export function cudaKernels(schema) {
   const ops = new Map(Object.keys(schema).map((op) => [pascal(op), op]))
   const files = readdirSync(folder).filter((file) => file.endsWith('.cu'))
-  const formats = readFileSync(new URL('../weights.cuh', folder), 'utf8')
   return files.sort().flatMap((file) => {
     const source = readFileSync(new URL(file, folder), 'utf8')
     const module = file.slice(0, -'.cu'.length)
@@ -47,7 +67,8 @@ export function cudaKernels(schema) {
 
   function valuesOf(axis, { op }, source) {
     if (axis === 'dtype') return dtypesOf(schema, op).map((dtype) => ({ argument: types[dtype], word: dtype, dtype }))
-    const structs = [...`${source}${formats}`.matchAll(/^struct (\w+)/gm)].map(([, name]) => name)
+    const texts = [source, ...headersOf(source).map(({ text }) => text)]
+    const structs = texts.flatMap((text) => [...text.matchAll(/^struct (\w+)/gm)].map(([, name]) => name))
     const chosen = axis === 'op' ? structs.filter((name) => ops.has(name)) : axis.split(' ')
     const missing = chosen.find((name) => !structs.includes(name))
     if (missing) throw new Error(`native/cuda/ops: instances name ${missing}, but there is no such struct`)

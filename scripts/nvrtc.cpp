@@ -1,5 +1,5 @@
-// nvrtc <libnvrtc> <arch> <source.cu> <include folder> <output>: one .cu file to a cubin (sm_*) or PTX (compute_*). The compiler's
-// log, with registers and spills per kernel, goes to stdout. NVRTC is opened at run time; headers are handed to it by name.
+// nvrtc <libnvrtc> <arch> <source.cu> <output> <include folder> <headers>: one .cu file to a cubin (sm_*) or PTX (compute_*). The
+// compiler's log, with registers and spills per kernel, goes to stdout. NVRTC is opened at run time; headers are handed to it by name.
 #include <dlfcn.h>
 
 #include <cstdio>
@@ -45,12 +45,12 @@ std::string log_of(Program program) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 6) return std::fprintf(stderr, "nvrtc: needs library, arch, source, include folder, output\n"), 1;
-  const std::string arch = argv[2], source = argv[3], folder = argv[4];
+  if (argc < 6) return std::fprintf(stderr, "nvrtc: needs library, arch, source, output, include folder, headers\n"), 1;
+  const std::string arch = argv[2], source = argv[3], folder = argv[5];
   library = dlopen(argv[1], RTLD_NOW);
   if (!library) return std::fprintf(stderr, "%s\n", dlerror()), 1;
 
-  const char* names[] = {"cuda/common.cuh", "cuda/params.h", "cuda/port.h", "cuda/weights.cuh"};
+  const std::vector<const char*> names(argv + 6, argv + argc);
   std::vector<std::string> texts;
   std::vector<const char*> headers;
   for (const char* name : names) texts.push_back(read(folder + "/" + name));
@@ -59,7 +59,7 @@ int main(int argc, char** argv) {
   Program program = nullptr;
   const std::string text = read(source);
   call("nvrtcCreateProgram", &program, text.c_str(), source.c_str(), static_cast<int>(headers.size()), headers.data(),
-       static_cast<const char**>(names));
+       const_cast<const char**>(names.data()));
   const std::string option = "--gpu-architecture=" + arch;
   const char* options[] = {option.c_str(), "--std=c++17", "--ptxas-options=-v"};
   const auto compile = reinterpret_cast<int (*)(Program, int, const char**)>(dlsym(library, "nvrtcCompileProgram"));
@@ -72,5 +72,5 @@ int main(int argc, char** argv) {
   call(ptx ? "nvrtcGetPTXSize" : "nvrtcGetCUBINSize", program, &size);
   std::vector<char> code(size);
   call(ptx ? "nvrtcGetPTX" : "nvrtcGetCUBIN", program, code.data());
-  std::ofstream(argv[5], std::ios::binary).write(code.data(), static_cast<std::streamsize>(size));
+  std::ofstream(argv[4], std::ios::binary).write(code.data(), static_cast<std::streamsize>(size));
 }

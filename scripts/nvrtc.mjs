@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { headersOf } from './cuda-kernels.mjs'
 
 /** 12.8's cubins for sm_75 to sm_90a load in every CUDA 12 driver; those of 13 need driver 580. */
 const nvrtcVersion = '12.8.93'
@@ -59,7 +60,9 @@ export function nvrtc() {
   }
   return {
     key: [compiler, process.env.LOPHI_NVRTC ?? nvrtcVersion],
-    compile: (source, arch, output) =>
-      run(compiler, [library, arch, source, `${root}native`, output], `${source} for ${arch}`),
+    compile: (source, arch, output) => {
+      const headers = headersOf(readFileSync(source, 'utf8')).map(({ name }) => name)
+      return run(compiler, [library, arch, source, output, `${root}native`, ...headers], `${source} for ${arch}`)
+    },
   }
 }

@@ -18,13 +18,18 @@ export const pascal = (name) => name[0].toUpperCase() + name.slice(1)
 export const classes = {
   float: ['float32', 'float16', 'bfloat16'],
   number: ['float32', 'float16', 'bfloat16', 'int32'],
+  any: ['float32', 'float16', 'bfloat16', 'int8', 'uint8', 'int4', 'uint4', 'int32', 'uint32'],
 }
 
-/** dtypes that the schema allows an op's first operand: "float[..., C]" -> float's; of a weight those that it is read as. */
+/**
+ * dtypes that the schema allows an op: those of its first operand of several, "float[..., C]" -> float's; of a weight those
+ * that it is read as; of what is made from attributes alone those of the attribute.
+ */
 export function dtypesOf(schema, op) {
-  const [spec = ''] = Object.values(schema[op]?.in ?? {})
-  const word = /^\w+/.exec(spec)?.[0]
-  const dtypes = classes[word === 'weight' ? 'float' : word]
+  const { in: operands = {}, attrs = {} } = schema[op] ?? {}
+  const words = Object.values(operands).map((spec) => /^\w+/.exec(spec)?.[0])
+  const word = words.map((name) => (name === 'weight' ? 'float' : name)).find((name) => classes[name])
+  const dtypes = classes[word ?? (attrs.dtype && 'any')]
   if (!dtypes) throw new Error(`${op} has no dtypes in the schema to make instances of a kernel for`)
   return dtypes
 }

@@ -4,7 +4,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { cudaKernels, instances } from './cuda-kernels.mjs'
+import { cudaKernels, headersOf, instances } from './cuda-kernels.mjs'
 import { readSchema } from './schema.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -41,7 +41,7 @@ function unit(file) {
   return {
     name,
     text: `#include "${root}${file}"\n${made}void add_${name}(std::vector<simt::Kernel>& kernels) {\n${rows.join('\n')}\n}\n`,
-    source: read(file),
+    source: [read(file), ...headersOf(read(file)).map((header) => header.text)].join('\n'),
   }
 }
 
@@ -73,10 +73,9 @@ if (!compiler) {
   process.exit(1)
 }
 mkdirSync(build, { recursive: true })
-const headers = [...list('native/cuda', /^(.*\.cuh|params\.h|port\.h)$/), ...list('test/simt', /\.h$/)].map(read)
-const tools = hash(versionOf(compiler), ...flags, ...headers)
+const tools = hash(versionOf(compiler), ...flags, ...list('test/simt', /\.h$/).map(read))
 
-/** The object file of a source; `text` is what is compiled, `key` all that it depends on besides headers. */
+/** The object file of a source; `text` is what is compiled, `key` all that it depends on besides the emulator's headers. */
 async function object(name, text, key) {
   const stem = `${build}/${name}.${hash(tools, text, key)}`
   if (!existsSync(`${stem}.o`)) {
