@@ -26,6 +26,140 @@ DEVICE unsigned short float_to_half(float value) {
   return bits;
 }
 
+// 16 bytes at once.
+DEVICE uint4 load128(const void* from) { return *static_cast<const uint4*>(from); }
+
+// Weights: read once, past the first cache. Volatile, so that such a load stays where it is written, before a wait for what comes
+// from other kernels; never for what a kernel writes.
+DEVICE uint4 ldg_stream(const void* from) {
+  uint4 v;
+  asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "l"(from));
+  return v;
+}
+DEVICE uint2 ldg_stream64(const void* from) {
+  uint2 v;
+  asm volatile("ld.global.nc.L1::no_allocate.v2.u32 {%0, %1}, [%2];" : "=r"(v.x), "=r"(v.y) : "l"(from));
+  return v;
+}
+DEVICE unsigned ldg_stream32(const void* from) {
+  unsigned v;
+  asm volatile("ld.global.nc.L1::no_allocate.u32 %0, [%1];" : "=r"(v) : "l"(from));
+  return v;
+}
+
+// Bit by bit f(a, b, c), with `table` = f(0xf0, 0xcc, 0xaa).
+template <int table>
+DEVICE unsigned lop3(unsigned a, unsigned b, unsigned c) {
+  unsigned d;
+  asm("lop3.b32 %0, %1, %2, %3, %4;" : "=r"(d) : "r"(a), "r"(b), "r"(c), "n"(table));
+  return d;
+}
+// Four bytes of b:a, chosen by the nibbles of `select`.
+DEVICE unsigned prmt(unsigned a, unsigned b, unsigned select) {
+  unsigned d;
+  asm("prmt.b32 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(b), "r"(select));
+  return d;
+}
+
+// Copies 16 bytes from global to shared memory, or zeros, behind the thread's back: they are there after cp_async_wait, for others
+// after a barrier behind it.
+DEVICE void cp_async16(void* shared, const void* global, bool valid = true) {
+#if __CUDA_ARCH__ >= 800
+  const unsigned to = static_cast<unsigned>(__cvta_generic_to_shared(shared));
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(global), "r"(valid ? 16 : 0) : "memory");
+#else
+  *static_cast<uint4*>(shared) = valid ? *static_cast<const uint4*>(global) : make_uint4(0, 0, 0, 0);
+#endif
+}
+// Ends a group of copies.
+DEVICE void cp_async_commit() {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.commit_group;" ::: "memory");
+#endif
+}
+// Waits until at most `groups` of the last groups are under way.
+template <int groups>
+DEVICE void cp_async_wait() {
+#if __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.wait_group %0;" ::"n"(groups) : "memory");
+#endif
+}
+
+// Products of a warp, c += a · b, with lane = 4 g + t. Elements lie in registers from the lowest bits on.
+//   16-bit floats, 16 x 8 by 16:  a[0], a[1]: rows g, g + 8, columns 2t and 2t + 1; a[2], a[3]: the same, columns + 8
+//                                 b[0], b[1]: column g, rows 2t, 2t + 1, and those + 8
+//   8-bit integers, 16 x 8 by 32: a[0], a[1]: rows g, g + 8, columns 4t to 4t + 3; a[2], a[3]: the same, columns + 16
+//                                 b[0], b[1]: column g, rows 4t to 4t + 3, and those + 16
+//   c[0], c[1]: row g, columns 2t, 2t + 1; c[2], c[3]: row g + 8
+DEVICE void mma16816(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+#if __CUDA_ARCH__ >= 800
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
+      "%3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+  for (int half = 0; half < 2; ++half)
+    asm("mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
+        : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+        : "r"(a[2 * half]), "r"(a[2 * half + 1]), "r"(b[half]));
+#endif
+}
+
+DEVICE void mma16816_bf16(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+#if __CUDA_ARCH__ >= 800
+  asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
+      "%3};"
+      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else  // sm_75 knows no bfloat16: lane by lane
+  const int lane = static_cast<int>(threadIdx.x % 32), g = lane / 4, t = lane % 4;
+  const auto low = [](unsigned pair) { return __uint_as_float(pair << 16); };
+  const auto high = [](unsigned pair) { return __uint_as_float(pair & 0xffff0000u); };
+#pragma unroll
+  for (int half = 0; half < 2; ++half)
+#pragma unroll
+    for (int k = 0; k < 4; ++k) {
+      const unsigned top = __shfl_sync(0xffffffffu, a[2 * half], 4 * g + k);
+      const unsigned bottom = __shfl_sync(0xffffffffu, a[2 * half + 1], 4 * g + k);
+      const unsigned even = __shfl_sync(0xffffffffu, b[half], 8 * t + k);
+      const unsigned odd = __shfl_sync(0xffffffffu, b[half], 8 * t + 4 + k);
+      c[0] += low(top) * low(even) + high(top) * high(even);
+      c[1] += low(top) * low(odd) + high(top) * high(odd);
+      c[2] += low(bottom) * low(even) + high(bottom) * high(even);
+      c[3] += low(bottom) * low(odd) + high(bottom) * high(odd);
+    }
+#endif
+}
+
+// a of unsigned, b of signed bytes.
+DEVICE void mma16832(int (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+#if __CUDA_ARCH__ >= 800
+  asm("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
+#else
+  for (int i = 0; i < 4; ++i)
+    asm("mma.sync.aligned.m8n8k16.row.col.s32.u8.s8.s32 {%0, %1}, {%2}, {%3}, {%0, %1};"
+        : "+r"(c[i % 2 * 2]), "+r"(c[i % 2 * 2 + 1])
+        : "r"(a[i]), "r"(b[i / 2]));
+#endif
+}
+// The same over 16 columns: a[0], a[1] and b.
+DEVICE void mma16816_int8(int (&c)[4], const unsigned (&a)[2], unsigned b) {
+#if __CUDA_ARCH__ >= 800
+  asm("mma.sync.aligned.m16n8k16.row.col.s32.u8.s8.s32 {%0, %1, %2, %3}, {%4, %5}, {%6}, {%0, %1, %2, %3};"
+      : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
+      : "r"(a[0]), "r"(a[1]), "r"(b));
+#else
+  for (int i = 0; i < 2; ++i)
+    asm("mma.sync.aligned.m8n8k16.row.col.s32.u8.s8.s32 {%0, %1}, {%2}, {%3}, {%0, %1};"
+        : "+r"(c[2 * i]), "+r"(c[2 * i + 1])
+        : "r"(a[i]), "r"(b));
+#endif
+}
+
 #else
 #include "simt.h"
 #endif

@@ -323,9 +323,19 @@ describe.runIf(fake)('the emulator', () => {
   }
   const orders = ['forward', 'reverse', 'shuffled', 'shuffled:7']
 
-  test('runs barriers, shuffles and ballots, and poisons shared memory', () => {
+  const products = ['product_half', 'product_bfloat', 'product_int8', 'product_int8_16']
+
+  test('runs barriers, shuffles, ballots, products of a warp and copies behind its back, and poisons shared memory', () => {
     for (const order of orders)
-      for (const kernel of ['reverse_64', 'warp_primitives', 'dynamic_memory'])
+      for (const kernel of [
+        'reverse_64',
+        'warp_primitives',
+        'dynamic_memory',
+        ...products,
+        'bits',
+        'copied',
+        'half_copied',
+      ])
         expect(check(kernel, order)).toBe(`0 kernel ${kernel}: 0 of 64 elements are wrong in ${order} order`)
   })
 
@@ -344,6 +354,11 @@ describe.runIf(fake)('the emulator', () => {
       )
       expect(check('divergent_shuffle', order)).toMatch(/divergent barrier: .* 32 wait at __shfl_xor_sync/)
     }
+  })
+
+  test('shows a missing wait for copies: they land when somebody waits, not before', () => {
+    for (const order of orders)
+      expect(check('missing_wait', order)).toBe(`1 kernel missing_wait: 64 of 64 elements are wrong in ${order} order`)
   })
 
   test('refuses a misaligned 128-bit load', () => {

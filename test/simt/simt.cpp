@@ -21,6 +21,12 @@ constexpr unsigned char kPoison = 0xcd;
 
 enum class State { kReady, kAtBarrier, kInCollective, kDone };
 
+struct Copy {
+  void* to;
+  const void* from;
+  size_t group;
+};
+
 struct Thread {
   Fiber fiber;
   Dim index;
@@ -28,7 +34,10 @@ struct Thread {
   Site site{};
   unsigned mask = 0;
   uint64_t value = 0;
-  uint64_t values[32];  // what the lanes of the last collective put in
+  uint64_t values[32];       // what the lanes of the last collective put in
+  std::vector<Copy> copies;  // not landed yet
+  size_t group = 0;          // of the next copy
+  bool odd = false;          // of the products that it has taken part in
 };
 
 struct SharedArray {
@@ -156,6 +165,8 @@ void run_block(Order& order) {
     Thread& t = *threads[i];
     t.index = {i % block_dim.x, i / block_dim.x % block_dim.y, i / block_dim.x / block_dim.y};
     t.state = State::kReady;
+    t.copies.clear();
+    t.group = 0;
     t.fiber.start(body);
   }
   std::vector<unsigned> turns;
@@ -219,6 +230,25 @@ void* shared(const void* key, size_t bytes, size_t alignment) {
 
 void* dynamic_shared() { return dynamic; }
 
+void copy_later(void* shared, const void* global) {
+  if (reinterpret_cast<uintptr_t>(shared) % 16 || reinterpret_cast<uintptr_t>(global) % 16)
+    fail("cp_async16 must copy between addresses aligned to 16 bytes");
+  now->copies.push_back({shared, global, now->group});
+}
+
+void commit_copies() { ++now->group; }
+
+void land_copies(size_t under_way) {
+  std::erase_if(now->copies, [&](const Copy& copy) {
+    if (copy.group + under_way >= now->group) return false;
+    if (copy.from)
+      std::memcpy(copy.to, copy.from, 16);
+    else
+      std::memset(copy.to, 0, 16);
+    return true;
+  });
+}
+
 void launch(const Kernel& kernel, Dim grid, Dim block, size_t dynamic_bytes, void** params) {
   const size_t count = size_t{block.x} * block.y * block.z;
   const std::string name = std::string("simt: kernel ") + kernel.name;
@@ -244,7 +274,78 @@ void launch(const Kernel& kernel, Dim grid, Dim block, size_t dynamic_bytes, voi
   }
 }
 
+namespace {
+
+// What the lanes of a warp bring to a product. Two of each, as one lane may come to the next product before another has read this
+// one; the next but one has to wait for both.
+template <class T, int rows, int columns, int depth>
+struct Operands {
+  T a[rows][depth], b[depth][columns];
+  static Operands& of_warp(Thread& thread) {
+    static Operands all[1024 / 32][2];
+    thread.odd = !thread.odd;
+    return all[now_at / 32][thread.odd];
+  }
+};
+
+// c += a · b: `put` writes this lane's elements, and the sums are rounded once.
+template <int depth, class T, class C, class F>
+void multiply(Site site, C (&c)[4], F&& put) {
+  using All = Operands<T, 16, 8, depth>;
+  All& all = All::of_warp(*now);
+  const unsigned g = lane() / 4, t = lane() % 4;
+  put(all, g, t);
+  collective(site, 0xffffffff, 0);
+  for (unsigned i = 0; i < 4; ++i) {
+    auto sum = static_cast<std::conditional_t<std::is_same_v<T, int>, int64_t, double>>(c[i]);
+    for (unsigned k = 0; k < depth; ++k) {
+      using Sum = decltype(sum);
+      sum += static_cast<Sum>(all.a[g + i / 2 * 8][k]) * static_cast<Sum>(all.b[k][2 * t + i % 2]);
+    }
+    c[i] = static_cast<C>(sum);
+  }
+}
+
+template <class F>
+void multiply16(Site site, float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2], F&& value) {
+  multiply<16, float>(site, c, [&](auto& all, unsigned g, unsigned t) {
+    for (unsigned r = 0; r < 4; ++r)
+      for (unsigned i = 0; i < 2; ++i) all.a[g + r % 2 * 8][2 * t + r / 2 * 8 + i] = value(a[r] >> 16 * i & 0xffff);
+    for (unsigned r = 0; r < 2; ++r)
+      for (unsigned i = 0; i < 2; ++i) all.b[2 * t + r * 8 + i][g] = value(b[r] >> 16 * i & 0xffff);
+  });
+}
+
+template <unsigned registers>
+void multiply8(Site site, int (&c)[4], const unsigned* a, const unsigned* b) {
+  multiply<registers * 8, int>(site, c, [&](auto& all, unsigned g, unsigned t) {
+    for (unsigned r = 0; r < registers; ++r)
+      for (unsigned i = 0; i < 4; ++i)
+        all.a[g + r % 2 * 8][4 * t + r / 2 * 16 + i] = static_cast<uint8_t>(a[r] >> 8 * i);
+    for (unsigned r = 0; r < registers / 2; ++r)
+      for (unsigned i = 0; i < 4; ++i) all.b[4 * t + r * 16 + i][g] = static_cast<int8_t>(b[r] >> 8 * i);
+  });
+}
+
+}  // namespace
 }  // namespace simt
+
+void mma16816(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2], const char* file, int line) {
+  simt::multiply16({"mma16816", file, line}, c, a, b,
+                   [](unsigned bits) { return half_to_float(static_cast<unsigned short>(bits)); });
+}
+
+void mma16816_bf16(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2], const char* file, int line) {
+  simt::multiply16({"mma16816_bf16", file, line}, c, a, b, [](unsigned bits) { return bits_to_float(bits << 16); });
+}
+
+void mma16832(int (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2], const char* file, int line) {
+  simt::multiply8<4>({"mma16832", file, line}, c, a, b);
+}
+
+void mma16816_int8(int (&c)[4], const unsigned (&a)[2], unsigned b, const char* file, int line) {
+  simt::multiply8<2>({"mma16816_int8", file, line}, c, a, &b);
+}
 
 float half_to_float(unsigned short bits) {
   const unsigned sign = (bits & 0x8000u) << 16, exponent = bits >> 10 & 31, mantissa = bits & 1023;

@@ -42,6 +42,11 @@ const uint64_t* collective(Site site, unsigned mask, uint64_t value);
 void* shared(const void* key, size_t bytes, size_t alignment);
 void* dynamic_shared();
 [[noreturn]] void fail(const std::string& message);  // ends the launch
+// The thread's copies of 16 bytes from global to shared memory (from null: of zeros), in groups. A group lands, byte by byte, when
+// somebody waits for it and not before.
+void copy_later(void* shared, const void* global);
+void commit_copies();
+void land_copies(size_t under_way);
 unsigned lane();
 
 template <class T>
@@ -153,5 +158,53 @@ inline unsigned float_to_bits(float value) {
   std::memcpy(&bits, &value, sizeof bits);
   return bits;
 }
+struct uint2 {
+  unsigned x, y;
+};
+inline uint4 ldg_stream(const void* from) { return load128(from); }
+inline uint2 ldg_stream64(const void* from) {
+  if (reinterpret_cast<uintptr_t>(from) % 8) simt::fail("a 64-bit load must be aligned to 8 bytes");
+  uint2 value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+inline unsigned ldg_stream32(const void* from) {
+  if (reinterpret_cast<uintptr_t>(from) % 4) simt::fail("a 32-bit load must be aligned to 4 bytes");
+  unsigned value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+template <int table>
+unsigned lop3(unsigned a, unsigned b, unsigned c) {
+  unsigned d = 0;
+  for (int i = 0; i < 8; ++i)
+    if (table >> i & 1) d |= (i & 4 ? a : ~a) & (i & 2 ? b : ~b) & (i & 1 ? c : ~c);
+  return d;
+}
+inline unsigned prmt(unsigned a, unsigned b, unsigned select) {
+  const uint64_t bytes = static_cast<uint64_t>(b) << 32 | a;
+  unsigned d = 0;
+  for (int i = 0; i < 4; ++i) {
+    const auto byte = static_cast<uint8_t>(bytes >> (select >> 4 * i & 7) * 8);
+    d |= static_cast<unsigned>(select >> 4 * i & 8 ? (byte & 0x80 ? 0xff : 0) : byte) << 8 * i;
+  }
+  return d;
+}
+inline void cp_async16(void* shared, const void* global, bool valid = true) {
+  simt::copy_later(shared, valid ? global : nullptr);
+}
+inline void cp_async_commit() { simt::commit_copies(); }
+template <int groups>
+void cp_async_wait() {
+  simt::land_copies(groups);
+}
+void mma16816(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2], const char* file = __builtin_FILE(),
+              int line = __builtin_LINE());
+void mma16816_bf16(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2], const char* file = __builtin_FILE(),
+                   int line = __builtin_LINE());
+void mma16832(int (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2], const char* file = __builtin_FILE(),
+              int line = __builtin_LINE());
+void mma16816_int8(int (&c)[4], const unsigned (&a)[2], unsigned b, const char* file = __builtin_FILE(),
+                   int line = __builtin_LINE());
 float half_to_float(unsigned short bits);
 unsigned short float_to_half(float value);  // to nearest, ties to even
