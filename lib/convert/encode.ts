@@ -27,8 +27,6 @@ interface Storage {
   /** Values that are stored together, and the bytes they take. */
   readonly values: number
   readonly bytes: number
-  /** The type's number in a GGUF file. */
-  readonly ggufType: number
   /** Values of this magnitude do not fit: float16's largest, times what a scale multiplies. */
   readonly limit: number
 }
@@ -45,8 +43,8 @@ const limits: Readonly<Partial<Record<Encoding, number>>> = {
 
 export const storage = Object.fromEntries(
   encodings.map((encoding) => {
-    const { block, bytes, gguf } = formatTable[encoding]
-    return [encoding, { values: block, bytes, ggufType: gguf, limit: limits[encoding] ?? Infinity }]
+    const { block, bytes } = formatTable[encoding]
+    return [encoding, { values: block, bytes, limit: limits[encoding] ?? Infinity }]
   }),
 ) as unknown as Readonly<Record<Encoding, Storage>>
 

@@ -1,12 +1,12 @@
 import { type GgufScalar, type GgufType, ggufTypes } from '../formats/gguf/read.js'
 import type { GgufValue } from '../formats/source.js'
-import { type Encoding, storage } from './encode.js'
+import { formatTable, type WeightFormat } from '../formats/weight-formats.js'
 import { layOut, type OutputTensor, padding } from './output.js'
 
 export type GgufEntry = readonly [key: string, type: GgufType, value: GgufValue]
 
 export interface GgufTensor extends OutputTensor {
-  readonly encoding: Encoding
+  readonly format: WeightFormat
 }
 
 export const ggufAlignment = 32
@@ -20,10 +20,10 @@ export function ggufHeader(metadata: readonly GgufEntry[], tensors: readonly Ggu
     for (const part of typed(type, value)) parts.push(part)
   }
   const { offsets } = layOut(tensors, ggufAlignment)
-  for (const [i, { name, shape, encoding }] of tensors.entries()) {
+  for (const [i, { name, shape, format }] of tensors.entries()) {
     parts.push(scalar('string', name), scalar('uint32', shape.length))
     for (const extent of shape.toReversed()) parts.push(scalar('uint64', extent)) // the contiguous axis comes first
-    parts.push(scalar('uint32', storage[encoding].ggufType), scalar('uint64', offsets[i]!))
+    parts.push(scalar('uint32', formatTable[format].gguf!), scalar('uint64', offsets[i]!))
   }
   const length = parts.reduce((sum, part) => sum + part.length, 0)
   return Buffer.concat([...parts, new Uint8Array(padding(length, ggufAlignment))])

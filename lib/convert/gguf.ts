@@ -43,7 +43,7 @@ export async function ggufFile(
     return {
       name,
       shape: isVector ? [columns] : [rows, columns],
-      encoding,
+      format: encoding,
       bytes: encodedBytes(matrix, encoding),
       data: () => encodedRows(device, name, matrix, encoding),
     }
@@ -60,7 +60,7 @@ function ropeFactors({ ropeScaling }: ModelConfig): GgufTensor[] {
     return {
       name: `rope_factors_${which}.weight`,
       shape: [values.length / 4],
-      encoding: 'float32',
+      format: 'float32',
       bytes: values.length,
       data: () => [values],
     }
