@@ -71,8 +71,8 @@ struct Device {
   // Bytes that a call needs beside its operands while it runs. Core gives them as Call::scratch, aligned to 256: from a
   // plan's arena, or allocated for an eager call, so that nothing is allocated while a graph is captured or a list recorded.
   virtual size_t scratch(const Call&) const { return 0; }
-  // Fused ops of the backend's own, with `fuses`: matched in plans like the schema's.
-  virtual std::span<const OpInfo* const> fused() const { return {}; }
+  // Kernels of the backend's own fused ops, those with `fuses`: matched in plans like the schema's.
+  virtual std::span<const std::shared_ptr<const Kernel>> fused() const { return {}; }
   virtual std::shared_ptr<Buffer> alloc(size_t bytes) = 0;  // throws ERR_OUT_OF_MEMORY; contents undefined
   // The spec has been checked; its rows are read by core/rows.h, and bytes without an owner before this returns. Throws
   // ERR_OUT_OF_MEMORY. What the device still copies, streams wait for. From any thread.

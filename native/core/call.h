@@ -55,9 +55,11 @@ struct Attribute {
 
 struct OpInfo;  // core/op.h
 
-// Code that a user, a graph or a backend brought. Keeps the OpInfo of its op alive.
+// Code that a user, a graph or a backend brought, and the op that it is.
 struct Kernel {
+  explicit Kernel(std::shared_ptr<const OpInfo> runs) : op(std::move(runs)) {}
   virtual ~Kernel() = default;
+  const std::shared_ptr<const OpInfo> op;
 };
 
 // One call of an op whose operands have been checked.

@@ -197,12 +197,15 @@ class Match {
   std::map<std::string, Attribute, std::less<>> attributes_;
 };
 
-void fuse_into(const OpInfo& fused, std::vector<Call>& calls, std::span<const View> kept, const Device& device) {
+// `kernel`: null for an op of the schema.
+void fuse_into(const OpInfo& fused, const std::shared_ptr<const Kernel>& kernel, std::vector<Call>& calls,
+               std::span<const View> kept, const Device& device) {
   const Op last = fused.fuses.back().op;
   for (size_t i = 0; i < calls.size(); ++i) {
     if (!calls[i].op->is(last)) continue;
     Match match(fused, calls, kept);
     auto call = match.call(i);
+    if (call) call->kernel = kernel;
     if (!call || !device.refusal(*call).empty()) continue;
     const auto place = match.place();
     if (!place) continue;
@@ -218,12 +221,13 @@ void fuse_into(const OpInfo& fused, std::vector<Call>& calls, std::span<const Vi
 }  // namespace
 
 void fuse(Plan& plan, std::span<const View> kept, const Device& device) {
-  std::vector<const OpInfo*> fused(device.fused().begin(), device.fused().end());
+  std::vector<std::pair<const OpInfo*, std::shared_ptr<const Kernel>>> fused;
+  for (const auto& kernel : device.fused()) fused.emplace_back(kernel->op.get(), kernel);
   for (const OpInfo& op : schema())
-    if (!op.fuses.empty()) fused.push_back(&op);
-  // Longest first; of two that are equally long, the backend's own.
-  std::ranges::stable_sort(fused, std::ranges::greater(), [](const OpInfo* op) { return op->fuses.size(); });
-  for (const OpInfo* op : fused) fuse_into(*op, plan.calls, kept, device);
+    if (!op.fuses.empty()) fused.emplace_back(&op, nullptr);
+  // Longest first; of two that are equally long, the backend's own, in its order.
+  std::ranges::stable_sort(fused, std::ranges::greater(), [](const auto& each) { return each.first->fuses.size(); });
+  for (const auto& [op, kernel] : fused) fuse_into(*op, kernel, plan.calls, kept, device);
 }
 
 }  // namespace lophi

@@ -63,12 +63,13 @@ struct WeightRows {
   int shift, shift_low, shift_high;
 };
 
-// y [m, n] = x [m, k] · w [n, k]ᵀ + bias [n], of which the columns of w's rows are written
+// y [m, n] = x [m, k] · w [n, k]ᵀ + bias [n] + residual [m, n], of which the columns of w's rows are written
 struct LinearParams {
   const void* x;  // (m, k)
   WeightRows w;
-  const float* bias;  // null: none
-  void* y;            // (m, n)
+  const float* bias;     // null: none
+  const void* residual;  // (m, n), null: none
+  void* y;               // (m, n)
   long long m, n;
   int int8;  // x is rounded as int8 per 32 values
 };

@@ -12,7 +12,7 @@ namespace {
 constexpr size_t kMaxStaged = size_t{16} << 20;
 
 void run_plan(Context& context, const Plan& plan, const std::string& id) {
-  for (const Call& call : plan.calls) with_place(call, id, [&] { function_of(call.op->kind())(context, call); });
+  for (const Call& call : plan.calls) with_place(call, id, [&] { function_of(call)(context, call); });
 }
 
 // Ends a capture that a throw left open; the driver refuses all else until then.
@@ -155,7 +155,7 @@ CudaLane::~CudaLane() {
 void CudaLane::launch(Ticket, const Call& call) {
   const Current current(*gpu_);
   Context context(gpu_, *modules_, stream_, reports_);
-  function_of(call.op->kind())(context, call);
+  function_of(call)(context, call);
   if (context.may_report()) watch(reports_);
 }
 

@@ -8,7 +8,9 @@
 #include <iostream>
 #include <numeric>
 
+#include "core/check.h"
 #include "core/lru.h"
+#include "core/plan.h"
 #include "core/pool.h"
 #include "core/queue.h"
 #include "cpu/limits.h"
@@ -129,6 +131,69 @@ void cache_drops_the_least_recently_used() {
   get(2);
   same(made, 4, "values made again");
   same(cache.size(), 2u, "values kept");
+}
+
+// ---- core/fuse, over a device with ops of its own
+
+struct OwnOps : Device {
+  std::vector<std::shared_ptr<const Kernel>> kernels;
+  std::string refused;
+  DeviceInfo about;
+
+  OwnOps() {
+    const OpText::Step neg{"neg", {{"x", "x"}}, {{"y", "n"}}}, exp{"exp", {{"x", "n"}}, {{"y", "e"}}},
+        tanh{"tanh", {{"x", "e"}}, {{"y", "y"}}};
+    add("expTanh", {{"exp", {{"x", "x"}}, {{"y", "e"}}}, tanh});
+    add("negExpTanh", {neg, exp, tanh});
+    add("negExp", {neg, {"exp", {{"x", "n"}}, {{"y", "y"}}}});
+  }
+  void add(std::string_view name, std::vector<OpText::Step> fuses) {
+    OpText text{};
+    text.name = name;
+    text.in = {{"x", "float[...]"}};
+    text.out = {{"y", "x[...]"}};
+    text.fuses = std::move(fuses);
+    kernels.push_back(std::make_shared<const Kernel>(parse_op(text)));
+  }
+
+  const DeviceInfo& info() const override { return about; }
+  MemoryInfo memory() const override { return {}; }
+  std::string refusal(const Call& call) const override { return call.op->name == refused ? "refused" : ""; }
+  std::span<const std::shared_ptr<const Kernel>> fused() const override { return kernels; }
+  std::shared_ptr<Buffer> alloc(size_t) override { return std::make_shared<Buffer>(); }
+  std::shared_ptr<const Weight> weight(WeightSpec) override { return nullptr; }
+  std::shared_ptr<Executable> compile(Plan plan) override { return std::make_shared<Executable>(std::move(plan)); }
+  std::unique_ptr<Stream> stream() override { return nullptr; }
+
+  // What becomes of tanh(exp(neg(x))).
+  std::string chain() {
+    Recorder recorder;
+    View x{alloc(16), 0, DType::kFloat32, {4}};
+    for (const Op op : {Op::kNeg, Op::kExp, Op::kTanh}) {
+      Call call = check(info_of(op), {x}, {}, {});
+      call.out[0].buffer = recorder.planned(16);
+      x = call.out[0];
+      recorder.add(std::move(call));
+    }
+    std::string names;
+    for (const Call& call : recorder.finish(*this, std::span(&x, 1)).calls) {
+      names += (names.empty() ? "" : " ") + call.op->name;
+      const bool own = call.kernel && call.kernel->op.get() == call.op;
+      same(own, call.op->id < 0, "whether the call has the kernel of its op");
+    }
+    return names;
+  }
+};
+
+void own_ops_fuse_longest_first_unless_refused() {
+  OwnOps device;
+  same(device.chain(), std::string("negExpTanh"), "the longest");
+  device.refused = "negExpTanh";
+  same(device.chain(), std::string("neg expTanh"), "of equally long ones the first that the device names");
+  device.kernels.erase(device.kernels.begin());
+  same(device.chain(), std::string("negExp tanh"), "the other where there is no first");
+  device.kernels.clear();
+  same(device.chain(), std::string("neg exp tanh"), "without any");
 }
 
 // ---- core/queue, over a lane whose work is done when the test says so
@@ -363,6 +428,7 @@ const Case cases[] = {
     CASE(pool_keeps_the_last_used),
     CASE(pool_gives_back_when_short),
     CASE(cache_drops_the_least_recently_used),
+    CASE(own_ops_fuse_longest_first_unless_refused),
     CASE(a_wait_does_not_wait_for_later_work),
     CASE(operands_live_until_the_work_is_done),
     CASE(operands_outlive_a_mark_that_fails),

@@ -2,15 +2,17 @@
 
 namespace lophi::cuda {
 
-// A launch for each part of w.
+// A launch for each part of w. Of linearAdd (ops/fused.cpp) too, which has one operand more.
 void linear(Context& cuda, const Call& call) {
   const args::Linear x(call);
   const CudaWeight& w = cuda.use(x.w);
   const float* bias = x.bias ? pointer_to<float>(*x.bias) : nullptr;
+  const void* residual = call.in.size() > 2 ? pointer_to(call.in[2]) : nullptr;
   const bool int8 = x.activations == args::Linear::Activations::kInt8;
   const int64_t m = w.rows ? x.y.count() / w.rows : 0;
   for (const CudaWeight::Part& part : w.stacked) {
-    const LinearParams p{pointer_to(x.x), part.rows, bias, pointer_to(x.y), m, w.rows, int8 && part.takes_int8};
+    const LinearParams p{pointer_to(x.x), part.rows, bias,   residual,
+                         pointer_to(x.y), m,         w.rows, int8 && part.takes_int8};
     cuda.launch(linear_kernel(x.x.dtype), {blocks(part.rows.count, 8), m}, p);
   }
 }

@@ -1,4 +1,4 @@
-// y = x · wᵀ + bias for the rows of one part of a weight. A warp per output, its lanes side by side along k; rows of x by grid.y.
+// y = x · wᵀ + bias + residual for the rows of one part of a weight. A warp per output, its lanes side by side along k; rows of x by grid.y.
 // The plain version: reads w once per row of x, and finds the form of w anew for every value.
 #include "cuda/weights.cuh"
 
@@ -26,7 +26,11 @@ struct Linear {
           sum += (p.int8 ? as_int8(value) : value) * weight_at(w, n, k);
         }
         sum = warp_sum(sum);
-        if (lane_id() == 0) store(y + row * p.n + n, p.bias ? sum + p.bias[w.first + n] : sum);
+        if (lane_id() != 0) continue;
+        if (p.bias) sum += p.bias[w.first + n];
+        const i64 at = row * p.n + n;
+        if (p.residual) sum += to_float((static_cast<const T*>(p.residual) + w.first)[at]);
+        store(y + at, sum);
       }
   }
 };

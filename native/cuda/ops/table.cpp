@@ -22,8 +22,11 @@ OpFunction function_of(Op op) {
   }
 }
 
-std::string refusal(const Call& call) {
-  return call.kernel || call.op->id < 0 || !function_of(call.op->kind()) ? call.op->name + " on cuda" : "";
+OpFunction function_of(const Call& call) {
+  if (call.kernel) return own_function(*call.kernel);
+  return call.op->id < 0 ? nullptr : function_of(call.op->kind());
 }
+
+std::string refusal(const Call& call) { return function_of(call) ? "" : call.op->name + " on cuda"; }
 
 }  // namespace lophi::cuda

@@ -8,6 +8,14 @@ namespace lophi::cuda {
 
 // null where CUDA lacks the op
 OpFunction function_of(Op op);
+// That of the call's kernel, where it has one
+OpFunction function_of(const Call& call);
+
+// Of a kernel of fused().
+OpFunction own_function(const Kernel& kernel);
+
+// CUDA's own ops, which replace calls of a plan: ops/fused.cpp.
+std::span<const std::shared_ptr<const Kernel>> fused();
 
 // Why the device cannot run these operands; empty where it can.
 std::string refusal(const Call& call);
