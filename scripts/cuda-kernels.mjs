@@ -84,7 +84,7 @@ export function cudaKernels(schema) {
 export function instances(templates) {
   return templates
     .flatMap(({ kernels }) => kernels)
-    .map(({ name, type }) => `KERNEL(${name})(PARAMS(${type}::Params) p) { ${type}::run(p); }\n`)
+    .map(({ name, type }) => `KERNEL(${name})(PARAMS(${type}::Params) p) { begin<${type}>(0); ${type}::run(p); }\n`)
     .join('')
 }
 

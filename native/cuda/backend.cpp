@@ -13,13 +13,6 @@ std::string dotted(int version, int unit) {
   return std::to_string(version / unit) + "." + std::to_string(version % unit);
 }
 
-int capability_of(const Driver& driver, CUdevice device) {
-  int major = 0, minor = 0;
-  driver.check(driver.device_attribute(&major, kAttributeMajor, device), "cuDeviceGetAttribute");
-  driver.check(driver.device_attribute(&minor, kAttributeMinor, device), "cuDeviceGetAttribute");
-  return major * 10 + minor;
-}
-
 // `missing`: why the device cannot be used, if so.
 DeviceInfo describe(const Driver& driver, int index, std::string& missing) {
   CUdevice device = 0;

@@ -3,6 +3,16 @@
 #include "cuda/params.h"
 #include "cuda/port.h"
 
+// Every kernel begins so, before it reads or writes anything. One that has something to do before the kernels before it are done, such as
+// loading weights, declares `static constexpr bool kBegins = true` and calls the two itself, on every path.
+template <class Kernel>
+DEVICE auto begin(int) -> decltype(static_cast<void>(Kernel::kBegins)) {}
+template <class Kernel>
+DEVICE void begin(long) {
+  wait_for_earlier_kernels();
+  let_next_kernel_begin();
+}
+
 using i64 = long long;
 using u8 = unsigned char;
 using u16 = unsigned short;

@@ -17,10 +17,12 @@ void Context::launch_packed(int kernel, Grid grid, void* params) {
   const CUfunction function = modules_.function(kernel);
   if (!stream_) return;
   const auto x = static_cast<unsigned>(std::min(grid.x, kMaxX)), y = static_cast<unsigned>(std::min(grid.y, kMaxY));
-  const Driver& driver = gpu_->driver;
-  const CUresult result =
-      driver.launch(function, x, y, 1, static_cast<unsigned>(grid.threads), 1, 1, 0, stream_, &params, nullptr);
-  if (result != kSuccess) driver.check(result, (std::string(kKernels[kernel].name) + ": cuLaunchKernel").c_str());
+  LaunchAttribute early{kProgrammaticSerialization, 1, {}};
+  const LaunchConfig config{x, y,       1,      static_cast<unsigned>(grid.threads), 1, 1,
+                            0, stream_, &early, gpu_->dependent_launch ? 1u : 0u};
+  const CUresult result = gpu_->driver.launch(&config, function, &params, nullptr);
+  if (result != kSuccess)
+    gpu_->driver.check(result, (std::string(kKernels[kernel].name) + ": cuLaunchKernelEx").c_str());
 }
 
 void Context::copy(CUdeviceptr to, CUdeviceptr from, size_t bytes) {

@@ -58,7 +58,7 @@ bool load(Driver& d, std::string& reason) {
       {"cuModuleLoadData", slot(d.module_load)},
       {"cuModuleUnload", slot(d.module_unload)},
       {"cuModuleGetFunction", slot(d.module_function)},
-      {"cuLaunchKernel", slot(d.launch)},
+      {"cuLaunchKernelEx", slot(d.launch)},
       {"cuStreamBeginCapture_v2", slot(d.begin_capture)},
       {"cuStreamEndCapture", slot(d.end_capture)},
       {"cuGraphInstantiateWithFlags", slot(d.graph_instantiate)},
@@ -109,6 +109,13 @@ void Driver::check(CUresult result, const char* call) const {
                                             : "ERR_DRIVER";
   throw Error(code, std::string(call) + ": " + (name ? name : "error " + std::to_string(result)) +
                         (text ? std::string(": ") + text : ""));
+}
+
+int capability_of(const Driver& driver, CUdevice device) {
+  int major = 0, minor = 0;
+  driver.check(driver.device_attribute(&major, kAttributeMajor, device), "cuDeviceGetAttribute");
+  driver.check(driver.device_attribute(&minor, kAttributeMinor, device), "cuDeviceGetAttribute");
+  return major * 10 + minor;
 }
 
 const Driver* driver(std::string& reason) {

@@ -24,6 +24,21 @@ constexpr int kAttributeMajor = 75, kAttributeMinor = 76;  // CU_DEVICE_ATTRIBUT
 constexpr unsigned kStreamNonBlocking = 1, kEventNoTiming = 2;
 constexpr int kCaptureThreadLocal = 1;
 
+// CUlaunchAttribute and CUlaunchConfig.
+struct LaunchAttribute {
+  int id;
+  alignas(8) int value;
+  char rest[60];
+};
+constexpr int kProgrammaticSerialization = 6;  // the kernel may begin before the one before it in the stream ends
+struct LaunchConfig {
+  unsigned grid_x, grid_y, grid_z, block_x, block_y, block_z, shared_bytes;
+  CUstream stream;
+  LaunchAttribute* attributes;
+  unsigned attribute_count;
+};
+static_assert(sizeof(LaunchAttribute) == 72 && sizeof(LaunchConfig) == 56);
+
 struct Driver {
   const Library* library = nullptr;
   bool emulated = false;  // test/simt: kernels are found by name, so no image is needed
@@ -62,9 +77,7 @@ struct Driver {
   CUresult (*module_load)(CUmodule* module, const void* image);
   CUresult (*module_unload)(CUmodule module);
   CUresult (*module_function)(CUfunction* function, CUmodule module, const char* name);
-  CUresult (*launch)(CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
-                     unsigned block_y, unsigned block_z, unsigned shared_bytes, CUstream stream, void** params,
-                     void** extra);
+  CUresult (*launch)(const LaunchConfig* config, CUfunction function, void** params, void** extra);
   CUresult (*begin_capture)(CUstream stream, int mode);
   CUresult (*end_capture)(CUstream stream, CUgraph* graph);
   CUresult (*graph_instantiate)(CUgraphExec* exec, CUgraph graph, unsigned long long flags);
@@ -76,6 +89,9 @@ struct Driver {
   // the call's name and the driver's own words.
   void check(CUresult result, const char* call) const;
 };
+
+// The compute capability: 90 is 9.0.
+int capability_of(const Driver& driver, CUdevice device);
 
 // The process's driver, initialised; null, with the reason, where the machine has none that works.
 const Driver* driver(std::string& reason);

@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "core/env.h"
 #include "cuda/driver.h"
 
 namespace lophi::cuda {
@@ -18,7 +19,10 @@ struct Gpu {
   const Driver& driver;
   const CUdevice device;
   const std::string id;
+  const int capability = capability_of(driver, device);  // 90 is 9.0
   CUcontext context = nullptr;
+  // A kernel may begin while the one before it ends, see begin() in common.cuh.
+  const bool dependent_launch = capability >= 90 && env::cuda_pdl() != "off";
 };
 
 // Makes the context current on this thread, and the caller's own afterwards.

@@ -26,6 +26,19 @@ DEVICE unsigned short float_to_half(float value) {
   return bits;
 }
 
+// For a kernel that was launched while the one before it in the stream still runs: waits until that one and all before it are done and
+// what they wrote is there; then lets the next one be launched. Launched otherwise, neither does anything.
+DEVICE void wait_for_earlier_kernels() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+DEVICE void let_next_kernel_begin() {
+#if __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+#endif
+}
+
 // 16 bytes at once.
 DEVICE uint4 load128(const void* from) { return *static_cast<const uint4*>(from); }
 

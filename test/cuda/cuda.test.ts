@@ -11,7 +11,7 @@ import { differences } from '../support/compare.js'
 import { callOp, readBack, Uploads } from '../support/on-device.js'
 import { temporaryFolder } from '../support/shared.js'
 import { casesOf, expectedOf, operandsOf } from '../support/table.js'
-import { isFake, withEnvironment } from './fake.js'
+import { fakeCounts, isFake, withEnvironment } from './fake.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const { devices, absent } = await listDevices()
@@ -98,6 +98,22 @@ describe.runIf(fake)('a driver', () => {
     expect(stalled).toBeLessThan(2000)
   })
 })
+
+test.runIf(fake)(
+  'kernels may begin before the one before them ends, from compute capability 9.0 on, unless that is off',
+  async () => {
+    const counts = join(await temporaryFolder(), 'early')
+    const early = (variables: Record<string, string>) => {
+      elsewhere({ ...variables, LOPHI_FAKE_CUDA_COUNTS: counts })
+      const { launches, earlyLaunches } = fakeCounts(counts)
+      expect(launches).toBe(1)
+      return earlyLaunches
+    }
+    expect(early({ LOPHI_FAKE_CUDA_CAPABILITY: '90' })).toBe(1)
+    expect(early({ LOPHI_FAKE_CUDA_CAPABILITY: '89' })).toBe(0)
+    expect(early({ LOPHI_FAKE_CUDA_CAPABILITY: '90', LOPHI_CUDA_PDL: 'off' })).toBe(0)
+  },
+)
 
 describe.runIf(fake)('kernel images', async () => {
   const folder = await temporaryFolder()
@@ -237,10 +253,10 @@ describe.runIf(fake)('the emulated device', () => {
   test('a launch that is refused names the op, and the device goes on', async () => {
     await using device = await openCuda()
     const x = f32(device, 1, 2)
-    await withEnvironment({ LOPHI_FAKE_CUDA_FAIL: 'cuLaunchKernel:1:1' }, async () => {
+    await withEnvironment({ LOPHI_FAKE_CUDA_FAIL: 'cuLaunchKernelEx:1:1' }, async () => {
       const refused = {
         code: 'ERR_DRIVER',
-        message: expect.stringMatching(/^add_float32: cuLaunchKernel: CUDA_ERROR_INVALID_VALUE/),
+        message: expect.stringMatching(/^add_float32: cuLaunchKernelEx: CUDA_ERROR_INVALID_VALUE/),
       }
       await expect(ops.add({ a: x, b: x }).read()).rejects.toMatchObject(refused)
     })
@@ -252,8 +268,8 @@ describe.runIf(fake)('the emulated device', () => {
     const x = f32(device, 1, 2)
     const recorded = () =>
       record(device, { inputs: { x } }, ({ x }) => ({ y: path('layer.0', () => ops.add({ a: x, b: x })) }))
-    await withEnvironment({ LOPHI_FAKE_CUDA_FAIL: 'cuLaunchKernel:1:1' }, () =>
-      expect(recorded).toThrow(/add_float32: cuLaunchKernel: CUDA_ERROR_INVALID_VALUE.*\(in layer\.0 on cuda:0\)/),
+    await withEnvironment({ LOPHI_FAKE_CUDA_FAIL: 'cuLaunchKernelEx:1:1' }, () =>
+      expect(recorded).toThrow(/add_float32: cuLaunchKernelEx: CUDA_ERROR_INVALID_VALUE.*\(in layer\.0 on cuda:0\)/),
     )
     await withEnvironment({ LOPHI_FAKE_CUDA_FAIL: 'cuGraphInstantiate:1:1' }, () =>
       expect(recorded).toThrow(/cuGraphInstantiate/),

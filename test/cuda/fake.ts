@@ -10,7 +10,16 @@ export function fakeCounts(file: string): Record<(typeof counters)[number], numb
   const values = new BigUint64Array(new Uint8Array(readFileSync(file)).buffer)
   return Object.fromEntries(counters.map((name, i) => [name, Number(values[i])])) as ReturnType<typeof fakeCounts>
 }
-const counters = ['launches', 'graphLaunches', 'kernels', 'bytesUp', 'bytesDown', 'deviceBytes', 'calls'] as const
+const counters = [
+  'launches',
+  'graphLaunches',
+  'kernels',
+  'bytesUp',
+  'bytesDown',
+  'deviceBytes',
+  'calls',
+  'earlyLaunches',
+] as const
 
 /** Sets variables for a moment, as native code sees them. */
 export async function withEnvironment<T>(variables: Record<string, string>, fn: () => T | Promise<T>): Promise<T> {

@@ -38,7 +38,7 @@ constexpr int kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kInvalidContext
               kNotReady = 600, kLaunchFailed = 719, kCaptureInvalid = 901;
 
 struct Counts {
-  uint64_t launches, graph_launches, kernels, bytes_up, bytes_down, device_bytes, calls;
+  uint64_t launches, graph_launches, kernels, bytes_up, bytes_down, device_bytes, calls, early_launches;
 };
 
 struct Event {
@@ -439,10 +439,19 @@ EXPORT int cuModuleGetFunction(const simt::Kernel** function, void*, const char*
     require(*function, kNotFound);
   });
 }
-EXPORT int cuLaunchKernel(const simt::Kernel* function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
-                          unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared, Stream* stream,
-                          void** params, void**) {
-  return entry("cuLaunchKernel", true, [&] {
+struct LaunchConfig {
+  unsigned grid_x, grid_y, grid_z, block_x, block_y, block_z, shared;
+  Stream* stream;
+  const int* attribute;  // its id, padding, its value; one of them is known here
+  unsigned attributes;
+};
+EXPORT int cuLaunchKernelEx(const LaunchConfig* config, const simt::Kernel* function, void** params, void**) {
+  return entry("cuLaunchKernelEx", true, [&] {
+    const auto [grid_x, grid_y, grid_z, block_x, block_y, block_z, shared, stream, attribute, attributes] = *config;
+    for (unsigned i = 0; i < attributes; ++i) {
+      require(attribute[18 * i] == 6 && attribute[18 * i + 2] == 1);
+      ++counts->early_launches;
+    }
     require(grid_x && grid_y && grid_z && block_x && block_y && block_z && grid_y <= 65535);
     std::vector<std::vector<char>> arguments;
     for (size_t i = 0; i < function->sizes.size(); ++i) {

@@ -136,6 +136,9 @@ inline unsigned atomicCAS(unsigned* at, unsigned expected, unsigned value) {
 
 // ---- what native/cuda/port.h promises
 
+inline void wait_for_earlier_kernels() {}
+inline void let_next_kernel_begin() {}
+
 struct uint4 {
   unsigned x, y, z, w;
 };
