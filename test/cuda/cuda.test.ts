@@ -102,8 +102,9 @@ describe.runIf(fake)('a driver', () => {
 test.runIf(fake)(
   'kernels may begin before the one before them ends, from compute capability 9.0 on, unless that is off',
   async () => {
-    const counts = join(await temporaryFolder(), 'early')
+    const folder = await temporaryFolder()
     const early = (variables: Record<string, string>) => {
+      const counts = join(folder, Object.values(variables).join('-'))
       elsewhere({ ...variables, LOPHI_FAKE_CUDA_COUNTS: counts })
       const { launches, earlyLaunches } = fakeCounts(counts)
       expect(launches).toBe(1)
