@@ -25,6 +25,7 @@ for (const name of packagesFor(['@vitest/runner', '@vitest/expect']))
     recursive: true,
     filter: (path) => !/\.(d\.[cm]?ts|map|md)$/.test(path),
   })
+run('node', ['scripts/gpu-constants.mjs', join(staging, 'constants')])
 copyFileSync(execPath, join(staging, 'node'))
 
 // Node is most of it, and the same every time: packed once

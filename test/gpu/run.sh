@@ -35,8 +35,10 @@ tests() {
 }
 
 stage machine 20 bash -c 'nvidia-smi; nvcc --version; python3 -c "import torch; print(torch.__version__, torch.cuda.get_device_name())"; node lib/cli/main.js devices'
+stage constants 60 python3 test/gpu/constants.py --images constants --out "$results/constants.json"
 tests ops 90 'cuda:' test/ops/ops.test.ts
 tests seam 40 'cuda:' test/record/seam.test.ts
 for format in q4_0 q4_k_m q8_0 f16; do
   stage "mini-$format" 60 node test/gpu/mini.js "$format" --out "$results/mini-$format.json"
 done
+stage torch 75 python3 test/gpu/torch_baselines.py --out "$results/torch.json" --seconds 50
