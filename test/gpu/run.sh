@@ -41,4 +41,4 @@ tests seam 40 'cuda:' test/record/seam.test.ts
 for format in q4_0 q4_k_m q8_0 f16; do
   stage "mini-$format" 60 node test/gpu/mini.js "$format" --out "$results/mini-$format.json"
 done
-stage torch 75 python3 test/gpu/torch_baselines.py --out "$results/torch.json" --seconds 50
+stage torch 75 python3 test/gpu/torch_baselines.py --out "$results/torch.json" --seconds ${TORCH_SECONDS:-50}
