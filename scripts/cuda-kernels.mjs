@@ -24,7 +24,7 @@ const types = {
 
 /** The headers that a source includes, and those that they include: [{ name: 'cuda/common.cuh', text }]. */
 export function headersOf(source, found = new Map()) {
-  for (const [, name] of source.matchAll(/^#include "(cuda\/[\w.]+)"/gm)) {
+  for (const [, name] of source.matchAll(/^#include "(cuda\/[\w./]+)"/gm)) {
     if (found.has(name)) continue
     found.set(name, readFileSync(new URL(name, native), 'utf8'))
     headersOf(found.get(name), found)

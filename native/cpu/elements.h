@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/strides.h"
 #include "cpu/context.h"
 
 namespace lophi::cpu {
@@ -54,9 +55,6 @@ inline uint32_t wrap(int32_t value) { return static_cast<uint32_t>(value); }
 
 constexpr int64_t kGrain = 4096;  // elements that are worth a piece of their own
 
-// Strides, in elements, of `shape` read as `out`: 0 where it is stretched.
-std::vector<int64_t> broadcast_strides(std::span<const int64_t> shape, std::span<const int64_t> out);
-
 // Calls f(i, offsets) for every i in [begin, end) of `shape` in row-major order; offsets[k] follows strides[k].
 template <size_t N, class F>
 void walk(std::span<const int64_t> shape, const std::array<std::vector<int64_t>, N>& strides, int64_t begin,
@@ -80,12 +78,6 @@ void walk(std::span<const int64_t> shape, const std::array<std::vector<int64_t>,
     }
   }
 }
-
-// An axis of a tensor as three loops: outer x size x inner.
-struct Axis {
-  int64_t outer = 1, size = 1, inner = 1;
-};
-Axis axis_of(const View& x, int64_t axis);
 
 // Rows of a float tensor as float32: in place where they are, else converted into `buffer`.
 inline const float* float_row(const Isa& isa, const View& view, int64_t first, int64_t n, std::vector<float>& buffer) {

@@ -14,12 +14,13 @@ DEVICE void begin(long) {
 }
 
 using i64 = long long;
+using i8 = signed char;
 using u8 = unsigned char;
 using u16 = unsigned short;
 constexpr unsigned kAllLanes = 0xffffffff;
 
 // The numbers of core/dtype.h.
-enum DType { kFloat32, kFloat16, kBfloat16 };
+enum DType { kFloat32, kFloat16, kBfloat16, kInt8, kUint8, kInt4, kUint4, kInt32, kUint32 };
 
 // 16-bit floats as stored; arithmetic happens in float.
 struct Half {
@@ -69,6 +70,10 @@ DEVICE void report(const lophi::cuda::Faults& faults, FaultKind kind, int operan
   word[3] = static_cast<unsigned>(limit);
   word[4] = static_cast<unsigned>(index);
 }
+
+// A thread among all of a grid of blocks along x, for loops that step by the grid.
+DEVICE i64 thread_of_grid() { return static_cast<i64>(blockIdx.x) * blockDim.x + threadIdx.x; }
+DEVICE i64 threads_of_grid() { return static_cast<i64>(gridDim.x) * blockDim.x; }
 
 DEVICE int lane_id() { return static_cast<int>(threadIdx.x % 32); }
 DEVICE int warp_id() { return static_cast<int>(threadIdx.x / 32); }

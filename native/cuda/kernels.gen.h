@@ -42,6 +42,17 @@ inline constexpr KernelName kKernels[] = {
     {"matmul_int4", "matmul_int4_float32"},
     {"matmul_int4", "matmul_int4_float16"},
     {"matmul_int4", "matmul_int4_bfloat16"},
+    {"reduce", "sum_float32"},
+    {"reduce", "sum_float16"},
+    {"reduce", "sum_bfloat16"},
+    {"reduce", "sum_int32"},
+    {"reduce", "mean_float32"},
+    {"reduce", "mean_float16"},
+    {"reduce", "mean_bfloat16"},
+    {"reduce", "max_float32"},
+    {"reduce", "max_float16"},
+    {"reduce", "max_bfloat16"},
+    {"reduce", "max_int32"},
     {"rms_norm", "rms_norm_float32"},
     {"rms_norm", "rms_norm_float16"},
     {"rms_norm", "rms_norm_bfloat16"},
@@ -64,8 +75,10 @@ inline constexpr KernelName kKernels[] = {
     {"unary", "sigmoid_float32"},
     {"unary", "sigmoid_float16"},
     {"unary", "sigmoid_bfloat16"},
+    {"where", "where_bits16"},
+    {"where", "where_bits32"},
 };
-inline constexpr int kKernelCount = 54;
+inline constexpr int kKernelCount = 67;
 
 // of Binary; -1 where there is none
 constexpr int binary_kernel(Op op, DType dtype) {
@@ -119,35 +132,59 @@ constexpr int matmul_int4_kernel(DType dtype) {
   return -1;
 }
 
+// of Reduce; -1 where there is none
+constexpr int reduce_kernel(Op op, DType dtype) {
+  if (op == Op::kSum && dtype == DType::kFloat32) return 32;
+  if (op == Op::kSum && dtype == DType::kFloat16) return 33;
+  if (op == Op::kSum && dtype == DType::kBfloat16) return 34;
+  if (op == Op::kSum && dtype == DType::kInt32) return 35;
+  if (op == Op::kMean && dtype == DType::kFloat32) return 36;
+  if (op == Op::kMean && dtype == DType::kFloat16) return 37;
+  if (op == Op::kMean && dtype == DType::kBfloat16) return 38;
+  if (op == Op::kMax && dtype == DType::kFloat32) return 39;
+  if (op == Op::kMax && dtype == DType::kFloat16) return 40;
+  if (op == Op::kMax && dtype == DType::kBfloat16) return 41;
+  if (op == Op::kMax && dtype == DType::kInt32) return 42;
+  return -1;
+}
+
 // of RmsNorm; -1 where there is none
 constexpr int rms_norm_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 32;
-  if (dtype == DType::kFloat16) return 33;
-  if (dtype == DType::kBfloat16) return 34;
+  if (dtype == DType::kFloat32) return 43;
+  if (dtype == DType::kFloat16) return 44;
+  if (dtype == DType::kBfloat16) return 45;
   return -1;
 }
 
 // of Unary; -1 where there is none
 constexpr int unary_kernel(Op op, DType dtype) {
-  if (op == Op::kNeg && dtype == DType::kFloat32) return 35;
-  if (op == Op::kNeg && dtype == DType::kFloat16) return 36;
-  if (op == Op::kNeg && dtype == DType::kBfloat16) return 37;
-  if (op == Op::kNeg && dtype == DType::kInt32) return 38;
-  if (op == Op::kExp && dtype == DType::kFloat32) return 39;
-  if (op == Op::kExp && dtype == DType::kFloat16) return 40;
-  if (op == Op::kExp && dtype == DType::kBfloat16) return 41;
-  if (op == Op::kLog && dtype == DType::kFloat32) return 42;
-  if (op == Op::kLog && dtype == DType::kFloat16) return 43;
-  if (op == Op::kLog && dtype == DType::kBfloat16) return 44;
-  if (op == Op::kSqrt && dtype == DType::kFloat32) return 45;
-  if (op == Op::kSqrt && dtype == DType::kFloat16) return 46;
-  if (op == Op::kSqrt && dtype == DType::kBfloat16) return 47;
-  if (op == Op::kTanh && dtype == DType::kFloat32) return 48;
-  if (op == Op::kTanh && dtype == DType::kFloat16) return 49;
-  if (op == Op::kTanh && dtype == DType::kBfloat16) return 50;
-  if (op == Op::kSigmoid && dtype == DType::kFloat32) return 51;
-  if (op == Op::kSigmoid && dtype == DType::kFloat16) return 52;
-  if (op == Op::kSigmoid && dtype == DType::kBfloat16) return 53;
+  if (op == Op::kNeg && dtype == DType::kFloat32) return 46;
+  if (op == Op::kNeg && dtype == DType::kFloat16) return 47;
+  if (op == Op::kNeg && dtype == DType::kBfloat16) return 48;
+  if (op == Op::kNeg && dtype == DType::kInt32) return 49;
+  if (op == Op::kExp && dtype == DType::kFloat32) return 50;
+  if (op == Op::kExp && dtype == DType::kFloat16) return 51;
+  if (op == Op::kExp && dtype == DType::kBfloat16) return 52;
+  if (op == Op::kLog && dtype == DType::kFloat32) return 53;
+  if (op == Op::kLog && dtype == DType::kFloat16) return 54;
+  if (op == Op::kLog && dtype == DType::kBfloat16) return 55;
+  if (op == Op::kSqrt && dtype == DType::kFloat32) return 56;
+  if (op == Op::kSqrt && dtype == DType::kFloat16) return 57;
+  if (op == Op::kSqrt && dtype == DType::kBfloat16) return 58;
+  if (op == Op::kTanh && dtype == DType::kFloat32) return 59;
+  if (op == Op::kTanh && dtype == DType::kFloat16) return 60;
+  if (op == Op::kTanh && dtype == DType::kBfloat16) return 61;
+  if (op == Op::kSigmoid && dtype == DType::kFloat32) return 62;
+  if (op == Op::kSigmoid && dtype == DType::kFloat16) return 63;
+  if (op == Op::kSigmoid && dtype == DType::kBfloat16) return 64;
+  return -1;
+}
+
+enum class WhereVariant { kBits16, kBits32 };
+// of Where; -1 where there is none
+constexpr int where_kernel(WhereVariant variant) {
+  if (variant == WhereVariant::kBits16) return 65;
+  if (variant == WhereVariant::kBits32) return 66;
   return -1;
 }
 

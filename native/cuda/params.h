@@ -17,16 +17,6 @@ struct UnaryParams {
   long long count;
 };
 
-// y = f(a, b). An operand's stride is 0 where it is stretched.
-struct BinaryParams {
-  static constexpr int kMaxRank = 8;
-  const void *a, *b;
-  void* y;  // may be a
-  long long count;
-  int rank;  // 0: both operands have the output's shape
-  long long dims[kMaxRank], a_strides[kMaxRank], b_strides[kMaxRank];
-};
-
 struct RmsNormParams {
   const void* x;       // (rows, columns)
   const void* weight;  // (columns), of dtype weight_dtype

@@ -184,9 +184,13 @@ describe.runIf(fake)('the emulated device', () => {
           const args = Object.fromEntries(
             Object.entries(operands).map(([name, value]) => [name, uploads.argument(value)]),
           )
-          const { y } = uploads.own(callOp(op, device, { ...opCase.attributes, ...args }))
-          const expected = expectedOf(op, operands, opCase.attributes).y
-          expect(differences(expected, await readBack(y), bounds[op]), `${op}, ${opCase.name}`).toBeNull()
+          const outputs = uploads.own(callOp(op, device, { ...opCase.attributes, ...args }))
+          const expected = expectedOf(op, operands, opCase.attributes)
+          for (const [name, made] of Object.entries(outputs))
+            expect(
+              differences(expected[name]!, await readBack(made), bounds[op]),
+              `${name} of ${op}, ${opCase.name}`,
+            ).toBeNull()
         }
       }
     }),

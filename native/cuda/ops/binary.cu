@@ -1,5 +1,6 @@
 // y = f(a, b), operands stretched along axes of size 1. A thread per element, stepping by the grid; bound by memory.
-#include "cuda/common.cuh"
+#include "cuda/broadcast.cuh"
+#include "cuda/ops/binary.h"
 
 namespace {
 
@@ -38,17 +39,10 @@ struct Binary {
   DEVICE static void run(const Params& p) {
     const T *a = static_cast<const T*>(p.a), *b = static_cast<const T*>(p.b);
     T* y = static_cast<T*>(p.y);
-    const i64 step = static_cast<i64>(gridDim.x) * blockDim.x;
-    for (i64 i = static_cast<i64>(blockIdx.x) * blockDim.x + threadIdx.x; i < p.count; i += step) {
-      i64 at_a = p.rank ? 0 : i, at_b = at_a;
-      i64 rest = i;
-      for (int axis = p.rank - 1; axis >= 0; --axis) {
-        const i64 at = rest % p.dims[axis];
-        rest /= p.dims[axis];
-        at_a += at * p.a_strides[axis];
-        at_b += at * p.b_strides[axis];
-      }
-      store(y + i, F::of(arithmetic(a[at_a]), arithmetic(b[at_b])));
+    for (i64 i = thread_of_grid(); i < p.count; i += threads_of_grid()) {
+      i64 at[2];
+      locate(p.shape, i, at);
+      store(y + i, F::of(arithmetic(a[at[0]]), arithmetic(b[at[1]])));
     }
   }
 };

@@ -6,6 +6,7 @@ OpFunction function_of(Op op) {
   // the families' rows are the structs of their .cu files
   if (unary_kernel(op, DType::kFloat32) >= 0) return unary;
   if (binary_kernel(op, DType::kFloat32) >= 0) return binary;
+  if (reduce_kernel(op, DType::kFloat32) >= 0) return reduce;
   switch (op) {
     case Op::kCopy:
       return copy;
@@ -17,6 +18,8 @@ OpFunction function_of(Op op) {
       return matmul_int4;
     case Op::kRmsNorm:
       return rms_norm;
+    case Op::kWhere:
+      return where;
     default:
       return nullptr;
   }

@@ -22,11 +22,13 @@ std::string refusal(const Call& call);
 
 void unary(Context&, const Call&);
 void binary(Context&, const Call&);
+void reduce(Context&, const Call&);
 
 void copy(Context&, const Call&);
 void embedding(Context&, const Call&);
 void linear(Context&, const Call&);
 void matmul_int4(Context&, const Call&);
 void rms_norm(Context&, const Call&);
+void where(Context&, const Call&);
 
 }  // namespace lophi::cuda

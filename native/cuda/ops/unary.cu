@@ -30,9 +30,7 @@ struct Unary {
   DEVICE static void run(const Params& p) {
     const T* x = static_cast<const T*>(p.x);
     T* y = static_cast<T*>(p.y);
-    const i64 step = static_cast<i64>(gridDim.x) * blockDim.x;
-    for (i64 i = static_cast<i64>(blockIdx.x) * blockDim.x + threadIdx.x; i < p.count; i += step)
-      store(y + i, F::of(arithmetic(x[i])));
+    for (i64 i = thread_of_grid(); i < p.count; i += threads_of_grid()) store(y + i, F::of(arithmetic(x[i])));
   }
 };
 

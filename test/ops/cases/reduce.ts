@@ -23,6 +23,11 @@ const axes: Axis[] = [
   { shape: [0, 5], axis: 1 },
 ]
 
+/** Float32 loses digits where a thread adds up one value after the other. */
+const long: Axis[] = [{ shape: [300_001] }, { shape: [30_001, 3], axis: 0 }]
+
+const infinity = Number.POSITIVE_INFINITY
+
 const nameOf = (dtype: DType, { shape, axis, keepDims }: Axis): string =>
   `${dtype} ${words(shape)}${axis === undefined ? '' : ` over ${axis}`}${keepDims ? ', keepDims' : ''}`
 
@@ -51,8 +56,19 @@ function reductionCases(
 const numbers: DType[] = [...floatDTypes, 'int32']
 
 // positive on the whole, so that a sum is not all cancellation; integers need more than float32 holds
-export const sum = reductionCases(axes, numbers, (dtype) => (isFloat(dtype) ? [-1, 3] : [-1000, 700001]))
-export const mean = reductionCases(axes, floatDTypes, () => [-1, 3])
+export const sum: OpCase<'sum'>[] = [
+  ...reductionCases(axes, numbers, (dtype) => (isFloat(dtype) ? [-1, 3] : [-1000, 700001])),
+  ...reductionCases(long, ['float32'], () => [0, 1]),
+  {
+    name: 'float32, infinities',
+    attributes: {},
+    operands: () => ({ x: ndarray('float32', [3, 3], [infinity, 1, 2, 1, -infinity, 2, infinity, 1, -infinity]) }),
+  },
+]
+export const mean: OpCase<'mean'>[] = [
+  ...reductionCases(axes, floatDTypes, () => [-1, 3]),
+  ...reductionCases(long, ['float32'], () => [0, 1]),
+]
 export const max: OpCase<'max'>[] = [
   ...reductionCases(axes, numbers, (dtype) => (isFloat(dtype) ? [-9, -1] : [-(2 ** 31), 2 ** 31 - 1])),
   {
