@@ -2,7 +2,6 @@
 // logits on cuda:0 with the CPU's, and times load, prefill and decode with `lophi bench`. The results are written after each.
 // Formats: q4_0, q4_k_m, q8_0, f16.
 import { spawnSync } from 'node:child_process'
-import { randomFillSync } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { execPath } from 'node:process'
@@ -13,6 +12,7 @@ import { tensorFile } from '../../lib/convert/output.js'
 import { formatTable, type WeightFormat } from '../../lib/formats/weight-formats.js'
 import { loadModel } from '../../lib/index.js'
 import { standardDeviation } from '../support/models.js'
+import { randomRecords } from './random-weights.js'
 
 const sizes = { layers: 32, hidden: 3072, inner: 8192, heads: 32, vocab: 32064, context: 4096 }
 
@@ -43,62 +43,6 @@ const formats: Readonly<Record<string, (name: string, layer: number) => WeightFo
     if (name === 'output' || (name === 'ffn_down' && layer % 2 === 0)) return 'q6_k'
     return name === 'attn_qkv' ? 'q5_k' : 'q4_k'
   },
-}
-
-/** Where the scales of a record stand, as float16, and what they are, so that weights have a deviation of 0.02 or so. */
-const scales: Readonly<Partial<Record<WeightFormat, readonly (readonly [at: number, value: number])[]>>> = {
-  q4_0: [[0, 0.02 / 4.6]],
-  q8_0: [[0, 0.02 / 74]],
-  q4_k: [
-    [0, 0.02 / (37 * 4.6)],
-    [2, (0.02 * 7.5) / (37 * 4.6)],
-  ],
-  q5_k: [
-    [0, 0.02 / (37 * 9.2)],
-    [2, (0.02 * 15.5) / (37 * 9.2)],
-  ],
-  q6_k: [[208, 0.02 / (74 * 18.5)]],
-}
-
-function float16Bits(value: number): number {
-  let exponent = 15
-  let mantissa = value
-  while (mantissa < 1 && exponent > 0) {
-    mantissa *= 2
-    exponent -= 1
-  }
-  return exponent === 0 ? Math.round(mantissa * 512) : (exponent << 10) + Math.round((mantissa - 1) * 1024)
-}
-
-const pools = new Map<WeightFormat, Uint8Array>()
-/** Some 64 MiB of random records. */
-function pool(format: WeightFormat): Uint8Array {
-  const known = pools.get(format)
-  if (known) return known
-  const { bytes } = formatTable[format]
-  const data = randomFillSync(new Uint8Array(Math.floor(2 ** 26 / bytes) * bytes))
-  if (format === 'float16') {
-    // magnitudes 2^-7 to 2^-5
-    const halves = new Uint16Array(data.buffer)
-    for (let i = 0; i < halves.length; i++) halves[i] = (halves[i]! & 0x87ff) | 0x2000
-  }
-  const view = new DataView(data.buffer)
-  for (const [at, value] of scales[format] ?? [])
-    for (let i = at; i < data.length; i += bytes) view.setUint16(i, float16Bits(value), true)
-  pools.set(format, data)
-  return data
-}
-
-/** Records from a random one of the pool on. */
-function* randomRecords(format: WeightFormat, bytes: number): Generator<Uint8Array> {
-  const data = pool(format)
-  const record = formatTable[format].bytes
-  let at = Math.floor((Math.random() * data.length) / record) * record
-  for (let left = bytes; left > 0; at = 0) {
-    const piece = data.subarray(at, Math.min(data.length, at + left))
-    left -= piece.length
-    yield piece
-  }
 }
 
 function matrix(
