@@ -48,7 +48,7 @@ class CudaDevice : public Device {
         memory_(device_pool(gpu_, info_.memory)),
         pinned_(pinned_pool(gpu_)),
         modules_(std::make_shared<Modules>(gpu_, std::move(image))),
-        loader_(gpu_, memory_, pinned_) {}
+        loader_(gpu_, modules_, memory_, pinned_) {}
 
   const DeviceInfo& info() const override { return info_; }
   MemoryInfo memory() const override { return memory_->info(); }

@@ -53,6 +53,8 @@ inline constexpr KernelName kKernels[] = {
     {"reduce", "max_float16"},
     {"reduce", "max_bfloat16"},
     {"reduce", "max_int32"},
+    {"repack", "repack_levels"},
+    {"repack", "repack_groups"},
     {"rms_norm", "rms_norm_float32"},
     {"rms_norm", "rms_norm_float16"},
     {"rms_norm", "rms_norm_bfloat16"},
@@ -78,7 +80,7 @@ inline constexpr KernelName kKernels[] = {
     {"where", "where_bits16"},
     {"where", "where_bits32"},
 };
-inline constexpr int kKernelCount = 67;
+inline constexpr int kKernelCount = 69;
 
 // of Binary; -1 where there is none
 constexpr int binary_kernel(Op op, DType dtype) {
@@ -148,43 +150,51 @@ constexpr int reduce_kernel(Op op, DType dtype) {
   return -1;
 }
 
+enum class RepackVariant { kLevels, kGroups };
+// of Repack; -1 where there is none
+constexpr int repack_kernel(RepackVariant variant) {
+  if (variant == RepackVariant::kLevels) return 43;
+  if (variant == RepackVariant::kGroups) return 44;
+  return -1;
+}
+
 // of RmsNorm; -1 where there is none
 constexpr int rms_norm_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 43;
-  if (dtype == DType::kFloat16) return 44;
-  if (dtype == DType::kBfloat16) return 45;
+  if (dtype == DType::kFloat32) return 45;
+  if (dtype == DType::kFloat16) return 46;
+  if (dtype == DType::kBfloat16) return 47;
   return -1;
 }
 
 // of Unary; -1 where there is none
 constexpr int unary_kernel(Op op, DType dtype) {
-  if (op == Op::kNeg && dtype == DType::kFloat32) return 46;
-  if (op == Op::kNeg && dtype == DType::kFloat16) return 47;
-  if (op == Op::kNeg && dtype == DType::kBfloat16) return 48;
-  if (op == Op::kNeg && dtype == DType::kInt32) return 49;
-  if (op == Op::kExp && dtype == DType::kFloat32) return 50;
-  if (op == Op::kExp && dtype == DType::kFloat16) return 51;
-  if (op == Op::kExp && dtype == DType::kBfloat16) return 52;
-  if (op == Op::kLog && dtype == DType::kFloat32) return 53;
-  if (op == Op::kLog && dtype == DType::kFloat16) return 54;
-  if (op == Op::kLog && dtype == DType::kBfloat16) return 55;
-  if (op == Op::kSqrt && dtype == DType::kFloat32) return 56;
-  if (op == Op::kSqrt && dtype == DType::kFloat16) return 57;
-  if (op == Op::kSqrt && dtype == DType::kBfloat16) return 58;
-  if (op == Op::kTanh && dtype == DType::kFloat32) return 59;
-  if (op == Op::kTanh && dtype == DType::kFloat16) return 60;
-  if (op == Op::kTanh && dtype == DType::kBfloat16) return 61;
-  if (op == Op::kSigmoid && dtype == DType::kFloat32) return 62;
-  if (op == Op::kSigmoid && dtype == DType::kFloat16) return 63;
-  if (op == Op::kSigmoid && dtype == DType::kBfloat16) return 64;
+  if (op == Op::kNeg && dtype == DType::kFloat32) return 48;
+  if (op == Op::kNeg && dtype == DType::kFloat16) return 49;
+  if (op == Op::kNeg && dtype == DType::kBfloat16) return 50;
+  if (op == Op::kNeg && dtype == DType::kInt32) return 51;
+  if (op == Op::kExp && dtype == DType::kFloat32) return 52;
+  if (op == Op::kExp && dtype == DType::kFloat16) return 53;
+  if (op == Op::kExp && dtype == DType::kBfloat16) return 54;
+  if (op == Op::kLog && dtype == DType::kFloat32) return 55;
+  if (op == Op::kLog && dtype == DType::kFloat16) return 56;
+  if (op == Op::kLog && dtype == DType::kBfloat16) return 57;
+  if (op == Op::kSqrt && dtype == DType::kFloat32) return 58;
+  if (op == Op::kSqrt && dtype == DType::kFloat16) return 59;
+  if (op == Op::kSqrt && dtype == DType::kBfloat16) return 60;
+  if (op == Op::kTanh && dtype == DType::kFloat32) return 61;
+  if (op == Op::kTanh && dtype == DType::kFloat16) return 62;
+  if (op == Op::kTanh && dtype == DType::kBfloat16) return 63;
+  if (op == Op::kSigmoid && dtype == DType::kFloat32) return 64;
+  if (op == Op::kSigmoid && dtype == DType::kFloat16) return 65;
+  if (op == Op::kSigmoid && dtype == DType::kBfloat16) return 66;
   return -1;
 }
 
 enum class WhereVariant { kBits16, kBits32 };
 // of Where; -1 where there is none
 constexpr int where_kernel(WhereVariant variant) {
-  if (variant == WhereVariant::kBits16) return 65;
-  if (variant == WhereVariant::kBits32) return 66;
+  if (variant == WhereVariant::kBits16) return 67;
+  if (variant == WhereVariant::kBits32) return 68;
   return -1;
 }
 

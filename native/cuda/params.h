@@ -37,20 +37,30 @@ struct MatmulInt4Params {
   int scale_dtype;
 };
 
-// Rows of one part of a weight in canonical form: the fields are those of core/form.h, and where each section lies.
+// Rows of one part of a weight: the fields of core/form.h, each section in tile order. A strip is 16 rows; how the elements of a
+// strip lie is said in weights.cuh.
 struct WeightRows {
   static constexpr int kSections = 8;
   enum Section { kLow, kHigh, kScales, kScaleLow, kScaleHigh, kShifts, kShiftLow, kShiftHigh };
   enum Shift { kNone, kZeros, kFloatZeros, kOffsets, kMinima };
   long long first, count, columns;  // rows of the weight
   const unsigned char* data[kSections];
-  long long stride[kSections];  // bytes
+  long long stride[kSections];  // bytes from strip to strip
   const int* order;             // [columns], the column that stands at each place; null: its own
   int floats, type;             // 1: values as they are, of `type`; nothing below counts
   int low, high, zero, codebook;
   long long group;
   int scale_type, super, scale_low, scale_high, scale_zero;
   int shift, shift_low, shift_high;
+};
+
+// One section of rows that arrived in canonical form, on its way into tile order.
+struct RepackParams {
+  const unsigned char* from;  // of a first row that begins a strip
+  unsigned char* to;
+  long long from_stride, to_stride;  // bytes from row to row, from strip to strip
+  long long rows, elements;          // of a row
+  int bits;                          // of an element
 };
 
 // y [m, n] = x [m, k] · w [n, k]ᵀ + bias [n] + residual [m, n], of which the columns of w's rows are written

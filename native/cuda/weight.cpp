@@ -2,15 +2,18 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "core/error.h"
 #include "core/rows.h"
+#include "cuda/kernels.gen.h"
 
 namespace lophi::cuda {
 namespace {
 
 constexpr size_t kBand = size_t{8} << 20;
 constexpr size_t kRowAlign = 16, kAlign = 256;
+constexpr int64_t kStripRows = 16, kTileColumns = 64;  // of weights.cuh
 
 static_assert(int{kSections} == WeightRows::kSections && int{kLow} == WeightRows::kLow &&
               int{kHigh} == WeightRows::kHigh && int{kScales} == WeightRows::kScales &&
@@ -20,6 +23,51 @@ static_assert(int{kSections} == WeightRows::kSections && int{kLow} == WeightRows
 static_assert(int(Shift::kNone) == WeightRows::kNone && int(Shift::kZeros) == WeightRows::kZeros &&
               int(Shift::kFloatZeros) == WeightRows::kFloatZeros && int(Shift::kOffsets) == WeightRows::kOffsets &&
               int(Shift::kMinima) == WeightRows::kMinima);
+
+size_t aligned(size_t bytes, size_t unit = kAlign) { return (bytes + unit - 1) / unit * unit; }
+
+// Bits of an element of a section, 0 where the form lacks it.
+int bits_of(const Form& form, int section) {
+  if (form.floats) return section == kLow ? static_cast<int>(8 * bytes_of(form.type, 1)) : 0;
+  const bool shifts = form.shift == Shift::kFloatZeros || form.shift == Shift::kOffsets || form.shift == Shift::kMinima;
+  const int scale = static_cast<int>(8 * bytes_of(form.scale_type, 1));
+  const int bits[kSections] = {form.levels.low,       form.levels.high,       scale,
+                               form.scale_levels.low, form.scale_levels.high, shifts ? scale : 0,
+                               form.shift_levels.low, form.shift_levels.high};
+  return bits[section];
+}
+
+bool is_plane(int section) { return section == kLow || section == kHigh; }
+
+// Elements of a row in a section.
+int64_t elements_of(const Form& form, int section, int64_t columns) {
+  if (is_plane(section)) return columns;
+  const int64_t groups = (columns + form.group - 1) / form.group;
+  return section == kScales || section == kShifts ? (groups + form.super - 1) / form.super : groups;
+}
+
+// The sections of `rows` rows in tile order, strides from strip to strip. Levels fill whole pairs of tiles, for kernels that take 128
+// columns at a time.
+Layout tile_layout(const Form& form, int64_t rows, int64_t columns) {
+  Layout layout;
+  const auto strips = static_cast<size_t>((rows + kStripRows - 1) / kStripRows);
+  for (int s = 0; s < kSections; ++s) {
+    const auto i = static_cast<size_t>(s), bits = static_cast<size_t>(bits_of(form, s));
+    const auto elements = bits ? static_cast<size_t>(elements_of(form, s, columns)) : 0;
+    layout.stride[i] =
+        aligned(elements * bits * kStripRows / 8, is_plane(s) ? 2 * kTileColumns * kStripRows * bits / 8 : 16);
+    layout.offset[i] = layout.bytes;
+    layout.bytes = aligned(layout.bytes + strips * layout.stride[i]);
+  }
+  return layout;
+}
+
+// Rows of a band: whole strips, and blocks of 128 where it holds as many (rows.h).
+int64_t band_rows(const Form& form, int64_t columns) {
+  const size_t strip = lay_out(form, kStripRows, columns, kRowAlign, kAlign).bytes;
+  const auto strips = static_cast<int64_t>(strip ? std::max<size_t>(kBand / strip, 1) : 8);
+  return (strips < 8 ? strips : strips / 8 * 8) * kStripRows;
+}
 
 WeightRows rows_of(const Weight::Rows& part, int64_t columns, const Layout& layout, const unsigned char* at) {
   const Form& form = part.form;
@@ -49,8 +97,6 @@ WeightRows rows_of(const Weight::Rows& part, int64_t columns, const Layout& layo
   return rows;
 }
 
-size_t aligned(size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
-
 }  // namespace
 
 CudaWeight::~CudaWeight() {
@@ -79,8 +125,10 @@ WeightLoader::~WeightLoader() {
   try {
     const Current current(*gpu_);
     gpu_->driver.stream_synchronize(stream_);
-    for (const Slot& slot : slots_)
+    for (const Slot& slot : slots_) {
+      if (slot.arrived) gpu_->driver.free(slot.arrived);
       if (slot.copied) gpu_->driver.event_destroy(slot.copied);
+    }
     gpu_->driver.stream_destroy(stream_);
   } catch (const Error&) {
     // The context is lost, and its streams with it.
@@ -98,9 +146,24 @@ WeightLoader::Slot& WeightLoader::next_slot(size_t bytes) {
   if (slot.pinned) gpu_->driver.check(gpu_->driver.event_synchronize(slot.copied), "cuEventSynchronize");
   if (!slot.pinned || slot.pinned->bytes < bytes) {
     slot.pinned = nullptr;
+    if (slot.arrived) gpu_->driver.check(gpu_->driver.free(std::exchange(slot.arrived, 0)), "cuMemFree");
+    gpu_->driver.check(gpu_->driver.alloc(&slot.arrived, bytes), "cuMemAlloc");
     slot.pinned = pinned_->alloc(bytes);
   }
   return slot;
+}
+
+void WeightLoader::repack(int section, const RepackParams& params) {
+  constexpr unsigned kThreads = 128;
+  const int kernel = repack_kernel(is_plane(section) ? RepackVariant::kLevels : RepackVariant::kGroups);
+  const int64_t words = params.to_stride / 4, strips = (params.rows + kStripRows - 1) / kStripRows;
+  if (!words || !strips) return;
+  const auto x = static_cast<unsigned>(std::min<int64_t>((words + kThreads - 1) / kThreads, 1024));
+  const auto y = static_cast<unsigned>(std::min<int64_t>(strips, 65535));
+  void* given = const_cast<RepackParams*>(&params);
+  const LaunchConfig config{x, y, 1, kThreads, 1, 1, 0, stream_, nullptr, 0};
+  gpu_->driver.check(gpu_->driver.launch(&config, modules_->function(kernel), &given, nullptr),
+                     "repack: cuLaunchKernelEx");
 }
 
 void WeightLoader::copy(CUdeviceptr to, const uint8_t* from, size_t bytes) {
@@ -115,7 +178,7 @@ std::shared_ptr<const Weight> WeightLoader::load(const WeightSpec& spec) {
   for (const WeightPart& part : spec.parts) {
     if (!part.rows) continue;
     const RowReader& reader = readers.emplace_back(part, spec.columns);
-    places.push_back(lay_out(reader.form(), part.rows, spec.columns, kRowAlign, kAlign));
+    places.push_back(tile_layout(reader.form(), part.rows, spec.columns));
     bytes += places.back().bytes + aligned(reader.order().size_bytes());
   }
   weight->device_bytes = bytes;
@@ -130,16 +193,27 @@ std::shared_ptr<const Weight> WeightLoader::load(const WeightSpec& spec) {
     for (size_t p = 0; p < readers.size(); ++p) {
       const RowReader& reader = readers[p];
       const Layout& layout = places[p];
-      reader.each_band(0, reader.rows(), kBand, kRowAlign, kAlign, [&](int64_t first, int64_t count) {
-        const Layout band = lay_out(reader.form(), count, spec.columns, kRowAlign, kAlign);
+      const Form& form = reader.form();
+      const int64_t step = band_rows(form, spec.columns);
+      for (int64_t first = 0; first < reader.rows(); first += step) {
+        const int64_t count = std::min(step, reader.rows() - first);
+        const Layout band = lay_out(form, count, spec.columns, kRowAlign, kAlign);
+        if (!band.bytes) break;
         Slot& slot = next_slot(std::max(kBand, band.bytes));
         auto* from = static_cast<uint8_t*>(slot.pinned->data);
         reader.read(first, count, band_at(band, from));
-        for (size_t s = 0; s < kSections; ++s)
-          copy(at + layout.offset[s] + static_cast<size_t>(first) * layout.stride[s], from + band.offset[s],
-               static_cast<size_t>(count) * layout.stride[s]);
+        copy(slot.arrived, from, band.bytes);
+        for (int s = 0; s < kSections; ++s) {
+          const auto i = static_cast<size_t>(s);
+          if (!layout.stride[i]) continue;
+          const CUdeviceptr to = at + layout.offset[i] + static_cast<size_t>(first / kStripRows) * layout.stride[i];
+          repack(s, {reinterpret_cast<const unsigned char*>(slot.arrived + band.offset[i]),
+                     reinterpret_cast<unsigned char*>(to), static_cast<long long>(band.stride[i]),
+                     static_cast<long long>(layout.stride[i]), count, elements_of(form, s, spec.columns),
+                     bits_of(form, s)});
+        }
         gpu_->driver.check(gpu_->driver.event_record(slot.copied, stream_), "cuEventRecord");
-      });
+      }
       WeightRows rows = rows_of(weight->parts[p], spec.columns, layout, reinterpret_cast<const unsigned char*>(at));
       at += layout.bytes;
       if (const auto order = reader.order(); !order.empty()) {

@@ -1,5 +1,5 @@
-// Weights on a GPU: read band by band into pinned memory, and copied to the device on a stream of their own while the next band
-// is read.
+// Weights on a GPU: read band by band into pinned memory, copied to the device and put into tile order there, on a stream of their
+// own while the next band is read.
 #pragma once
 #include <array>
 #include <atomic>
@@ -8,11 +8,12 @@
 
 #include "core/weight.h"
 #include "cuda/memory.h"
+#include "cuda/modules.h"
 #include "cuda/params.h"
 
 namespace lophi::cuda {
 
-// Canonical rows of all parts in one block of memory; a tile order of its own is yet to come.
+// All parts in one block of memory, in tile order (weights.cuh).
 class CudaWeight : public Weight {
  public:
   struct Part {
@@ -37,8 +38,9 @@ class CudaWeight : public Weight {
 
 class WeightLoader {
  public:
-  WeightLoader(std::shared_ptr<const Gpu> gpu, std::shared_ptr<BlockPool> memory, std::shared_ptr<BlockPool> pinned)
-      : gpu_(std::move(gpu)), memory_(std::move(memory)), pinned_(std::move(pinned)) {}
+  WeightLoader(std::shared_ptr<const Gpu> gpu, std::shared_ptr<Modules> modules, std::shared_ptr<BlockPool> memory,
+               std::shared_ptr<BlockPool> pinned)
+      : gpu_(std::move(gpu)), modules_(std::move(modules)), memory_(std::move(memory)), pinned_(std::move(pinned)) {}
   ~WeightLoader();
   // Returns when the last band has been read; copies may be under way. From any thread; one weight at a time is read.
   std::shared_ptr<const Weight> load(const WeightSpec& spec);
@@ -47,13 +49,16 @@ class WeightLoader {
   // A band on its way. Kept while weights are loaded, to be used again when its copy is done.
   struct Slot {
     std::shared_ptr<Block> pinned;
+    CUdeviceptr arrived = 0;  // as much memory on the device, which is not counted
     CUevent copied = nullptr;
   };
   void start();
   Slot& next_slot(size_t bytes);
   void copy(CUdeviceptr to, const uint8_t* from, size_t bytes);
+  void repack(int section, const RepackParams& params);
 
   std::shared_ptr<const Gpu> gpu_;
+  std::shared_ptr<Modules> modules_;
   std::shared_ptr<BlockPool> memory_, pinned_;
   std::mutex mutex_;
   CUstream stream_ = nullptr;
