@@ -41,7 +41,7 @@ export function cudaKernels(schema) {
     const module = file.slice(0, -'.cu'.length)
     return [...source.matchAll(/^\/\/ instances: (\w+)<([\w, ]+)>$/gm)].map(([, template, list]) => {
       const axes = list.split(',').map((axis) => axis.trim())
-      let kernels = [{ arguments: [], words: [], op: ops.get(template) }]
+      let kernels = [{ arguments: [], words: [], op: opOf(template) }]
       for (const axis of axes)
         kernels = kernels.flatMap((kernel) =>
           valuesOf(axis, kernel, source).map(({ argument, word, ...found }) => ({
@@ -64,6 +64,12 @@ export function cudaKernels(schema) {
       }
     })
   })
+
+  /** The op that a template is named after: matmul of MatmulRow. */
+  function opOf(template) {
+    const names = [...ops.keys()].filter((name) => template.startsWith(name)).sort((a, b) => b.length - a.length)
+    return ops.get(names[0])
+  }
 
   function valuesOf(axis, { op }, source) {
     if (axis === 'dtype') return dtypesOf(schema, op).map((dtype) => ({ argument: types[dtype], word: dtype, dtype }))

@@ -33,15 +33,68 @@ inline constexpr KernelName kKernels[] = {
     {"binary", "minimum_float16"},
     {"binary", "minimum_bfloat16"},
     {"binary", "minimum_int32"},
+    {"cast", "cast_float32"},
+    {"cast", "cast_float16"},
+    {"cast", "cast_bfloat16"},
+    {"cast", "cast_int8"},
+    {"cast", "cast_uint8"},
+    {"cast", "cast_int4"},
+    {"cast", "cast_uint4"},
+    {"cast", "cast_int32"},
+    {"cast", "cast_uint32"},
+    {"dequantize", "dequantize_float32"},
+    {"dequantize", "dequantize_float16"},
+    {"dequantize", "dequantize_bfloat16"},
     {"embedding", "embedding_float32"},
     {"embedding", "embedding_float16"},
     {"embedding", "embedding_bfloat16"},
+    {"fill", "arange_float32"},
+    {"fill", "arange_float16"},
+    {"fill", "arange_bfloat16"},
+    {"fill", "arange_int8"},
+    {"fill", "arange_uint8"},
+    {"fill", "arange_int4"},
+    {"fill", "arange_uint4"},
+    {"fill", "arange_int32"},
+    {"fill", "arange_uint32"},
+    {"layout", "slice_bits4"},
+    {"layout", "slice_bits8"},
+    {"layout", "slice_bits16"},
+    {"layout", "slice_bits32"},
+    {"layout", "slice_bits128"},
+    {"layout", "concat_bits4"},
+    {"layout", "concat_bits8"},
+    {"layout", "concat_bits16"},
+    {"layout", "concat_bits32"},
+    {"layout", "concat_bits128"},
+    {"layout", "gather_bits4"},
+    {"layout", "gather_bits8"},
+    {"layout", "gather_bits16"},
+    {"layout", "gather_bits32"},
+    {"layout", "gather_bits128"},
+    {"layout", "transpose_bits4"},
+    {"layout", "transpose_bits8"},
+    {"layout", "transpose_bits16"},
+    {"layout", "transpose_bits32"},
+    {"layout", "transpose_bits128"},
+    {"layout", "transpose_tiles_bits8"},
+    {"layout", "transpose_tiles_bits16"},
+    {"layout", "transpose_tiles_bits32"},
     {"linear", "linear_float32"},
     {"linear", "linear_float16"},
     {"linear", "linear_bfloat16"},
+    {"matmul", "matmul_float32"},
+    {"matmul", "matmul_float16"},
+    {"matmul", "matmul_bfloat16"},
+    {"matmul", "matmul_row_float32"},
+    {"matmul", "matmul_row_float16"},
+    {"matmul", "matmul_row_bfloat16"},
     {"matmul_int4", "matmul_int4_float32"},
     {"matmul_int4", "matmul_int4_float16"},
     {"matmul_int4", "matmul_int4_bfloat16"},
+    {"quantize", "quantize_float32"},
+    {"quantize", "quantize_float16"},
+    {"quantize", "quantize_bfloat16"},
     {"reduce", "sum_float32"},
     {"reduce", "sum_float16"},
     {"reduce", "sum_bfloat16"},
@@ -80,7 +133,7 @@ inline constexpr KernelName kKernels[] = {
     {"where", "where_bits16"},
     {"where", "where_bits32"},
 };
-inline constexpr int kKernelCount = 69;
+inline constexpr int kKernelCount = 122;
 
 // of Binary; -1 where there is none
 constexpr int binary_kernel(Op op, DType dtype) {
@@ -110,91 +163,204 @@ constexpr int binary_kernel(Op op, DType dtype) {
   return -1;
 }
 
-// of Embedding; -1 where there is none
-constexpr int embedding_kernel(DType dtype) {
+// of Cast; -1 where there is none
+constexpr int cast_kernel(DType dtype) {
   if (dtype == DType::kFloat32) return 23;
   if (dtype == DType::kFloat16) return 24;
   if (dtype == DType::kBfloat16) return 25;
+  if (dtype == DType::kInt8) return 26;
+  if (dtype == DType::kUint8) return 27;
+  if (dtype == DType::kInt4) return 28;
+  if (dtype == DType::kUint4) return 29;
+  if (dtype == DType::kInt32) return 30;
+  if (dtype == DType::kUint32) return 31;
+  return -1;
+}
+
+// of Dequantize; -1 where there is none
+constexpr int dequantize_kernel(DType dtype) {
+  if (dtype == DType::kFloat32) return 32;
+  if (dtype == DType::kFloat16) return 33;
+  if (dtype == DType::kBfloat16) return 34;
+  return -1;
+}
+
+// of Embedding; -1 where there is none
+constexpr int embedding_kernel(DType dtype) {
+  if (dtype == DType::kFloat32) return 35;
+  if (dtype == DType::kFloat16) return 36;
+  if (dtype == DType::kBfloat16) return 37;
+  return -1;
+}
+
+// of Arange; -1 where there is none
+constexpr int arange_kernel(DType dtype) {
+  if (dtype == DType::kFloat32) return 38;
+  if (dtype == DType::kFloat16) return 39;
+  if (dtype == DType::kBfloat16) return 40;
+  if (dtype == DType::kInt8) return 41;
+  if (dtype == DType::kUint8) return 42;
+  if (dtype == DType::kInt4) return 43;
+  if (dtype == DType::kUint4) return 44;
+  if (dtype == DType::kInt32) return 45;
+  if (dtype == DType::kUint32) return 46;
+  return -1;
+}
+
+enum class SliceVariant { kBits4, kBits8, kBits16, kBits32, kBits128 };
+// of Slice; -1 where there is none
+constexpr int slice_kernel(SliceVariant variant) {
+  if (variant == SliceVariant::kBits4) return 47;
+  if (variant == SliceVariant::kBits8) return 48;
+  if (variant == SliceVariant::kBits16) return 49;
+  if (variant == SliceVariant::kBits32) return 50;
+  if (variant == SliceVariant::kBits128) return 51;
+  return -1;
+}
+
+enum class ConcatVariant { kBits4, kBits8, kBits16, kBits32, kBits128 };
+// of Concat; -1 where there is none
+constexpr int concat_kernel(ConcatVariant variant) {
+  if (variant == ConcatVariant::kBits4) return 52;
+  if (variant == ConcatVariant::kBits8) return 53;
+  if (variant == ConcatVariant::kBits16) return 54;
+  if (variant == ConcatVariant::kBits32) return 55;
+  if (variant == ConcatVariant::kBits128) return 56;
+  return -1;
+}
+
+enum class GatherVariant { kBits4, kBits8, kBits16, kBits32, kBits128 };
+// of Gather; -1 where there is none
+constexpr int gather_kernel(GatherVariant variant) {
+  if (variant == GatherVariant::kBits4) return 57;
+  if (variant == GatherVariant::kBits8) return 58;
+  if (variant == GatherVariant::kBits16) return 59;
+  if (variant == GatherVariant::kBits32) return 60;
+  if (variant == GatherVariant::kBits128) return 61;
+  return -1;
+}
+
+enum class TransposeVariant { kBits4, kBits8, kBits16, kBits32, kBits128 };
+// of Transpose; -1 where there is none
+constexpr int transpose_kernel(TransposeVariant variant) {
+  if (variant == TransposeVariant::kBits4) return 62;
+  if (variant == TransposeVariant::kBits8) return 63;
+  if (variant == TransposeVariant::kBits16) return 64;
+  if (variant == TransposeVariant::kBits32) return 65;
+  if (variant == TransposeVariant::kBits128) return 66;
+  return -1;
+}
+
+enum class TransposeTilesVariant { kBits8, kBits16, kBits32 };
+// of TransposeTiles; -1 where there is none
+constexpr int transpose_tiles_kernel(TransposeTilesVariant variant) {
+  if (variant == TransposeTilesVariant::kBits8) return 67;
+  if (variant == TransposeTilesVariant::kBits16) return 68;
+  if (variant == TransposeTilesVariant::kBits32) return 69;
   return -1;
 }
 
 // of Linear; -1 where there is none
 constexpr int linear_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 26;
-  if (dtype == DType::kFloat16) return 27;
-  if (dtype == DType::kBfloat16) return 28;
+  if (dtype == DType::kFloat32) return 70;
+  if (dtype == DType::kFloat16) return 71;
+  if (dtype == DType::kBfloat16) return 72;
+  return -1;
+}
+
+// of Matmul; -1 where there is none
+constexpr int matmul_kernel(DType dtype) {
+  if (dtype == DType::kFloat32) return 73;
+  if (dtype == DType::kFloat16) return 74;
+  if (dtype == DType::kBfloat16) return 75;
+  return -1;
+}
+
+// of MatmulRow; -1 where there is none
+constexpr int matmul_row_kernel(DType dtype) {
+  if (dtype == DType::kFloat32) return 76;
+  if (dtype == DType::kFloat16) return 77;
+  if (dtype == DType::kBfloat16) return 78;
   return -1;
 }
 
 // of MatmulInt4; -1 where there is none
 constexpr int matmul_int4_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 29;
-  if (dtype == DType::kFloat16) return 30;
-  if (dtype == DType::kBfloat16) return 31;
+  if (dtype == DType::kFloat32) return 79;
+  if (dtype == DType::kFloat16) return 80;
+  if (dtype == DType::kBfloat16) return 81;
+  return -1;
+}
+
+// of Quantize; -1 where there is none
+constexpr int quantize_kernel(DType dtype) {
+  if (dtype == DType::kFloat32) return 82;
+  if (dtype == DType::kFloat16) return 83;
+  if (dtype == DType::kBfloat16) return 84;
   return -1;
 }
 
 // of Reduce; -1 where there is none
 constexpr int reduce_kernel(Op op, DType dtype) {
-  if (op == Op::kSum && dtype == DType::kFloat32) return 32;
-  if (op == Op::kSum && dtype == DType::kFloat16) return 33;
-  if (op == Op::kSum && dtype == DType::kBfloat16) return 34;
-  if (op == Op::kSum && dtype == DType::kInt32) return 35;
-  if (op == Op::kMean && dtype == DType::kFloat32) return 36;
-  if (op == Op::kMean && dtype == DType::kFloat16) return 37;
-  if (op == Op::kMean && dtype == DType::kBfloat16) return 38;
-  if (op == Op::kMax && dtype == DType::kFloat32) return 39;
-  if (op == Op::kMax && dtype == DType::kFloat16) return 40;
-  if (op == Op::kMax && dtype == DType::kBfloat16) return 41;
-  if (op == Op::kMax && dtype == DType::kInt32) return 42;
+  if (op == Op::kSum && dtype == DType::kFloat32) return 85;
+  if (op == Op::kSum && dtype == DType::kFloat16) return 86;
+  if (op == Op::kSum && dtype == DType::kBfloat16) return 87;
+  if (op == Op::kSum && dtype == DType::kInt32) return 88;
+  if (op == Op::kMean && dtype == DType::kFloat32) return 89;
+  if (op == Op::kMean && dtype == DType::kFloat16) return 90;
+  if (op == Op::kMean && dtype == DType::kBfloat16) return 91;
+  if (op == Op::kMax && dtype == DType::kFloat32) return 92;
+  if (op == Op::kMax && dtype == DType::kFloat16) return 93;
+  if (op == Op::kMax && dtype == DType::kBfloat16) return 94;
+  if (op == Op::kMax && dtype == DType::kInt32) return 95;
   return -1;
 }
 
 enum class RepackVariant { kLevels, kGroups };
 // of Repack; -1 where there is none
 constexpr int repack_kernel(RepackVariant variant) {
-  if (variant == RepackVariant::kLevels) return 43;
-  if (variant == RepackVariant::kGroups) return 44;
+  if (variant == RepackVariant::kLevels) return 96;
+  if (variant == RepackVariant::kGroups) return 97;
   return -1;
 }
 
 // of RmsNorm; -1 where there is none
 constexpr int rms_norm_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 45;
-  if (dtype == DType::kFloat16) return 46;
-  if (dtype == DType::kBfloat16) return 47;
+  if (dtype == DType::kFloat32) return 98;
+  if (dtype == DType::kFloat16) return 99;
+  if (dtype == DType::kBfloat16) return 100;
   return -1;
 }
 
 // of Unary; -1 where there is none
 constexpr int unary_kernel(Op op, DType dtype) {
-  if (op == Op::kNeg && dtype == DType::kFloat32) return 48;
-  if (op == Op::kNeg && dtype == DType::kFloat16) return 49;
-  if (op == Op::kNeg && dtype == DType::kBfloat16) return 50;
-  if (op == Op::kNeg && dtype == DType::kInt32) return 51;
-  if (op == Op::kExp && dtype == DType::kFloat32) return 52;
-  if (op == Op::kExp && dtype == DType::kFloat16) return 53;
-  if (op == Op::kExp && dtype == DType::kBfloat16) return 54;
-  if (op == Op::kLog && dtype == DType::kFloat32) return 55;
-  if (op == Op::kLog && dtype == DType::kFloat16) return 56;
-  if (op == Op::kLog && dtype == DType::kBfloat16) return 57;
-  if (op == Op::kSqrt && dtype == DType::kFloat32) return 58;
-  if (op == Op::kSqrt && dtype == DType::kFloat16) return 59;
-  if (op == Op::kSqrt && dtype == DType::kBfloat16) return 60;
-  if (op == Op::kTanh && dtype == DType::kFloat32) return 61;
-  if (op == Op::kTanh && dtype == DType::kFloat16) return 62;
-  if (op == Op::kTanh && dtype == DType::kBfloat16) return 63;
-  if (op == Op::kSigmoid && dtype == DType::kFloat32) return 64;
-  if (op == Op::kSigmoid && dtype == DType::kFloat16) return 65;
-  if (op == Op::kSigmoid && dtype == DType::kBfloat16) return 66;
+  if (op == Op::kNeg && dtype == DType::kFloat32) return 101;
+  if (op == Op::kNeg && dtype == DType::kFloat16) return 102;
+  if (op == Op::kNeg && dtype == DType::kBfloat16) return 103;
+  if (op == Op::kNeg && dtype == DType::kInt32) return 104;
+  if (op == Op::kExp && dtype == DType::kFloat32) return 105;
+  if (op == Op::kExp && dtype == DType::kFloat16) return 106;
+  if (op == Op::kExp && dtype == DType::kBfloat16) return 107;
+  if (op == Op::kLog && dtype == DType::kFloat32) return 108;
+  if (op == Op::kLog && dtype == DType::kFloat16) return 109;
+  if (op == Op::kLog && dtype == DType::kBfloat16) return 110;
+  if (op == Op::kSqrt && dtype == DType::kFloat32) return 111;
+  if (op == Op::kSqrt && dtype == DType::kFloat16) return 112;
+  if (op == Op::kSqrt && dtype == DType::kBfloat16) return 113;
+  if (op == Op::kTanh && dtype == DType::kFloat32) return 114;
+  if (op == Op::kTanh && dtype == DType::kFloat16) return 115;
+  if (op == Op::kTanh && dtype == DType::kBfloat16) return 116;
+  if (op == Op::kSigmoid && dtype == DType::kFloat32) return 117;
+  if (op == Op::kSigmoid && dtype == DType::kFloat16) return 118;
+  if (op == Op::kSigmoid && dtype == DType::kBfloat16) return 119;
   return -1;
 }
 
 enum class WhereVariant { kBits16, kBits32 };
 // of Where; -1 where there is none
 constexpr int where_kernel(WhereVariant variant) {
-  if (variant == WhereVariant::kBits16) return 67;
-  if (variant == WhereVariant::kBits32) return 68;
+  if (variant == WhereVariant::kBits16) return 120;
+  if (variant == WhereVariant::kBits32) return 121;
   return -1;
 }
 

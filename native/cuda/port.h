@@ -26,6 +26,10 @@ DEVICE unsigned short float_to_half(float value) {
   return bits;
 }
 
+// Rounded each, where the compiler would fuse a product with the sum behind it.
+DEVICE double plain_product(double a, double b) { return __dmul_rn(a, b); }
+DEVICE double plain_sum(double a, double b) { return __dadd_rn(a, b); }
+
 // For a kernel that was launched while the one before it in the stream still runs: waits until that one and all before it are done and
 // what they wrote is there; then lets the next one be launched. Launched otherwise, neither does anything.
 DEVICE void wait_for_earlier_kernels() {

@@ -209,21 +209,25 @@ describe.runIf(fake)('the emulated device', () => {
   })
 
   test.each([
-    ['eager', false],
-    ['in a plan', true],
-  ])('data that the CPU refuses is its error, %s, and nothing outside of the table is read', async (_, planned) => {
+    ['embedding, eager', 'ids', false],
+    ['embedding in a plan', 'ids', true],
+    ['gather, eager', 'indices', false],
+    ['gather in a plan', 'indices', true],
+  ])('data that the CPU refuses is its error, %s, and nothing outside of the table is read', async (_, at, planned) => {
     await using cpu = await openDevice('cpu')
     await using cuda = await openCuda()
     const outcome = async (device: Device, wrong: number) => {
       using table = device.weight({ format: 'q8_0', shape: [3, 32], parts: { data: new Uint8Array(3 * 34).fill(1) } })
+      using x = f32(device, 5, 6, 7)
       using ids = device.tensor(Int32Array.of(0, wrong, 2), [3])
-      const embedded = () => path('layer.0', () => ops.embedding({ table, ids }))
+      const looked = () =>
+        path('layer.0', () => (at === 'ids' ? ops.embedding({ table, ids }) : ops.gather({ x, indices: ids })))
       const attempt = async () => {
         if (!planned) {
-          using y = embedded()
+          using y = looked()
           return await y.read()
         }
-        using plan = record(device, { inputs: { ids } }, () => ({ y: embedded() }))
+        using plan = record(device, { inputs: { ids } }, () => ({ y: looked() }))
         return (await plan.run({}, { read: ['y'] })).y
       }
       const error = await attempt().catch(({ code, message }) => ({ code, message: message.replace(device.id, 'X') }))
@@ -234,7 +238,7 @@ describe.runIf(fake)('the emulated device', () => {
       const expected = await outcome(cpu, wrong)
       expect(expected.error).toMatchObject({
         code: 'ERR_OUT_OF_RANGE',
-        message: expect.stringContaining(`ids[1] must`),
+        message: expect.stringContaining(`${at}[1] must`),
       })
       expect(await outcome(cuda, wrong)).toEqual(expected)
     }

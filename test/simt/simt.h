@@ -209,5 +209,8 @@ void mma16832(int (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2], const
               int line = __builtin_LINE());
 void mma16816_int8(int (&c)[4], const unsigned (&a)[2], unsigned b, const char* file = __builtin_FILE(),
                    int line = __builtin_LINE());
+// Compiled without fused products.
+inline double plain_product(double a, double b) { return a * b; }
+inline double plain_sum(double a, double b) { return a + b; }
 float half_to_float(unsigned short bits);
 unsigned short float_to_half(float value);  // to nearest, ties to even

@@ -24,11 +24,22 @@ void unary(Context&, const Call&);
 void binary(Context&, const Call&);
 void reduce(Context&, const Call&);
 
+void arange(Context&, const Call&);
+void cast(Context&, const Call&);
+void concat(Context&, const Call&);
 void copy(Context&, const Call&);
+void dequantize(Context&, const Call&);
 void embedding(Context&, const Call&);
+void full(Context&, const Call&);
+void gather(Context&, const Call&);
 void linear(Context&, const Call&);
+void matmul(Context&, const Call&);
 void matmul_int4(Context&, const Call&);
+void quantize(Context&, const Call&);
 void rms_norm(Context&, const Call&);
+void slice(Context&, const Call&);
+void transpose(Context&, const Call&);
 void where(Context&, const Call&);
+void zeros(Context&, const Call&);
 
 }  // namespace lophi::cuda

@@ -30,6 +30,9 @@ export const gather: OpCase<'gather'>[] = [
   gatherOf('int4', [257], [127], 0),
   gatherOf('uint8', [2, 3, 2, 3], [1, 1], -2),
   gatherOf('float32', [2, 3], [0], 1),
+  // whole units of 16 bytes, where they start at one
+  gatherOf('float16', [9, 64], [5], 0),
+  gatherOf('uint4', [2, 5, 32], [7], 1),
 ]
 
 // ---- concat
@@ -68,6 +71,15 @@ export const concat: OpCase<'concat'>[] = [
     ],
     -1,
   ),
+  concatOf(
+    'bfloat16',
+    [
+      [3, 16],
+      [3, 32],
+      [3, 5],
+    ],
+    1,
+  ),
   concatOf('float32', [[1], [2], [3], [4], [5], [6], [7], [8], [9]]),
 ]
 
@@ -93,6 +105,9 @@ export const slice: OpCase<'slice'>[] = [
   sliceOf('float32', [2, 31, 3], -2, -31, -1),
   sliceOf('float32', [4, 5], 0, 2, 2),
   sliceOf('int32', [257], 0, 255, 257),
+  sliceOf('float32', [5, 64], 1, 16, 48),
+  sliceOf('int8', [5, 64], 0, 1, 4),
+  sliceOf('uint4', [3, 64], 1, 32, 64),
 ]
 
 // ---- transpose
@@ -111,6 +126,12 @@ export const transpose: OpCase<'transpose'>[] = [
   transposeOf('float32', [2, 3, 4, 5], [0, 2, 1, 3]),
   transposeOf('float32', [2, 3, 4, 5], [3, 2, 1, 0]),
   transposeOf('float32', [1, 2, 3, 2, 2], [4, 1, 3, 0, 2]),
+  transposeOf('float32', [2, 40, 3, 33], [0, 3, 2, 1]),
+  transposeOf('float16', [9, 5, 32], [1, 0, 2]),
+  transposeOf('uint8', [3, 33, 2, 65], [3, 0, 2, 1]),
+  transposeOf('float32', [2, 1, 2, 3, 1, 2, 2, 3], [7, 6, 5, 4, 3, 2, 1, 0]),
+  transposeOf('float32', [2, 3, 2, 2, 2, 2, 2, 2], [7, 6, 5, 4, 3, 2, 1, 0]),
+  transposeOf('int8', [1, 1], [1, 0]),
   transposeOf('float32', [31], [0]),
   transposeOf('float32', [], []),
   transposeOf('float32', [0, 3], [1, 0]),

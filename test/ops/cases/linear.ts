@@ -68,6 +68,7 @@ export const matmul: OpCase<'matmul'>[] = [
   matmulOf('float32', [31], 16),
   matmulOf('float32', [2, 3, 96], 5),
   matmulOf('float32', [65, 64], 65),
+  matmulOf('bfloat16', [130, 70], 129),
   matmulOf('float32', [2, 1027], 33),
   matmulOf('float32', [0, 32], 8),
   matmulOf('float32', [3, 0], 8),

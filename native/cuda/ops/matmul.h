@@ -1,0 +1,13 @@
+// What the kernels of matmul.cu take.
+#pragma once
+
+namespace lophi::cuda {
+
+// y (m, n) = a (m, k) · b (k, n)
+struct MatmulParams {
+  const void *a, *b;
+  void* y;
+  long long m, n, k;
+};
+
+}  // namespace lophi::cuda
