@@ -2,6 +2,7 @@
 //   // instances: Binary<op, dtype>      op: every struct of the file that is called like an op of the schema
 //   // instances: RmsNorm<dtype>         dtype: those that the schema allows the op, see dtypesOf
 //   // instances: Linear<Q8_0 Q4_0, dtype>   words: structs of the file or of a header that it includes
+//   // instances: Linear<form = Q8_0 Q4_0, rows = One Eight>   words of several axes: each has a name
 // From it come the extern "C" functions of each (for NVRTC and the emulator) and their numbers for the host (npm run gen).
 import { readdirSync, readFileSync } from 'node:fs'
 import { dtypesOf, pascal, snake } from './schema.mjs'
@@ -32,21 +33,22 @@ export function headersOf(source, found = new Map()) {
   return [...found].map(([name, text]) => ({ name, text }))
 }
 
-/** [{ module, template, axes, kernels: [{ name, type, op, word, dtype }] }] of every file, in the order of their numbers. */
+/** [{ module, template, axes, kernels: [{ name, type, op, variants, dtype }] }] of every file, in the order of their numbers. */
 export function cudaKernels(schema) {
   const ops = new Map(Object.keys(schema).map((op) => [pascal(op), op]))
   const files = readdirSync(folder).filter((file) => file.endsWith('.cu'))
   return files.sort().flatMap((file) => {
     const source = readFileSync(new URL(file, folder), 'utf8')
     const module = file.slice(0, -'.cu'.length)
-    return [...source.matchAll(/^\/\/ instances: (\w+)<([\w, ]+)>$/gm)].map(([, template, list]) => {
+    return [...source.matchAll(/^\/\/ instances: (\w+)<([\w,= ]+)>$/gm)].map(([, template, list]) => {
       const axes = list.split(',').map((axis) => axis.trim())
-      let kernels = [{ arguments: [], words: [], op: opOf(template) }]
+      let kernels = [{ arguments: [], words: [], variants: {}, op: opOf(template) }]
       for (const axis of axes)
         kernels = kernels.flatMap((kernel) =>
           valuesOf(axis, kernel, source).map(({ argument, word, ...found }) => ({
             ...kernel,
             ...found,
+            variants: { ...kernel.variants, ...found.variants },
             arguments: [...kernel.arguments, argument],
             words: [...kernel.words, word],
           })),
@@ -75,15 +77,22 @@ export function cudaKernels(schema) {
     if (axis === 'dtype') return dtypesOf(schema, op).map((dtype) => ({ argument: types[dtype], word: dtype, dtype }))
     const texts = [source, ...headersOf(source).map(({ text }) => text)]
     const structs = texts.flatMap((text) => [...text.matchAll(/^struct (\w+)/gm)].map(([, name]) => name))
-    const chosen = axis === 'op' ? structs.filter((name) => ops.has(name)) : axis.split(' ')
+    const { name: kind, words } = wordsOf(axis)
+    const chosen = axis === 'op' ? structs.filter((name) => ops.has(name)) : words
     const missing = chosen.find((name) => !structs.includes(name))
     if (missing) throw new Error(`native/cuda/ops: instances name ${missing}, but there is no such struct`)
     return chosen.map((name) =>
       axis === 'op'
         ? { argument: name, word: snake(name), op: ops.get(name) }
-        : { argument: name, word: snake(name), variant: name },
+        : { argument: name, word: snake(name), variants: { [kind]: name } },
     )
   }
+}
+
+/** An axis of words and its name. */
+function wordsOf(axis) {
+  const [, name = 'variant', words] = /^(?:(\w+) = )?(.+)$/.exec(axis)
+  return { name, words: words.split(' ') }
 }
 
 /** What a compiler gets behind the text of a .cu file. */
@@ -100,19 +109,23 @@ export function cudaHeader(schema) {
   const all = templates.flatMap(({ module, kernels }) => kernels.map(({ name }) => `    {"${module}", "${name}"},`))
   let number = 0
   const functions = templates.map(({ template, axes, kernels }) => {
-    const parameters = axes.map((axis) =>
-      axis === 'op' ? 'Op op' : axis === 'dtype' ? 'DType dtype' : `${template}Variant variant`,
-    )
-    const variants = [...new Set(kernels.map(({ variant }) => variant).filter(Boolean))]
+    const choices = axes.filter((axis) => axis !== 'op' && axis !== 'dtype').map(wordsOf)
+    const typeOf = (name) => template + name[0].toUpperCase() + name.slice(1)
+    const parameters = axes.map((axis) => {
+      if (axis === 'op') return 'Op op'
+      if (axis === 'dtype') return 'DType dtype'
+      const { name } = wordsOf(axis)
+      return `${typeOf(name)} ${name}`
+    })
     const numbered = kernels.map((kernel) => ({ ...kernel, number: number++ }))
     return [
-      ...(variants.length > 0 ? [`enum class ${template}Variant { ${variants.map((v) => `k${v}`).join(', ')} };`] : []),
+      ...choices.map(({ name, words }) => `enum class ${typeOf(name)} { ${words.map((v) => `k${v}`).join(', ')} };`),
       `// of ${template}; -1 where there is none`,
       `constexpr int ${snake(template)}_kernel(${parameters.join(', ')}) {`,
-      ...numbered.map(({ op, variant, dtype, number: at }) => {
+      ...numbered.map(({ op, variants, dtype, number: at }) => {
         const terms = [
           ...(axes.includes('op') ? [`op == Op::k${pascal(op)}`] : []),
-          ...(variant ? [`variant == ${template}Variant::k${variant}`] : []),
+          ...Object.entries(variants).map(([name, word]) => `${name} == ${typeOf(name)}::k${word}`),
           ...(dtype ? [`dtype == DType::k${pascal(dtype)}`] : []),
         ]
         return `  if (${terms.join(' && ')}) return ${at};`

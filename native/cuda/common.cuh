@@ -57,6 +57,12 @@ DEVICE float load(const void* data, int dtype, i64 i) {
   return dtype == kFloat16 ? to_float(Half{bits}) : to_float(Bfloat{bits});
 }
 
+DEVICE void store_as(void* data, int dtype, i64 i, float value) {
+  if (dtype == kFloat32) return store(static_cast<float*>(data) + i, value);
+  if (dtype == kFloat16) return store(static_cast<Half*>(data) + i, value);
+  store(static_cast<Bfloat*>(data) + i, value);
+}
+
 // Kinds of core/fault.h.
 enum FaultKind { kIndex = 1, kNegative, kCapacity, kAscending, kFinite };
 

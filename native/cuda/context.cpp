@@ -18,8 +18,16 @@ void Context::launch_packed(int kernel, Grid grid, void* params) {
   if (!stream_) return;
   const auto x = static_cast<unsigned>(std::min(grid.x, kMaxX)), y = static_cast<unsigned>(std::min(grid.y, kMaxY));
   LaunchAttribute early{kProgrammaticSerialization, 1, {}};
-  const LaunchConfig config{x, y,       1,      static_cast<unsigned>(grid.threads), 1, 1,
-                            0, stream_, &early, gpu_->dependent_launch ? 1u : 0u};
+  const LaunchConfig config{x,
+                            y,
+                            1,
+                            static_cast<unsigned>(grid.threads),
+                            1,
+                            1,
+                            static_cast<unsigned>(grid.shared),
+                            stream_,
+                            &early,
+                            gpu_->dependent_launch ? 1u : 0u};
   const CUresult result = gpu_->driver.launch(&config, function, &params, nullptr);
   if (result != kSuccess)
     gpu_->driver.check(result, (std::string(kKernels[kernel].name) + ": cuLaunchKernelEx").c_str());

@@ -14,6 +14,7 @@ namespace lophi::cuda {
 struct Grid {
   int64_t x = 1, y = 1;
   int threads = 256;
+  size_t shared = 0;  // bytes that a block asks for
 };
 
 // Enqueues kernels and copies on a stream; without one it only finds the kernels, so that a capture loads none.

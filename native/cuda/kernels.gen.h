@@ -83,6 +83,9 @@ inline constexpr KernelName kKernels[] = {
     {"linear", "linear_float32"},
     {"linear", "linear_float16"},
     {"linear", "linear_bfloat16"},
+    {"linear_few", "linear_few_q4_one_a"},
+    {"linear_few", "linear_few_q4_eight_a"},
+    {"linear_few", "linear_few_q4_sixteen_a"},
     {"matmul", "matmul_float32"},
     {"matmul", "matmul_float16"},
     {"matmul", "matmul_bfloat16"},
@@ -133,7 +136,7 @@ inline constexpr KernelName kKernels[] = {
     {"where", "where_bits16"},
     {"where", "where_bits32"},
 };
-inline constexpr int kKernelCount = 122;
+inline constexpr int kKernelCount = 125;
 
 // of Binary; -1 where there is none
 constexpr int binary_kernel(Op op, DType dtype) {
@@ -268,99 +271,110 @@ constexpr int linear_kernel(DType dtype) {
   return -1;
 }
 
-// of Matmul; -1 where there is none
-constexpr int matmul_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 73;
-  if (dtype == DType::kFloat16) return 74;
-  if (dtype == DType::kBfloat16) return 75;
+enum class LinearFewForm { kQ4 };
+enum class LinearFewColumns { kOne, kEight, kSixteen };
+enum class LinearFewShape { kA };
+// of LinearFew; -1 where there is none
+constexpr int linear_few_kernel(LinearFewForm form, LinearFewColumns columns, LinearFewShape shape) {
+  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kA) return 73;
+  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kA) return 74;
+  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kA) return 75;
   return -1;
 }
 
-// of MatmulRow; -1 where there is none
-constexpr int matmul_row_kernel(DType dtype) {
+// of Matmul; -1 where there is none
+constexpr int matmul_kernel(DType dtype) {
   if (dtype == DType::kFloat32) return 76;
   if (dtype == DType::kFloat16) return 77;
   if (dtype == DType::kBfloat16) return 78;
   return -1;
 }
 
-// of MatmulInt4; -1 where there is none
-constexpr int matmul_int4_kernel(DType dtype) {
+// of MatmulRow; -1 where there is none
+constexpr int matmul_row_kernel(DType dtype) {
   if (dtype == DType::kFloat32) return 79;
   if (dtype == DType::kFloat16) return 80;
   if (dtype == DType::kBfloat16) return 81;
   return -1;
 }
 
-// of Quantize; -1 where there is none
-constexpr int quantize_kernel(DType dtype) {
+// of MatmulInt4; -1 where there is none
+constexpr int matmul_int4_kernel(DType dtype) {
   if (dtype == DType::kFloat32) return 82;
   if (dtype == DType::kFloat16) return 83;
   if (dtype == DType::kBfloat16) return 84;
   return -1;
 }
 
+// of Quantize; -1 where there is none
+constexpr int quantize_kernel(DType dtype) {
+  if (dtype == DType::kFloat32) return 85;
+  if (dtype == DType::kFloat16) return 86;
+  if (dtype == DType::kBfloat16) return 87;
+  return -1;
+}
+
 // of Reduce; -1 where there is none
 constexpr int reduce_kernel(Op op, DType dtype) {
-  if (op == Op::kSum && dtype == DType::kFloat32) return 85;
-  if (op == Op::kSum && dtype == DType::kFloat16) return 86;
-  if (op == Op::kSum && dtype == DType::kBfloat16) return 87;
-  if (op == Op::kSum && dtype == DType::kInt32) return 88;
-  if (op == Op::kMean && dtype == DType::kFloat32) return 89;
-  if (op == Op::kMean && dtype == DType::kFloat16) return 90;
-  if (op == Op::kMean && dtype == DType::kBfloat16) return 91;
-  if (op == Op::kMax && dtype == DType::kFloat32) return 92;
-  if (op == Op::kMax && dtype == DType::kFloat16) return 93;
-  if (op == Op::kMax && dtype == DType::kBfloat16) return 94;
-  if (op == Op::kMax && dtype == DType::kInt32) return 95;
+  if (op == Op::kSum && dtype == DType::kFloat32) return 88;
+  if (op == Op::kSum && dtype == DType::kFloat16) return 89;
+  if (op == Op::kSum && dtype == DType::kBfloat16) return 90;
+  if (op == Op::kSum && dtype == DType::kInt32) return 91;
+  if (op == Op::kMean && dtype == DType::kFloat32) return 92;
+  if (op == Op::kMean && dtype == DType::kFloat16) return 93;
+  if (op == Op::kMean && dtype == DType::kBfloat16) return 94;
+  if (op == Op::kMax && dtype == DType::kFloat32) return 95;
+  if (op == Op::kMax && dtype == DType::kFloat16) return 96;
+  if (op == Op::kMax && dtype == DType::kBfloat16) return 97;
+  if (op == Op::kMax && dtype == DType::kInt32) return 98;
   return -1;
 }
 
 enum class RepackVariant { kLevels, kGroups };
 // of Repack; -1 where there is none
 constexpr int repack_kernel(RepackVariant variant) {
-  if (variant == RepackVariant::kLevels) return 96;
-  if (variant == RepackVariant::kGroups) return 97;
+  if (variant == RepackVariant::kLevels) return 99;
+  if (variant == RepackVariant::kGroups) return 100;
   return -1;
 }
 
 // of RmsNorm; -1 where there is none
 constexpr int rms_norm_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 98;
-  if (dtype == DType::kFloat16) return 99;
-  if (dtype == DType::kBfloat16) return 100;
+  if (dtype == DType::kFloat32) return 101;
+  if (dtype == DType::kFloat16) return 102;
+  if (dtype == DType::kBfloat16) return 103;
   return -1;
 }
 
 // of Unary; -1 where there is none
 constexpr int unary_kernel(Op op, DType dtype) {
-  if (op == Op::kNeg && dtype == DType::kFloat32) return 101;
-  if (op == Op::kNeg && dtype == DType::kFloat16) return 102;
-  if (op == Op::kNeg && dtype == DType::kBfloat16) return 103;
-  if (op == Op::kNeg && dtype == DType::kInt32) return 104;
-  if (op == Op::kExp && dtype == DType::kFloat32) return 105;
-  if (op == Op::kExp && dtype == DType::kFloat16) return 106;
-  if (op == Op::kExp && dtype == DType::kBfloat16) return 107;
-  if (op == Op::kLog && dtype == DType::kFloat32) return 108;
-  if (op == Op::kLog && dtype == DType::kFloat16) return 109;
-  if (op == Op::kLog && dtype == DType::kBfloat16) return 110;
-  if (op == Op::kSqrt && dtype == DType::kFloat32) return 111;
-  if (op == Op::kSqrt && dtype == DType::kFloat16) return 112;
-  if (op == Op::kSqrt && dtype == DType::kBfloat16) return 113;
-  if (op == Op::kTanh && dtype == DType::kFloat32) return 114;
-  if (op == Op::kTanh && dtype == DType::kFloat16) return 115;
-  if (op == Op::kTanh && dtype == DType::kBfloat16) return 116;
-  if (op == Op::kSigmoid && dtype == DType::kFloat32) return 117;
-  if (op == Op::kSigmoid && dtype == DType::kFloat16) return 118;
-  if (op == Op::kSigmoid && dtype == DType::kBfloat16) return 119;
+  if (op == Op::kNeg && dtype == DType::kFloat32) return 104;
+  if (op == Op::kNeg && dtype == DType::kFloat16) return 105;
+  if (op == Op::kNeg && dtype == DType::kBfloat16) return 106;
+  if (op == Op::kNeg && dtype == DType::kInt32) return 107;
+  if (op == Op::kExp && dtype == DType::kFloat32) return 108;
+  if (op == Op::kExp && dtype == DType::kFloat16) return 109;
+  if (op == Op::kExp && dtype == DType::kBfloat16) return 110;
+  if (op == Op::kLog && dtype == DType::kFloat32) return 111;
+  if (op == Op::kLog && dtype == DType::kFloat16) return 112;
+  if (op == Op::kLog && dtype == DType::kBfloat16) return 113;
+  if (op == Op::kSqrt && dtype == DType::kFloat32) return 114;
+  if (op == Op::kSqrt && dtype == DType::kFloat16) return 115;
+  if (op == Op::kSqrt && dtype == DType::kBfloat16) return 116;
+  if (op == Op::kTanh && dtype == DType::kFloat32) return 117;
+  if (op == Op::kTanh && dtype == DType::kFloat16) return 118;
+  if (op == Op::kTanh && dtype == DType::kBfloat16) return 119;
+  if (op == Op::kSigmoid && dtype == DType::kFloat32) return 120;
+  if (op == Op::kSigmoid && dtype == DType::kFloat16) return 121;
+  if (op == Op::kSigmoid && dtype == DType::kBfloat16) return 122;
   return -1;
 }
 
 enum class WhereVariant { kBits16, kBits32 };
 // of Where; -1 where there is none
 constexpr int where_kernel(WhereVariant variant) {
-  if (variant == WhereVariant::kBits16) return 120;
-  if (variant == WhereVariant::kBits32) return 121;
+  if (variant == WhereVariant::kBits16) return 123;
+  if (variant == WhereVariant::kBits32) return 124;
   return -1;
 }
 

@@ -74,6 +74,16 @@ struct LinearParams {
   int int8;  // x is rounded as int8 per 32 values
 };
 
+// The same for few rows of x, of `dtype`.
+struct LinearFewParams {
+  LinearParams linear;
+  long long strips;  // of w
+  long long phase;   // units of columns whose bytes of x lie in shared memory at once: a multiple of the warps
+  int dtype;
+  int digits, columns;  // of a value of x: bytes; rows times digits
+  int zero;             // what levels count from
+};
+
 // y [tokens, columns] = rows of a table of `rows` rows, of which w is a part
 struct EmbeddingParams {
   WeightRows w;

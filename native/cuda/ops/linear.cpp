@@ -1,3 +1,5 @@
+#include "cuda/ops/linear.h"
+
 #include "cuda/ops/table.h"
 
 namespace lophi::cuda {
@@ -13,6 +15,7 @@ void linear(Context& cuda, const Call& call) {
   for (const CudaWeight::Part& part : w.stacked) {
     const LinearParams p{pointer_to(x.x), part.rows, bias,   residual,
                          pointer_to(x.y), m,         w.rows, int8 && part.takes_int8};
+    if (linear_few(cuda, p, x.x.dtype)) continue;
     cuda.launch(linear_kernel(x.x.dtype), {blocks(part.rows.count, 8), m}, p);
   }
 }
