@@ -56,7 +56,7 @@ async function diagnose(checked: string) {
 
 const remedies: Readonly<Record<string, string>> = {
   cpu: 'unset LOPHI_CPU_ISA if it is set; else install the package again, or in a checkout: npm run build',
-  cuda: "install NVIDIA's display driver; a toolkit is not needed",
+  cuda: "install NVIDIA's display driver for CUDA 12.0 or later; a toolkit is not needed",
   dml: 'needs Windows 10 (1903) or later with a Direct3D 12 driver',
 }
 

@@ -89,7 +89,7 @@ struct OpenOptions {
 // One constant per backend folder, named in core/registry.cpp.
 struct Backend {
   const char* name;
-  std::vector<DeviceInfo> (*list)(std::string& reason);  // empty, with the reason, where the machine lacks it
+  std::vector<DeviceInfo> (*list)(std::string& reason);  // and why it has none, or not all that the machine has
   std::shared_ptr<Device> (*open)(int index, const OpenOptions& options);
   bool (*has)(Op op);  // a row in its op table: some calls of the op run. Needs no device
 };

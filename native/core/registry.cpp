@@ -22,7 +22,7 @@ DeviceList list_devices(std::string_view only) {
     if (!only.empty() && only != backend->name) continue;
     std::string reason;
     std::vector<DeviceInfo> found = backend->list(reason);
-    if (found.empty()) list.absent.push_back({backend->name, reason});
+    if (found.empty() || !reason.empty()) list.absent.push_back({backend->name, reason});
     for (DeviceInfo& info : found) list.devices.push_back(std::move(info));
   }
   return list;

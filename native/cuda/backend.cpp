@@ -9,9 +9,7 @@ namespace lophi {
 namespace cuda {
 namespace {
 
-std::string dotted(int version, int unit) {
-  return std::to_string(version / unit) + "." + std::to_string(version % unit);
-}
+std::string dotted(int capability) { return std::to_string(capability / 10) + "." + std::to_string(capability % 10); }
 
 // `missing`: why the device cannot be used, if so.
 DeviceInfo describe(const Driver& driver, int index, std::string& missing) {
@@ -28,12 +26,12 @@ DeviceInfo describe(const Driver& driver, int index, std::string& missing) {
                   driver.emulated ? "" : "NVIDIA",
                   memory,
                   driver.emulated,
-                  {{"driver", dotted(driver.version / 10, 100)}, {"computeCapability", dotted(capability, 10)}}};
+                  {{"driver", dotted_version(driver.version)}, {"computeCapability", dotted(capability)}}};
   if (driver.emulated) return info;
   const auto names = image_names("cuda");
   const std::string image = choose_image(names, capability);
   if (image.empty())
-    missing = info.id + ", " + info.name + ": a kernel image for compute capability " + dotted(capability, 10) +
+    missing = info.id + ", " + info.name + ": a kernel image for compute capability " + dotted(capability) +
               " must lie beside the addon, but there is none; `npm run cuda:images` makes them";
   else
     info.details.emplace_back("image", "cuda/" + image);
@@ -77,21 +75,22 @@ std::vector<DeviceInfo> list(std::string& reason) {
   const Driver* driver = cuda::driver(reason);
   std::vector<DeviceInfo> devices;
   if (!driver) return devices;
+  int count = 0;
   try {
-    int count = 0;
     driver->check(driver->device_count(&count), "cuDeviceGetCount");
     if (count == 0) reason = "the driver knows no device";
-    for (int index = 0; index < count; ++index) {
-      std::string missing;
-      DeviceInfo info = describe(*driver, index, missing);
-      if (missing.empty())
-        devices.push_back(std::move(info));
-      else
-        reason += (reason.empty() ? "" : "; ") + missing;
-    }
   } catch (const Error& error) {
     reason = error.what();
-    devices.clear();
+  }
+  for (int index = 0; index < count; ++index) {
+    std::string missing;
+    try {
+      DeviceInfo info = describe(*driver, index, missing);
+      if (missing.empty()) devices.push_back(std::move(info));
+    } catch (const Error& error) {
+      missing = "cuda:" + std::to_string(index) + ": " + error.what();
+    }
+    if (!missing.empty()) reason += (reason.empty() ? "" : "; ") + missing;
   }
   return devices;
 }

@@ -26,7 +26,6 @@ void** slot(F*& function) {
 bool load(Driver& d, std::string& reason) {
   const Entry entries[] = {
       {"cuInit", slot(d.init)},
-      {"cuDriverGetVersion", slot(d.driver_version)},
       {"cuGetErrorName", slot(d.error_name)},
       {"cuGetErrorString", slot(d.error_string)},
       {"cuDeviceGetCount", slot(d.device_count)},
@@ -69,7 +68,7 @@ bool load(Driver& d, std::string& reason) {
   for (const Entry& entry : entries) {
     *entry.slot = d.library->symbol(entry.name);
     if (*entry.slot) continue;
-    reason = d.library->path() + ": the driver must export " + entry.name + " (CUDA 11.4 or newer), but it does not";
+    reason = d.library->path() + ": the driver must export " + entry.name + ", but it does not";
     return false;
   }
   return true;
@@ -81,13 +80,24 @@ bool is_sticky(CUresult result) {
          result == 214 || result == 220 || result == 46;
 }
 
+// The first whose drivers run the code of the compiler that makes the images.
+constexpr int kOldest = 12000;
+
+bool is_new_enough(Driver& d, std::string& reason) {
+  const auto version = reinterpret_cast<CUresult (*)(int*)>(d.library->symbol("cuDriverGetVersion"));
+  if (version && version(&d.version) == kSuccess && d.version >= kOldest) return true;
+  reason = d.library->path() + (version ? ": the driver must support CUDA " + dotted_version(kOldest) +
+                                              ", but it supports " + dotted_version(d.version)
+                                        : ": the driver must export cuDriverGetVersion, but it does not");
+  return false;
+}
+
 bool start(Driver& d, std::string& reason) {
   const std::string asked = env::cuda_driver();
   d.library = Library::open(asked.empty() ? kLibrary : asked, reason);
-  if (!d.library || !load(d, reason)) return false;
+  if (!d.library || !is_new_enough(d, reason) || !load(d, reason)) return false;
   try {
     d.check(d.init(0), "cuInit");
-    d.check(d.driver_version(&d.version), "cuDriverGetVersion");
   } catch (const Error& error) {
     reason = d.library->path() + ": " + error.what();
     return false;
@@ -109,6 +119,10 @@ void Driver::check(CUresult result, const char* call) const {
                                             : "ERR_DRIVER";
   throw Error(code, std::string(call) + ": " + (name ? name : "error " + std::to_string(result)) +
                         (text ? std::string(": ") + text : ""));
+}
+
+std::string dotted_version(int version) {
+  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
 int capability_of(const Driver& driver, CUdevice device) {

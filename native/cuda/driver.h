@@ -42,10 +42,9 @@ static_assert(sizeof(LaunchAttribute) == 72 && sizeof(LaunchConfig) == 56);
 struct Driver {
   const Library* library = nullptr;
   bool emulated = false;  // test/simt: kernels are found by name, so no image is needed
-  int version = 0;        // 12080 is 12.8
+  int version = 0;        // of CUDA: 12080 is 12.8
 
   CUresult (*init)(unsigned flags);
-  CUresult (*driver_version)(int* version);
   CUresult (*error_name)(CUresult result, const char** text);
   CUresult (*error_string)(CUresult result, const char** text);
   CUresult (*device_count)(int* count);
@@ -89,6 +88,8 @@ struct Driver {
   // the call's name and the driver's own words.
   void check(CUresult result, const char* call) const;
 };
+
+std::string dotted_version(int version);  // "12.8"
 
 // The compute capability: 90 is 9.0.
 int capability_of(const Driver& driver, CUdevice device);

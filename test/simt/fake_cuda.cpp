@@ -1,8 +1,9 @@
 // A CUDA driver without a GPU: the entry points that native/cuda uses, with kernels run by simt.h. Work on a stream is deferred
 // until somebody waits for it, so a buffer freed or overwritten too early shows. Sees these environment variables anew at every call:
 //   LOPHI_FAKE_CUDA_FAIL    "<call or kernel>:<n>:<CUresult>": from its n-th time on it fails so; from 700 on the context is lost
-//   LOPHI_FAKE_CUDA_MEMORY  bytes of the device, 1 GiB unless given
-//   LOPHI_FAKE_CUDA_CAPABILITY  compute capability, 80 unless given
+//   LOPHI_FAKE_CUDA_MEMORY  bytes of a device, 1 GiB unless given
+//   LOPHI_FAKE_CUDA_CAPABILITY  compute capability, 80 unless given; with commas between them, of as many devices
+//   LOPHI_FAKE_CUDA_VERSION  what cuDriverGetVersion gives, 12080 unless given
 // and once
 //   LOPHI_FAKE_CUDA_SLOW    milliseconds that cuInit takes
 //   LOPHI_FAKE_CUDA_COUNTS  a file that receives the counters below as 64-bit integers
@@ -21,6 +22,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -34,8 +36,8 @@ std::vector<simt::Kernel> all_kernels();
 
 namespace {
 
-constexpr int kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kInvalidContext = 201, kNotFound = 500,
-              kNotReady = 600, kLaunchFailed = 719, kCaptureInvalid = 901;
+constexpr int kSuccess = 0, kInvalidValue = 1, kOutOfMemory = 2, kInvalidContext = 201, kInvalidHandle = 400,
+              kNotFound = 500, kNotReady = 600, kLaunchFailed = 719, kCaptureInvalid = 901;
 
 struct Counts {
   uint64_t launches, graph_launches, kernels, bytes_up, bytes_down, device_bytes, calls, early_launches;
@@ -53,8 +55,19 @@ struct Graph {
 };
 
 struct Stream {
+  explicit Stream(struct Gpu& gpu) : gpu(gpu) {}
+  struct Gpu& gpu;
   std::deque<Work> queue;
   std::unique_ptr<Graph> capture;
+};
+
+// Its address is that of its context.
+struct Gpu {
+  int lost = 0, context_users = 0;
+  std::map<uintptr_t, size_t> memory;  // address -> bytes
+  size_t bytes = 0;
+  std::set<Stream*> streams;
+  Stream null_stream{*this};  // which streams that do not block do not wait for
 };
 
 struct Failure {
@@ -63,12 +76,25 @@ struct Failure {
 
 std::recursive_mutex mutex;
 Counts own_counts, *counts = &own_counts;
-int lost = 0;
 std::string detail = "the emulator failed";
-int context_users = 0;
-std::map<uintptr_t, size_t> device_memory, pinned;  // address -> bytes
-thread_local std::vector<void*> contexts;
-char the_context;
+std::map<uintptr_t, size_t> pinned;  // address -> bytes
+constexpr int kMaxGpus = 8;
+Gpu gpus[kMaxGpus];
+thread_local std::vector<Gpu*> contexts;
+
+Gpu& current() {
+  if (contexts.empty()) throw Failure{kInvalidContext};
+  return *contexts.back();
+}
+
+// Of every device.
+std::vector<int> capabilities() {
+  const char* asked = std::getenv("LOPHI_FAKE_CUDA_CAPABILITY");
+  std::vector<int> all;
+  std::stringstream text(asked ? asked : "80");
+  for (std::string one; std::getline(text, one, ',') && all.size() < kMaxGpus;) all.push_back(std::stoi(one));
+  return all;
+}
 
 // The result that was asked for by LOPHI_FAKE_CUDA_FAIL, when its time has come.
 int injected(const std::string& name) {
@@ -85,8 +111,8 @@ int injected(const std::string& name) {
   return ++seen >= std::stol(text.substr(first + 1, second - first - 1)) ? std::stoi(text.substr(second + 1)) : 0;
 }
 
-int broken(int result) {
-  if (result >= 700 && result < 720) lost = result;
+int broken(Gpu& gpu, int result) {
+  if (result >= 700 && result < 720) gpu.lost = result;
   return result;
 }
 
@@ -95,17 +121,16 @@ template <class F>
 int entry(const char* name, bool needs_context, F&& body) {
   const std::lock_guard lock(mutex);
   ++counts->calls;
-  if (lost && needs_context) return lost;
-  if (const int result = injected(name)) {
-    detail = std::string("injected into ") + name;
-    return broken(result);
-  }
-  if (needs_context && contexts.empty()) return kInvalidContext;
   try {
+    if (needs_context && current().lost) return current().lost;
+    if (const int result = injected(name)) {
+      detail = std::string("injected into ") + name;
+      return needs_context ? broken(current(), result) : result;
+    }
     body();
     return kSuccess;
   } catch (const Failure& failure) {
-    return broken(failure.result);
+    return failure.result;
   }
 }
 
@@ -116,8 +141,12 @@ void require(bool condition, int result = kInvalidValue) {
 void run_one(Stream& stream) {
   const Work work = std::move(stream.queue.front());
   stream.queue.pop_front();
-  work();
-  if (lost) throw Failure{lost};
+  try {
+    work();
+  } catch (const Failure& failure) {
+    throw Failure{broken(stream.gpu, failure.result)};
+  }
+  if (stream.gpu.lost) throw Failure{stream.gpu.lost};
 }
 
 void run_all(Stream& stream) {
@@ -129,9 +158,12 @@ void run_until(Event& event, uint64_t time) {
   while (event.reached < time && !event.stream->queue.empty()) run_one(*event.stream);
 }
 
-// The NULL stream, which streams that do not block do not wait for.
-Stream null_stream;
-Stream& stream_of(Stream* stream) { return stream ? *stream : null_stream; }
+// A stream of the current context; null is its own.
+Stream& stream_of(Stream* stream) {
+  if (!stream) return current().null_stream;
+  if (&stream->gpu != &current()) throw Failure{kInvalidHandle};
+  return *stream;
+}
 
 void enqueue(Stream& stream, Work work) {
   if (stream.capture)
@@ -140,19 +172,18 @@ void enqueue(Stream& stream, Work work) {
     stream.queue.push_back(std::move(work));
 }
 
-std::set<Stream*> streams;
-void run_everything() {
-  run_all(null_stream);
-  for (Stream* stream : streams) run_all(*stream);
+void run_everything(Gpu& gpu) {
+  run_all(gpu.null_stream);
+  for (Stream* stream : gpu.streams) run_all(*stream);
 }
 
-// Throws unless [at, at + bytes) lies in one live allocation.
-void check_range(uintptr_t at, size_t bytes) {
-  auto block = device_memory.upper_bound(at);
-  const bool inside = block != device_memory.begin() && (--block, at + bytes <= block->first + block->second);
+// Throws unless [at, at + bytes) lies in one live allocation of the device.
+void check_range(Gpu& gpu, uintptr_t at, size_t bytes) {
+  auto block = gpu.memory.upper_bound(at);
+  const bool inside = block != gpu.memory.begin() && (--block, at + bytes <= block->first + block->second);
   if (inside) return;
   detail = "simt: " + std::to_string(bytes) + " bytes at an address that is not allocated";
-  throw Failure{700};
+  throw Failure{broken(gpu, 700)};
 }
 
 void copy(void* to, const void* from, size_t bytes) { std::memcpy(to, from, bytes); }
@@ -161,8 +192,8 @@ void copy(void* to, const void* from, size_t bytes) { std::memcpy(to, from, byte
 void enqueue_upload(Stream& stream, uintptr_t to, const void* from, size_t bytes) {
   const auto* first = static_cast<const char*>(from);
   const auto staged = std::make_shared<std::vector<char>>(first, first + bytes);
-  enqueue(stream, [=] {
-    check_range(to, bytes);
+  enqueue(stream, [=, gpu = &stream.gpu] {
+    check_range(*gpu, to, bytes);
     copy(reinterpret_cast<void*>(to), staged->data(), bytes);
   });
 }
@@ -218,19 +249,17 @@ EXPORT int cuInit(unsigned) {
   });
 }
 EXPORT int cuDriverGetVersion(int* version) {
-  *version = 12080;
+  const char* asked = std::getenv("LOPHI_FAKE_CUDA_VERSION");
+  *version = asked ? std::atoi(asked) : 12080;
   return kSuccess;
 }
 EXPORT int cuGetErrorName(int result, const char** text) {
-  static const std::map<int, const char*> names = {{1, "CUDA_ERROR_INVALID_VALUE"},
-                                                   {2, "CUDA_ERROR_OUT_OF_MEMORY"},
-                                                   {100, "CUDA_ERROR_NO_DEVICE"},
-                                                   {201, "CUDA_ERROR_INVALID_CONTEXT"},
-                                                   {500, "CUDA_ERROR_NOT_FOUND"},
-                                                   {600, "CUDA_ERROR_NOT_READY"},
-                                                   {700, "CUDA_ERROR_ILLEGAL_ADDRESS"},
-                                                   {719, "CUDA_ERROR_LAUNCH_FAILED"},
-                                                   {901, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"}};
+  static const std::map<int, const char*> names = {
+      {1, "CUDA_ERROR_INVALID_VALUE"},    {2, "CUDA_ERROR_OUT_OF_MEMORY"},
+      {100, "CUDA_ERROR_NO_DEVICE"},      {201, "CUDA_ERROR_INVALID_CONTEXT"},
+      {400, "CUDA_ERROR_INVALID_HANDLE"}, {500, "CUDA_ERROR_NOT_FOUND"},
+      {600, "CUDA_ERROR_NOT_READY"},      {700, "CUDA_ERROR_ILLEGAL_ADDRESS"},
+      {719, "CUDA_ERROR_LAUNCH_FAILED"},  {901, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED"}};
   const auto found = names.find(result);
   *text = found == names.end() ? nullptr : found->second;
   return *text ? kSuccess : kInvalidValue;
@@ -243,11 +272,11 @@ EXPORT int cuGetErrorString(int, const char** text) {
   return kSuccess;
 }
 EXPORT int cuDeviceGetCount(int* count) {
-  return entry("cuDeviceGetCount", false, [&] { *count = 1; });
+  return entry("cuDeviceGetCount", false, [&] { *count = static_cast<int>(capabilities().size()); });
 }
 EXPORT int cuDeviceGet(int* device, int ordinal) {
   *device = ordinal;
-  return ordinal == 0 ? kSuccess : 101;
+  return ordinal >= 0 && ordinal < static_cast<int>(capabilities().size()) ? kSuccess : 101;
 }
 EXPORT int cuDeviceGetName(char* name, int size, int) {
   std::strncpy(name, "SIMT emulator", static_cast<size_t>(size));
@@ -258,31 +287,30 @@ EXPORT int cuDeviceTotalMem_v2(size_t* bytes, int) {
   *bytes = asked ? std::strtoull(asked, nullptr, 10) : size_t{1} << 30;
   return kSuccess;
 }
-EXPORT int cuDeviceGetAttribute(int* value, int attribute, int) {
-  const char* asked = std::getenv("LOPHI_FAKE_CUDA_CAPABILITY");
-  const int capability = asked ? std::atoi(asked) : 80;
+EXPORT int cuDeviceGetAttribute(int* value, int attribute, int device) {
+  const int capability = capabilities()[static_cast<size_t>(device)];
   *value = attribute == 75 ? capability / 10 : capability % 10;
   return kSuccess;
 }
 
-EXPORT int cuDevicePrimaryCtxRetain(void** context, int) {
+EXPORT int cuDevicePrimaryCtxRetain(Gpu** context, int device) {
   return entry("cuDevicePrimaryCtxRetain", false, [&] {
-    ++context_users;
-    *context = &the_context;
+    *context = &gpus[device];
+    ++gpus[device].context_users;
   });
 }
-EXPORT int cuDevicePrimaryCtxRelease_v2(int) {
-  return entry("cuDevicePrimaryCtxRelease", false, [] {
-    require(context_users > 0);
-    if (--context_users == 0) lost = 0;
+EXPORT int cuDevicePrimaryCtxRelease_v2(int device) {
+  return entry("cuDevicePrimaryCtxRelease", false, [&] {
+    require(gpus[device].context_users > 0);
+    if (--gpus[device].context_users == 0) gpus[device].lost = 0;
   });
 }
-EXPORT int cuCtxPushCurrent_v2(void* context) {
-  if (context != &the_context) return kInvalidContext;
+EXPORT int cuCtxPushCurrent_v2(Gpu* context) {
+  if (context < gpus || context >= gpus + kMaxGpus) return kInvalidContext;
   contexts.push_back(context);
   return kSuccess;
 }
-EXPORT int cuCtxPopCurrent_v2(void** context) {
+EXPORT int cuCtxPopCurrent_v2(Gpu** context) {
   if (contexts.empty()) return kInvalidContext;
   *context = contexts.back();
   contexts.pop_back();
@@ -294,23 +322,27 @@ EXPORT int cuMemAlloc_v2(uintptr_t* pointer, size_t bytes) {
     size_t total = 0;
     cuDeviceTotalMem_v2(&total, 0);
     require(bytes > 0);
-    require(bytes <= total && counts->device_bytes + bytes <= total, kOutOfMemory);
+    Gpu& gpu = current();
+    require(bytes <= total && gpu.bytes + bytes <= total, kOutOfMemory);
     void* block = std::aligned_alloc(256, (bytes + 255) / 256 * 256);
     require(block, kOutOfMemory);
     std::memset(block, 0xcd, bytes);
     *pointer = reinterpret_cast<uintptr_t>(block);
-    device_memory[*pointer] = bytes;
+    gpu.memory[*pointer] = bytes;
+    gpu.bytes += bytes;
     counts->device_bytes += bytes;
   });
 }
 EXPORT int cuMemFree_v2(uintptr_t pointer) {
   return entry("cuMemFree", true, [&] {
-    run_everything();
-    const auto block = device_memory.find(pointer);
-    require(block != device_memory.end());
+    Gpu& gpu = current();
+    run_everything(gpu);
+    const auto block = gpu.memory.find(pointer);
+    require(block != gpu.memory.end());
+    gpu.bytes -= block->second;
     counts->device_bytes -= block->second;
     std::free(reinterpret_cast<void*>(pointer));
-    device_memory.erase(block);
+    gpu.memory.erase(block);
   });
 }
 EXPORT int cuMemAllocHost_v2(void** pointer, size_t bytes) {
@@ -328,7 +360,8 @@ EXPORT int cuMemFreeHost(void* pointer) {
 }
 EXPORT int cuMemcpyHtoD_v2(uintptr_t to, const void* from, size_t bytes) {
   return entry("cuMemcpyHtoD", true, [&] {
-    check_range(to, bytes);
+    Stream& null_stream = current().null_stream;
+    check_range(current(), to, bytes);
     run_all(null_stream);
     counts->bytes_up += bytes;
     if (pinned_at(from)) return copy(reinterpret_cast<void*>(to), from, bytes);
@@ -338,21 +371,23 @@ EXPORT int cuMemcpyHtoD_v2(uintptr_t to, const void* from, size_t bytes) {
 }
 EXPORT int cuMemcpyHtoDAsync_v2(uintptr_t to, const void* from, size_t bytes, Stream* stream) {
   return entry("cuMemcpyHtoDAsync", true, [&] {
-    check_range(to, bytes);
+    Stream& on = stream_of(stream);
+    check_range(on.gpu, to, bytes);
     counts->bytes_up += bytes;
-    if (!pinned_at(from)) return enqueue_upload(stream_of(stream), to, from, bytes);
-    enqueue(stream_of(stream), [=] {
-      check_range(to, bytes);
+    if (!pinned_at(from)) return enqueue_upload(on, to, from, bytes);
+    enqueue(on, [=, gpu = &on.gpu] {
+      check_range(*gpu, to, bytes);
       copy(reinterpret_cast<void*>(to), from, bytes);
     });
   });
 }
 EXPORT int cuMemcpyDtoHAsync_v2(void* to, uintptr_t from, size_t bytes, Stream* stream) {
   return entry("cuMemcpyDtoHAsync", true, [&] {
-    check_range(from, bytes);
+    Stream& on = stream_of(stream);
+    check_range(on.gpu, from, bytes);
     require(pinned_at(to));  // the driver takes others too, but waits for the device then
-    enqueue(*stream, [=] {
-      check_range(from, bytes);
+    enqueue(on, [=, gpu = &on.gpu] {
+      check_range(*gpu, from, bytes);
       copy(to, reinterpret_cast<const void*>(from), bytes);
       counts->bytes_down += bytes;
     });
@@ -360,29 +395,31 @@ EXPORT int cuMemcpyDtoHAsync_v2(void* to, uintptr_t from, size_t bytes, Stream* 
 }
 EXPORT int cuMemcpyDtoDAsync_v2(uintptr_t to, uintptr_t from, size_t bytes, Stream* stream) {
   return entry("cuMemcpyDtoDAsync", true, [&] {
-    enqueue(*stream, [=] {
-      check_range(from, bytes);
-      check_range(to, bytes);
+    Stream& on = stream_of(stream);
+    enqueue(on, [=, gpu = &on.gpu] {
+      check_range(*gpu, from, bytes);
+      check_range(*gpu, to, bytes);
       copy(reinterpret_cast<void*>(to), reinterpret_cast<const void*>(from), bytes);
     });
   });
 }
 EXPORT int cuMemsetD32Async(uintptr_t to, unsigned value, size_t count, Stream* stream) {
   return entry("cuMemsetD32Async", true, [&] {
-    enqueue(stream_of(stream), [=] {
-      check_range(to, count * 4);
+    Stream& on = stream_of(stream);
+    enqueue(on, [=, gpu = &on.gpu] {
+      check_range(*gpu, to, count * 4);
       std::fill_n(reinterpret_cast<unsigned*>(to), count, value);
     });
   });
 }
 
 EXPORT int cuStreamCreate(Stream** stream, unsigned) {
-  return entry("cuStreamCreate", true, [&] { streams.insert(*stream = new Stream); });
+  return entry("cuStreamCreate", true, [&] { current().streams.insert(*stream = new Stream(current())); });
 }
 EXPORT int cuStreamDestroy_v2(Stream* stream) {
   return entry("cuStreamDestroy", true, [&] {
-    run_all(*stream);
-    streams.erase(stream);
+    run_all(stream_of(stream));
+    stream->gpu.streams.erase(stream);
     delete stream;
   });
 }
@@ -394,7 +431,7 @@ EXPORT int cuStreamWaitEvent(Stream* stream, Event* event, unsigned) {
                [&] { enqueue(stream_of(stream), [event, time = event->recorded] { run_until(*event, time); }); });
 }
 EXPORT int cuCtxSynchronize() {
-  return entry("cuCtxSynchronize", true, [] { run_everything(); });
+  return entry("cuCtxSynchronize", true, [] { run_everything(current()); });
 }
 EXPORT int cuEventCreate(Event** event, unsigned) {
   return entry("cuEventCreate", true, [&] { *event = new Event; });
@@ -426,7 +463,7 @@ EXPORT int cuModuleLoadData(void** module, const void* image) {
     const auto* text = static_cast<const char*>(image);
     if (!lophi_simt_driver)
       require(std::memcmp(text, "\177ELF", 4) == 0 || std::strstr(text, ".version"), kNoBinaryForGpu);
-    for (Stream* stream : streams) require(!stream->capture, kCaptureInvalid);
+    for (Stream* stream : current().streams) require(!stream->capture, kCaptureInvalid);
     *module = const_cast<void**>(module);
   });
 }
@@ -458,21 +495,22 @@ EXPORT int cuLaunchKernelEx(const LaunchConfig* config, const simt::Kernel* func
       const char* from = static_cast<const char*>(params[i]);
       arguments.emplace_back(from, from + function->sizes[i]);
     }
-    if (!stream->capture) ++counts->launches;
-    enqueue(*stream,
+    Stream& on = stream_of(stream);
+    if (!on.capture) ++counts->launches;
+    enqueue(on,
             [=] { run_kernel(*function, {grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared, arguments); });
   });
 }
 
 EXPORT int cuStreamBeginCapture_v2(Stream* stream, int) {
   return entry("cuStreamBeginCapture", true, [&] {
-    require(!stream->capture);
+    require(!stream_of(stream).capture);
     stream->capture = std::make_unique<Graph>();
   });
 }
 EXPORT int cuStreamEndCapture(Stream* stream, Graph** graph) {
   return entry("cuStreamEndCapture", true, [&] {
-    require(stream->capture != nullptr);
+    require(stream_of(stream).capture != nullptr);
     *graph = stream->capture.release();
   });
 }
@@ -482,7 +520,7 @@ EXPORT int cuGraphInstantiateWithFlags(Graph** exec, const Graph* graph, unsigne
 EXPORT int cuGraphLaunch(Graph* exec, Stream* stream) {
   return entry("cuGraphLaunch", true, [&] {
     ++counts->graph_launches;
-    enqueue(*stream, [exec] {
+    enqueue(stream_of(stream), [exec] {
       for (const Work& node : exec->nodes) node();
     });
   });
