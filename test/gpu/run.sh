@@ -38,7 +38,9 @@ stage machine 20 bash -c 'nvidia-smi; nvcc --version; python3 -c "import torch; 
 stage constants 60 python3 test/gpu/constants.py --images constants --out "$results/constants.json"
 tests ops 90 'cuda:' test/ops/ops.test.ts
 tests seam 40 'cuda:' test/record/seam.test.ts
+stage kernels 110 node test/gpu/kernels.js --out "$results/kernels.json" --seconds "${KERNEL_SECONDS:-80}"
 for format in q4_0 q4_k_m q8_0 f16; do
   stage "mini-$format" 60 node test/gpu/mini.js "$format" --out "$results/mini-$format.json"
 done
 stage torch 75 python3 test/gpu/torch_baselines.py --out "$results/torch.json" --seconds ${TORCH_SECONDS:-50}
+stage sanitizer 65 node test/gpu/sanitizer.mjs --runner runner.mjs --tests test/ops/ops.test.js --logs "$results" --out "$results/sanitizer.json" --seconds 50
