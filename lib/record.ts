@@ -115,9 +115,10 @@ function inputBytes(tensor: Tensor, value: InputValue | undefined): Uint8Array |
 }
 
 /**
- * Records the ops that `fn` calls on `device`, instead of running them, and compiles them. What changes from run to run
- * must be a tensor: the `inputs`, made before. Only returned tensors and those that existed before are visible
- * afterwards; reading or writing inside throws ERR_RECORDING. `fn` must not be async.
+ * Records the ops that `fn` calls on `device`, instead of running them, and compiles them: on a GPU in the background, so
+ * that the first `run` may have to wait for it, and rejects where it failed. What changes from run to run must be a
+ * tensor: the `inputs`, made before. Only returned tensors and those that existed before are visible afterwards; reading
+ * or writing inside throws ERR_RECORDING. `fn` must not be async.
  */
 export function record<I extends TensorMap, O extends TensorMap>(
   device: Device,

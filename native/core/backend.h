@@ -45,15 +45,17 @@ struct Executable {
   const Plan plan;  // keeps its operands alive
 };
 
+class Compilation;  // core/compilation.h
+
 // Marks everything enqueued on a stream up to a moment.
 using Ticket = uint64_t;
 
 // An in-order queue: core/queue.h is the one for all backends. Everything but wait() returns at once; errors of enqueued work
 // surface at wait(). Work is enqueued by one thread, which several may wait for.
 struct Stream {
-  virtual ~Stream() = default;      // waits for what is enqueued
-  virtual void run(Call call) = 0;  // one eager op; keeps its operands alive
-  virtual void replay(std::shared_ptr<Executable> plan) = 0;
+  virtual ~Stream() = default;                                       // waits for what is enqueued
+  virtual void run(Call call) = 0;                                   // one eager op; keeps its operands alive
+  virtual void replay(std::shared_ptr<const Compilation> plan) = 0;  // with what follows it waits until that is done
   virtual void upload(const View& to, std::span<const std::byte> from) = 0;  // `from` is copied before it returns
   virtual void download(std::byte* to, const View& from) = 0;  // written until wait(submit()) has returned or thrown
   virtual Ticket submit() = 0;                                 // hands over everything enqueued so far
@@ -77,7 +79,9 @@ struct Device {
   // The spec has been checked; its rows are read by core/rows.h, and bytes without an owner before this returns. Throws
   // ERR_OUT_OF_MEMORY. What the device still copies, streams wait for. From any thread.
   virtual std::shared_ptr<const Weight> weight(WeightSpec spec) = 0;
-  virtual std::shared_ptr<Executable> compile(Plan plan) = 0;
+  virtual std::shared_ptr<Executable> compile(Plan plan) = 0;  // from any thread
+  // Whether compile() and scratch() may take long: a thread of their own does them then.
+  virtual bool compiles_slowly() const { return true; }
   virtual std::unique_ptr<Stream> stream() = 0;
 };
 

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <utility>
 
 #include "core/fuse.h"
+#include "core/queue.h"
 
 namespace lophi {
 namespace {
@@ -51,42 +53,51 @@ std::shared_ptr<Buffer> Recorder::planned(size_t bytes) const {
 
 Plan Recorder::finish(Device& device, std::span<View> kept) {
   fuse(plan_, kept, device);
-  for (Call& call : plan_.calls)
-    if (const size_t bytes = device.scratch(call)) call.scratch = bytes_view(planned(bytes), bytes);
-
-  std::map<Buffer*, std::shared_ptr<Buffer>> own;  // kept: planned -> real
+  std::map<Buffer*, std::shared_ptr<Buffer>> own;  // planned -> real
+  std::vector<std::shared_ptr<Buffer>> alive;      // so that addresses stay unique until all views are rewritten
   for (View& view : kept)
-    if (auto* planned = dynamic_cast<PlannedBuffer*>(view.buffer.get()); planned && !own.contains(planned))
+    if (auto* planned = dynamic_cast<PlannedBuffer*>(view.buffer.get()); planned && !own.contains(planned)) {
+      alive.push_back(view.buffer);
       own[planned] = device.alloc(planned->bytes);
-
-  std::map<Buffer*, size_t> index;  // planned -> its placement
-  std::vector<Placement> placements;
-  for (size_t i = 0; i < plan_.calls.size(); ++i)
-    each_view(plan_.calls[i], [&](View& view) {
-      auto* planned = dynamic_cast<PlannedBuffer*>(view.buffer.get());
-      if (!planned || own.contains(planned)) return;
-      const auto [at, fresh] = index.emplace(planned, placements.size());
-      if (fresh) placements.push_back({planned->bytes, i, i, 0});
-      placements[at->second].last = i;
-    });
-  const size_t arena_bytes = place(placements);
-  const std::shared_ptr<Buffer> arena = placements.empty() ? nullptr : device.alloc(arena_bytes);
-
-  // Planned buffers die with their last view, so their addresses stay unique until all views are rewritten.
-  std::vector<std::shared_ptr<Buffer>> alive;
-  const auto rewrite = [&](View& view) {
-    Buffer* planned = view.buffer.get();
-    alive.push_back(view.buffer);
-    if (const auto real = own.find(planned); real != own.end()) {
-      view.buffer = real->second;
-    } else if (const auto at = index.find(planned); at != index.end()) {
-      view.buffer = arena;
-      view.offset += placements[at->second].offset;
     }
+  const auto rewrite = [&](View& view) {
+    if (const auto real = own.find(view.buffer.get()); real != own.end()) view.buffer = real->second;
   };
   for (Call& call : plan_.calls) each_view(call, rewrite);
   for (View& view : kept) rewrite(view);
   return std::move(plan_);
+}
+
+void allocate(Plan& plan, Device& device) {
+  for (Call& call : plan.calls) {
+    size_t bytes = 0;
+    with_place(call, device.info().id, [&] { bytes = device.scratch(call); });
+    if (!bytes) continue;
+    call.scratch = bytes_view(std::make_shared<PlannedBuffer>(), bytes);
+    call.scratch.buffer->bytes = bytes;
+  }
+
+  std::map<Buffer*, size_t> index;  // planned -> its placement
+  std::vector<Placement> placements;
+  for (size_t i = 0; i < plan.calls.size(); ++i)
+    each_view(plan.calls[i], [&](View& view) {
+      auto* planned = dynamic_cast<PlannedBuffer*>(view.buffer.get());
+      if (!planned) return;
+      const auto [at, fresh] = index.emplace(planned, placements.size());
+      if (fresh) placements.push_back({planned->bytes, i, i, 0});
+      placements[at->second].last = i;
+    });
+  if (placements.empty()) return;
+  const std::shared_ptr<Buffer> arena = device.alloc(place(placements));
+
+  std::vector<std::shared_ptr<Buffer>> alive;  // so that addresses stay unique until all views are rewritten
+  for (Call& call : plan.calls)
+    each_view(call, [&](View& view) {
+      const auto at = index.find(view.buffer.get());
+      if (at == index.end()) return;
+      alive.push_back(std::exchange(view.buffer, arena));
+      view.offset += placements[at->second].offset;
+    });
 }
 
 }  // namespace lophi

@@ -18,14 +18,17 @@ class Recorder {
  public:
   void add(Call call) { plan_.calls.push_back(std::move(call)); }
   std::shared_ptr<Buffer> planned(size_t bytes) const;
-  // Fuses calls, gives intermediates their places in one arena and `kept` views (those that live on) memory of
-  // their own. Rewrites `kept` in place.
+  // Fuses calls and gives `kept` views (those that live on) memory of their own, in place. What is left without memory,
+  // allocate() gives some.
   Plan finish(Device& device, std::span<View> kept);
 
  private:
   Plan plan_;
   std::shared_ptr<const void> recording_ = std::make_shared<char>();
 };
+
+// Gives what calls need while they run, and their intermediates, places in one arena.
+void allocate(Plan& plan, Device& device);
 
 // A placement of `bytes` during calls [first, last]; `offset` is filled in so that no two live ones overlap.
 struct Placement {

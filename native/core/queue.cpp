@@ -24,6 +24,18 @@ void at(const std::string& device, F&& work) {
   }
 }
 
+// A caller's view, or a copy for work that is launched when the caller has gone.
+struct Place {
+  Place(const View& at, bool later) : owner(at.buffer), view(&at) {
+    if (!later) return;
+    const auto copy = std::make_shared<const View>(at);
+    owner = copy;
+    view = copy.get();
+  }
+  std::shared_ptr<const void> owner;
+  const View* view;
+};
+
 template <class F>
 std::exception_ptr error_of(F&& work) {
   try {
@@ -53,11 +65,35 @@ Queue::~Queue() {
 }
 
 template <class F>
-void Queue::enqueue(std::shared_ptr<const void> owner, std::shared_ptr<const void> staging, F&& launch) {
+void Queue::enqueue(std::shared_ptr<const void> owner, std::shared_ptr<const void> staging, F&& launch,
+                    const std::shared_ptr<const Compilation>& until) {
+  catch_up();
   const Ticket ticket = enqueued_ + 1;
-  if (failures_.at(ticket)) return pass(++enqueued_);
-  kept_.push_back({ticket, ticket, std::move(owner), std::move(staging)});
+  if (!held_.empty() || (until && !until->done()))
+    held_.push_back({ticket, std::move(owner), std::move(staging), std::forward<F>(launch), until});
+  else
+    start(ticket, std::move(owner), std::move(staging), launch);
   enqueued_ = ticket;
+}
+
+void Queue::catch_up() {
+  if (held_.empty()) return;
+  while (!held_.empty() && (!held_.front().until || held_.front().until->done())) {
+    Held& next = held_.front();
+    if (next.launch)
+      start(next.ticket, next.owner, next.staging, next.launch);
+    else
+      pass(next.ticket);
+    if (next.submitted && unmarked_) mark();
+    held_.pop_front();
+  }
+}
+
+template <class F>
+void Queue::start(Ticket ticket, std::shared_ptr<const void> owner, std::shared_ptr<const void> staging, F&& launch) {
+  if (failures_.at(ticket)) return pass(ticket);
+  kept_.push_back({ticket, ticket, std::move(owner), std::move(staging)});
+  started_ = ticket;
   try {
     launch(ticket);
   } catch (...) {
@@ -71,6 +107,7 @@ void Queue::enqueue(std::shared_ptr<const void> owner, std::shared_ptr<const voi
 }
 
 void Queue::pass(Ticket ticket) {
+  started_ = ticket;
   if (kept_.empty())
     completed_ = ticket;
   else
@@ -78,61 +115,72 @@ void Queue::pass(Ticket ticket) {
 }
 
 void Queue::run(Call call) {
-  const auto kept = std::make_shared<const Call>(std::move(call));
+  auto kept = std::make_shared<const Call>(std::move(call));
+  const Call* next = kept.get();
   const std::lock_guard lock(mutex_);
-  enqueue(kept, nullptr, [&](Ticket ticket) {
-    with_place(*kept, device_, [&] {
-      lose_if_asked(*kept);
-      lane_->launch(ticket, *kept);
+  enqueue(std::move(kept), nullptr, [this, next](Ticket ticket) {
+    with_place(*next, device_, [&] {
+      lose_if_asked(*next);
+      lane_->launch(ticket, *next);
     });
   });
 }
 
-void Queue::replay(std::shared_ptr<Executable> executable) {
+void Queue::replay(std::shared_ptr<const Compilation> plan) {
+  const Compilation* compiled = plan.get();
   const std::lock_guard lock(mutex_);
-  Executable& plan = *executable;
-  enqueue(std::move(executable), nullptr, [&](Ticket ticket) {
+  const auto launch = [this, compiled](Ticket ticket) {
+    Executable& executable = compiled->result();
     if (is_asked(Failure::kLost))
-      for (const Call& call : plan.plan.calls) with_place(call, device_, [&] { lose_if_asked(call); });
-    at(device_, [&] { lane_->replay(ticket, plan); });
-  });
+      for (const Call& call : executable.plan.calls) with_place(call, device_, [&] { lose_if_asked(call); });
+    at(device_, [&] { lane_->replay(ticket, executable); });
+  };
+  enqueue(plan, nullptr, launch, plan);
 }
 
 void Queue::upload(const View& to, std::span<const std::byte> from) {
   if (from.empty()) return;
   const std::lock_guard lock(mutex_);
-  const std::shared_ptr<Staging> staged = lane_->stage(from);  // without memory for it nothing is enqueued
-  enqueue(to.buffer, staged, [&](Ticket ticket) { at(device_, [&] { lane_->upload(ticket, to, *staged); }); });
+  catch_up();
+  std::shared_ptr<Staging> staged = lane_->stage(from, !held_.empty());  // without memory for it nothing is enqueued
+  const Place place(to, !held_.empty());
+  enqueue(place.owner, staged, [this, to = place.view, staged = staged.get()](Ticket ticket) {
+    at(device_, [&] { lane_->upload(ticket, *to, *staged); });
+  });
 }
 
 void Queue::download(std::byte* to, const View& from) {
   const size_t bytes = from.bytes();
   if (!bytes) return;
   const std::lock_guard lock(mutex_);
-  const std::shared_ptr<Staging> landing = lane_->landing({to, bytes});
-  enqueue(from.buffer, landing, [&](Ticket ticket) {
+  catch_up();
+  std::shared_ptr<Staging> landing = lane_->landing({to, bytes});
+  const Place place(from, !held_.empty());
+  enqueue(place.owner, landing, [this, to, from = place.view, landing](Ticket ticket) {
     if (landing->data != to) landings_.push_back({ticket, landing, to});
-    at(device_, [&] { lane_->download(ticket, *landing, from); });
+    at(device_, [&] { lane_->download(ticket, *landing, *from); });
   });
 }
 
 void Queue::fail(Ticket from, std::exception_ptr error) {
-  if (!failures_.at(enqueued_)) failures_.add(from, std::move(error));
+  if (!failures_.at(started_)) failures_.add(from, std::move(error));
 }
 
 void Queue::mark() {
   std::deque<Kept> dropped;
   while (!marks_.empty() && marks_.front().mark->reached()) reach(marks_.front().ticket, nullptr, dropped);
   // Without a mark the operands stay alive, as nothing tells when they are free.
-  const auto error = error_of([&] { at(device_, [&] { marks_.push_back({enqueued_, lane_->mark(enqueued_)}); }); });
+  const auto error = error_of([&] { at(device_, [&] { marks_.push_back({started_, lane_->mark(started_)}); }); });
   if (error) return fail(marked_ + 1, error);
-  marked_ = enqueued_;
+  marked_ = started_;
   unmarked_ = 0;
 }
 
 Ticket Queue::submit() {
   const std::lock_guard lock(mutex_);
+  catch_up();
   if (unmarked_) mark();
+  if (!held_.empty()) held_.back().submitted = true;
   return enqueued_;
 }
 
@@ -178,13 +226,22 @@ void Queue::wait(Ticket ticket) {
   std::deque<Kept> dropped;  // outlives the lock
   std::unique_lock lock(mutex_);
   while (completed_ < ticket) {
+    if (started_ < ticket) {
+      catch_up();
+      if (held_.empty()) continue;
+      const auto plan = held_.front().until;  // not done yet, or it would have been started
+      lock.unlock();
+      plan->wait();
+      lock.lock();
+      continue;
+    }
     if (tells_) {
       done_.wait(lock);
       continue;
     }
     auto found = std::ranges::find_if(marks_, [&](const Marked& m) { return m.ticket >= ticket; });
     if (found == marks_.end() && !marks_.empty()) --found;
-    const Marked next = marks_.empty() ? Marked{enqueued_, nullptr} : *found;
+    const Marked next = marks_.empty() ? Marked{started_, nullptr} : *found;
     lock.unlock();
     const auto error = error_of([&] { at(device_, [&] { next.mark ? next.mark->wait() : lane_->drain(); }); });
     lock.lock();
@@ -215,7 +272,11 @@ void Queue::land(Ticket ticket) {
 void Queue::recover() {
   const std::lock_guard lock(mutex_);
   if (!failures_.recover(enqueued_)) return;
-  pass(++enqueued_);
+  catch_up();
+  if (held_.empty())
+    pass(++enqueued_);
+  else
+    held_.push_back({++enqueued_, nullptr, nullptr, nullptr, nullptr});
   error_of([&] { lane_->clear_fault(); });  // of a device that is lost it does not matter
 }
 

@@ -3,9 +3,11 @@
 #pragma once
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <new>
 
+#include "core/compilation.h"
 #include "core/error.h"
 #include "core/failures.h"
 #include "core/fault.h"
@@ -43,8 +45,8 @@ struct Lane {
   virtual bool start(Progress&) { return false; }  // true: tells by Progress, and has no marks
   virtual void launch(Ticket ticket, const Call& call) = 0;
   virtual void replay(Ticket ticket, Executable& plan) = 0;
-  virtual std::shared_ptr<Staging> stage(
-      std::span<const std::byte> from) = 0;  // a copy, or what upload() itself copies
+  // A copy. Unless `later`, `from` itself will do, where upload() copies.
+  virtual std::shared_ptr<Staging> stage(std::span<const std::byte> from, bool later) = 0;
   virtual void upload(Ticket ticket, const View& to, const Staging& from) = 0;
   virtual std::shared_ptr<Staging> landing(
       std::span<std::byte> to) = 0;  // `to` itself where the device can write there
@@ -59,7 +61,7 @@ class Queue : public Stream, private Progress {
   Queue(std::string device, std::unique_ptr<Lane> lane);
   ~Queue() override;
   void run(Call call) override;
-  void replay(std::shared_ptr<Executable> plan) override;
+  void replay(std::shared_ptr<const Compilation> plan) override;
   void upload(const View& to, std::span<const std::byte> from) override;
   void download(std::byte* to, const View& from) override;
   Ticket submit() override;
@@ -71,6 +73,14 @@ class Queue : public Stream, private Progress {
   struct Kept {
     Ticket ticket, until;
     std::shared_ptr<const void> owner, staging;
+  };
+  // Work that waits, itself or for work before it, until a plan is compiled.
+  struct Held {
+    Ticket ticket;
+    std::shared_ptr<const void> owner, staging;
+    std::function<void(Ticket)> launch;        // none: no work
+    std::shared_ptr<const Compilation> until;  // null: it waits for work before it alone
+    bool submitted = false;                    // it, and what is before it
   };
   struct Marked {
     Ticket ticket;
@@ -87,7 +97,11 @@ class Queue : public Stream, private Progress {
   void land(Ticket ticket);
   // All of these under the mutex:
   template <class F>
-  void enqueue(std::shared_ptr<const void> owner, std::shared_ptr<const void> staging, F&& launch);
+  void enqueue(std::shared_ptr<const void> owner, std::shared_ptr<const void> staging, F&& launch,
+               const std::shared_ptr<const Compilation>& until = nullptr);
+  template <class F>
+  void start(Ticket ticket, std::shared_ptr<const void> owner, std::shared_ptr<const void> staging, F&& launch);
+  void catch_up();           // starts what need not be held any more
   void pass(Ticket ticket);  // it has no work
   void mark();
   void reach(Ticket ticket, std::exception_ptr error, std::deque<Kept>& dropped);
@@ -98,8 +112,9 @@ class Queue : public Stream, private Progress {
   bool tells_ = false;
   std::mutex mutex_, landing_;
   std::condition_variable done_;
-  Ticket enqueued_ = 0, marked_ = 0, completed_ = 0;
+  Ticket enqueued_ = 0, started_ = 0, marked_ = 0, completed_ = 0;
   size_t unmarked_ = 0;
+  std::deque<Held> held_;
   std::deque<Kept> kept_;
   std::deque<Marked> marks_;
   std::deque<Landing> landings_;

@@ -55,6 +55,7 @@ class CpuDevice : public Device {
   std::shared_ptr<const Weight> weight(WeightSpec spec) override { return make_weight(*memory_, std::move(spec)); }
 
   std::shared_ptr<Executable> compile(Plan plan) override { return std::make_shared<Executable>(std::move(plan)); }
+  bool compiles_slowly() const override { return false; }
   std::unique_ptr<Stream> stream() override {
     return std::make_unique<Queue>("cpu", std::make_unique<CpuLane>(executor_));
   }

@@ -90,7 +90,9 @@ void CpuLane::launch(Ticket ticket, const Call& call) { executor_->push({this, t
 
 void CpuLane::replay(Ticket ticket, Executable& plan) { executor_->push({this, ticket, nullptr, &plan.plan}); }
 
-std::shared_ptr<Staging> CpuLane::stage(std::span<const std::byte> from) { return std::make_shared<Copied>(from); }
+std::shared_ptr<Staging> CpuLane::stage(std::span<const std::byte> from, bool) {
+  return std::make_shared<Copied>(from);
+}
 
 void CpuLane::upload(Ticket ticket, const View& to, const Staging& from) {
   executor_->push({this, ticket, nullptr, nullptr, data_of(to), from.data, from.bytes});

@@ -49,7 +49,7 @@ class CpuLane : public Lane {
   bool start(Progress& progress) override;
   void launch(Ticket ticket, const Call& call) override;
   void replay(Ticket ticket, Executable& plan) override;
-  std::shared_ptr<Staging> stage(std::span<const std::byte> from) override;
+  std::shared_ptr<Staging> stage(std::span<const std::byte> from, bool later) override;
   void upload(Ticket ticket, const View& to, const Staging& from) override;
   std::shared_ptr<Staging> landing(std::span<std::byte> to) override;
   void download(Ticket ticket, const Staging& to, const View& from) override;

@@ -166,8 +166,8 @@ void CudaLane::replay(Ticket, Executable& plan) {
   watch(recorded.reports());
 }
 
-std::shared_ptr<Staging> CudaLane::stage(std::span<const std::byte> from) {
-  if (from.size() > kMaxStaged)
+std::shared_ptr<Staging> CudaLane::stage(std::span<const std::byte> from, bool later) {
+  if (!later && from.size() > kMaxStaged)
     return std::make_shared<CudaStaging>(const_cast<std::byte*>(from.data()), from.size(), nullptr);
   auto staged = pinned_staging(*pinned_, from.size());
   std::memcpy(staged->data, from.data(), from.size());

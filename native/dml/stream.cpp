@@ -98,7 +98,7 @@ void DmlLane::replay(Ticket, Executable& executable) {
   if (plan.shared.may_report) watch(plan.shared);
 }
 
-std::shared_ptr<Staging> DmlLane::stage(std::span<const std::byte> from) {
+std::shared_ptr<Staging> DmlLane::stage(std::span<const std::byte> from, bool) {
   auto staged = std::make_shared<DmlStaging>(uploads_.take(from.size()), from.size());
   std::memcpy(staged->data, from.data(), from.size());
   return staged;

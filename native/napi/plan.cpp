@@ -1,3 +1,4 @@
+#include "core/compilation.h"
 #include "core/path.h"
 #include "napi/exports.h"
 #include "napi/landing.h"
@@ -9,15 +10,29 @@ namespace {
 struct PlanHandle {
   static constexpr const char* kName = "plan";
   std::shared_ptr<DeviceState> state;
-  std::shared_ptr<Executable> executable;  // null once disposed
+  std::shared_ptr<Compilation> compilation;  // null once disposed
   std::vector<View> inputs, outputs;
   std::vector<std::pair<std::string, std::string>> calls;  // (path, op)
 };
 
 PlanHandle& plan_of(const Napi::Value& value) {
   auto& plan = unwrap<PlanHandle>(value);
-  if (!plan.executable) throw Error("ERR_DISPOSED", "plan: must be live, but it was disposed");
+  if (!plan.compilation) throw Error("ERR_DISPOSED", "plan: must be live, but it was disposed");
   return plan;
+}
+
+// A plan that nobody wants any more by then is not compiled.
+void compile_later(Waiter& loader, const std::shared_ptr<Compilation>& compilation) {
+  struct Job {
+    std::weak_ptr<Compilation> wanted;
+    ~Job() {
+      if (const auto dropped = wanted.lock()) dropped->give_up();
+    }
+  };
+  const auto job = std::make_shared<Job>(compilation);
+  loader.post([job] {
+    if (const auto next = job->wanted.lock()) next->run();
+  });
 }
 
 }  // namespace
@@ -46,7 +61,13 @@ Napi::Value end_recording(const Napi::CallbackInfo& info) {
   Plan plan = recorder->finish(*state->device, handle->outputs);
   for (uint32_t i = 0; i < outputs.Length(); ++i) tensor_of(outputs.Get(i)).view = handle->outputs[i];
   for (const Call& call : plan.calls) handle->calls.emplace_back(path_name(call.path), call.op->name);
-  handle->executable = state->device->compile(std::move(plan));
+  handle->compilation = std::make_shared<Compilation>(state->device, std::move(plan));
+  if (state->device->compiles_slowly()) {
+    compile_later(loader_of(info.Env()), handle->compilation);
+  } else {
+    handle->compilation->run();
+    handle->compilation->result();
+  }
   handle->state = std::move(state);
   return wrap(info.Env(), std::move(handle));
 }
@@ -81,7 +102,7 @@ Napi::Value run_plan(const Napi::CallbackInfo& info) {
   // Everything is checked: from here on the run happens as a whole.
   for (size_t i = 0; i < given.size(); ++i)
     if (given[i]) state->stream->upload(plan.inputs[i], *given[i]);
-  state->stream->replay(plan.executable);
+  state->stream->replay(plan.compilation);
   const auto landing = std::make_shared<Landing>(state);
   for (uint32_t i = 0; i < outputs.size(); ++i) landing->add(buffers.Get(i), plan.outputs[outputs[i]]);
   return state->settled(info.Env(), [](Napi::Env env) { return env.Undefined(); }, landing);
@@ -102,7 +123,7 @@ Napi::Value describe_plan(const Napi::CallbackInfo& info) {
 
 Napi::Value dispose_plan(const Napi::CallbackInfo& info) {
   auto& plan = unwrap<PlanHandle>(info[0]);
-  plan.executable = nullptr;
+  plan.compilation = nullptr;
   plan.inputs.clear();
   plan.outputs.clear();
   plan.state = nullptr;

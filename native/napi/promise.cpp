@@ -45,14 +45,20 @@ void Waiter::close() {
 Napi::Promise Waiter::promise(Napi::Env env, Work work, Result result, Failed failed) {
   auto job = std::make_unique<Job>(
       Job{Napi::Promise::Deferred::New(env), std::move(work), std::move(result), std::move(failed), {}});
-  const Napi::Promise promise = job->deferred.Promise();
+  const Napi::Promise promise = job->deferred->Promise();
   if (pending_++ == 0) napi_ref_threadsafe_function(env, notify_);
+  add(std::move(job));
+  return promise;
+}
+
+void Waiter::post(Work work) { add(std::make_unique<Job>(Job{{}, std::move(work), {}, {}, {}})); }
+
+void Waiter::add(std::unique_ptr<Job> job) {
   {
     const std::lock_guard lock(mutex_);
     queue_.push_back(std::move(job));
   }
   wake_.notify_one();
-  return promise;
 }
 
 void Waiter::loop() {
@@ -67,6 +73,11 @@ void Waiter::loop() {
       job->work();
     } catch (...) {
       job->error = std::current_exception();
+    }
+    if (!job->deferred) {
+      job = nullptr;
+      lock.lock();
+      continue;
     }
     const bool told = napi_call_threadsafe_function(notify_, job.get(), napi_tsfn_nonblocking) == napi_ok;
     lock.lock();
@@ -93,14 +104,14 @@ void Waiter::settle(napi_env env, napi_value, void* context, void* data) {
 
 void Waiter::deliver(Napi::Env env, Job& job) {
   try {
-    if (!job.error) return job.deferred.Resolve(job.result(env));
+    if (!job.error) return job.deferred->Resolve(job.result(env));
   } catch (const Napi::Error& error) {
-    return job.deferred.Reject(error.Value());
+    return job.deferred->Reject(error.Value());
   } catch (...) {
     job.error = std::current_exception();
   }
   if (job.failed) job.failed();
-  job.deferred.Reject(error_value(env, job.error));
+  job.deferred->Reject(error_value(env, job.error));
 }
 
 }  // namespace lophi::js

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 namespace lophi::js {
@@ -22,15 +23,18 @@ class Waiter {
 
   // Settles after `work`, in the order of the calls. A pending promise keeps the process alive; the waiter alone does not.
   Napi::Promise promise(Napi::Env env, Work work, Result result, Failed failed = {});
+  // `work`, which must not throw, in its turn. Nobody is told, and the process does not live for it.
+  void post(Work work);
 
  private:
   struct Job {
-    Napi::Promise::Deferred deferred;
+    std::optional<Napi::Promise::Deferred> deferred;  // none: nobody is told
     Work work;
     Result result;
     Failed failed;
     std::exception_ptr error;
   };
+  void add(std::unique_ptr<Job> job);
   void loop();
   static void deliver(Napi::Env env, Job& job);
   static void settle(napi_env env, napi_value, void* waiter, void* job);

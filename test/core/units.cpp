@@ -7,8 +7,10 @@
 #include <fstream>
 #include <iostream>
 #include <numeric>
+#include <thread>
 
 #include "core/check.h"
+#include "core/compilation.h"
 #include "core/lru.h"
 #include "core/plan.h"
 #include "core/pool.h"
@@ -138,6 +140,7 @@ void cache_drops_the_least_recently_used() {
 struct OwnOps : Device {
   std::vector<std::shared_ptr<const Kernel>> kernels;
   std::string refused;
+  size_t broken = 0;  // bytes that there is no memory for
   DeviceInfo about;
 
   OwnOps() {
@@ -160,7 +163,10 @@ struct OwnOps : Device {
   MemoryInfo memory() const override { return {}; }
   std::string refusal(const Call& call) const override { return call.op->name == refused ? "refused" : ""; }
   std::span<const std::shared_ptr<const Kernel>> fused() const override { return kernels; }
-  std::shared_ptr<Buffer> alloc(size_t) override { return std::make_shared<Buffer>(); }
+  std::shared_ptr<Buffer> alloc(size_t bytes) override {
+    if (bytes == broken) throw Error("ERR_OUT_OF_MEMORY", "alloc: refused");
+    return std::make_shared<Buffer>();
+  }
   std::shared_ptr<const Weight> weight(WeightSpec) override { return nullptr; }
   std::shared_ptr<Executable> compile(Plan plan) override { return std::make_shared<Executable>(std::move(plan)); }
   std::unique_ptr<Stream> stream() override { return nullptr; }
@@ -215,7 +221,7 @@ struct FakeLane : Lane {
 
   void launch(Ticket, const Call&) override { ++launched; }
   void replay(Ticket, Executable&) override { ++launched; }
-  std::shared_ptr<Staging> stage(std::span<const std::byte>) override { return std::make_shared<Staging>(); }
+  std::shared_ptr<Staging> stage(std::span<const std::byte>, bool) override { return std::make_shared<Staging>(); }
   void upload(Ticket, const View&, const Staging&) override { ++launched; }
   std::shared_ptr<Staging> landing(std::span<std::byte> to) override {
     struct Own : Staging {
@@ -253,13 +259,109 @@ struct QueueOf {
     queue = std::make_unique<Queue>("fake:0", std::move(own));
   }
   // A call whose operand is `buffer`.
-  void run(std::shared_ptr<Buffer> buffer) {
+  void run(std::shared_ptr<Buffer> buffer = std::make_shared<Buffer>()) {
     Call call{};
     call.op = &info_of(Op::kCopy);
     call.in.push_back({std::move(buffer), 0, DType::kUint8, {4}});
     queue->run(std::move(call));
   }
 };
+
+// A plan of one call, with an intermediate of `scratch` bytes.
+std::shared_ptr<Compilation> uncompiled(std::shared_ptr<OwnOps> device, size_t scratch = 16) {
+  Plan plan;
+  Call call{};
+  call.op = &info_of(Op::kCopy);
+  call.in.push_back(bytes_view(device->alloc(4), 4));
+  call.out.push_back(bytes_view(Recorder().planned(scratch), scratch));
+  plan.calls.push_back(std::move(call));
+  return std::make_shared<Compilation>(std::move(device), std::move(plan));
+}
+
+void work_behind_a_plan_waits_until_it_is_compiled() {
+  QueueOf q;
+  const auto device = std::make_shared<OwnOps>();
+  const auto plan = uncompiled(device), other = uncompiled(device);
+  q.run();
+  const Ticket before = q.queue->submit();
+  q.queue->replay(plan);
+  q.run();
+  std::byte landing[2]{};
+  {
+    const View gone = bytes_view(device->alloc(2), 2);
+    q.queue->upload(gone, landing);
+    q.queue->download(landing, gone);
+  }
+  q.queue->replay(other);
+  const Ticket behind = q.queue->submit();
+  same(q.lane->launched, 1u, "work launched before the plan is compiled");
+  q.queue->wait(before);
+  same(q.lane->drains, 0u, "waits for all");
+  plan->run();
+  std::thread later([&] { other->run(); });
+  q.queue->wait(behind);
+  later.join();
+  same(q.lane->launched, 6u, "work launched in the end");
+  same(q.lane->marks.size(), 2u, "submissions");
+  same(q.lane->finished, 6u, "work waited for");
+  same(std::to_integer<int>(landing[1]), 7, "what was downloaded");
+  q.queue->replay(plan);
+  same(q.lane->launched, 7u, "work launched when it is enqueued");
+}
+
+void a_plan_that_does_not_compile_fails_what_was_enqueued_behind_it() {
+  QueueOf q;
+  const auto device = std::make_shared<OwnOps>();
+  device->broken = 1000;
+  const auto plan = uncompiled(device, 1000);
+  q.run();
+  const Ticket before = q.queue->submit();
+  q.queue->replay(plan);
+  q.run();
+  const Ticket behind = q.queue->submit();
+  plan->run();
+  const std::string told = "ERR_OUT_OF_MEMORY alloc: refused";
+  same(error_of([&] { q.queue->wait(before); }), std::string("no error"), "the error of earlier work");
+  same(error_of([&] { q.queue->wait(behind); }), told, "the error of work behind");
+  q.queue->recover();
+  q.run();
+  same(error_of([&] { q.queue->wait(q.queue->submit()); }), std::string("no error"), "the error of work after it was told");
+  q.queue->replay(plan);
+  same(error_of([&] { q.queue->wait(q.queue->submit()); }), told, "the error of the next replay");
+
+  // told of an earlier failure while work is held
+  q.queue->recover();
+  q.lane->marks_fail = true;
+  const auto slow = uncompiled(device);
+  q.run();
+  q.queue->replay(slow);
+  const Ticket failed = q.queue->submit();
+  q.lane->marks_fail = false;
+  same(error_of([&] { q.queue->wait(failed - 1); }), std::string("ERR_DRIVER mark: refused (on fake:0)"), "the error");
+  q.queue->recover();
+  q.run();
+  slow->run();
+  same(error_of([&] { q.queue->wait(failed); }), std::string("ERR_DRIVER mark: refused (on fake:0)"),
+       "the error of a replay that was held then");
+  same(error_of([&] { q.queue->wait(q.queue->submit()); }), std::string("no error"), "the error of work behind that");
+}
+
+void a_plan_that_nobody_compiles_ends_waits() {
+  QueueOf q;
+  const auto plan = uncompiled(std::make_shared<OwnOps>());
+  q.queue->replay(plan);
+  const Ticket ticket = q.queue->submit();
+  std::thread ending([&] { plan->give_up(); });
+  same(error_of([&] { q.queue->wait(ticket); }).substr(0, 12), std::string("ERR_DISPOSED"), "the error");
+  ending.join();
+
+  // a queue that goes does not wait for it
+  const auto never = uncompiled(std::make_shared<OwnOps>());
+  QueueOf other;
+  other.queue->replay(never);
+  other.queue = nullptr;
+  same(never.use_count(), 1l, "owners of a plan that was never compiled");
+}
 
 void a_wait_does_not_wait_for_later_work() {
   QueueOf q;
@@ -429,6 +531,9 @@ const Case cases[] = {
     CASE(pool_gives_back_when_short),
     CASE(cache_drops_the_least_recently_used),
     CASE(own_ops_fuse_longest_first_unless_refused),
+    CASE(work_behind_a_plan_waits_until_it_is_compiled),
+    CASE(a_plan_that_does_not_compile_fails_what_was_enqueued_behind_it),
+    CASE(a_plan_that_nobody_compiles_ends_waits),
     CASE(a_wait_does_not_wait_for_later_work),
     CASE(operands_live_until_the_work_is_done),
     CASE(operands_outlive_a_mark_that_fails),

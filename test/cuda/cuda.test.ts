@@ -275,16 +275,19 @@ describe.runIf(fake)('the emulated device', () => {
   test('a failed capture leaves no capture open, and names op and path', async () => {
     await using device = await openCuda()
     const x = f32(device, 1, 2)
-    const recorded = () =>
-      record(device, { inputs: { x } }, ({ x }) => ({ y: path('layer.0', () => ops.add({ a: x, b: x })) }))
+    const ran = async () => {
+      using plan = record(device, { inputs: { x } }, ({ x }) => ({
+        y: path('layer.0', () => ops.add({ a: x, b: x })),
+      }))
+      return [...(await plan.run({}, { read: ['y'] })).y]
+    }
     await withEnvironment({ LOPHI_FAKE_CUDA_FAIL: 'cuLaunchKernelEx:1:1' }, () =>
-      expect(recorded).toThrow(/add_float32: cuLaunchKernelEx: CUDA_ERROR_INVALID_VALUE.*\(in layer\.0 on cuda:0\)/),
+      expect(ran).rejects.toThrow(/add_float32: cuLaunchKernelEx: CUDA_ERROR_INVALID_VALUE.*\(in layer\.0 on cuda:0\)/),
     )
     await withEnvironment({ LOPHI_FAKE_CUDA_FAIL: 'cuGraphInstantiate:1:1' }, () =>
-      expect(recorded).toThrow(/cuGraphInstantiate/),
+      expect(ran).rejects.toThrow(/cuGraphInstantiate/),
     )
-    using plan = recorded()
-    expect([...(await plan.run({}, { read: ['y'] })).y]).toEqual([2, 4])
+    expect(await ran()).toEqual([2, 4])
   })
 
   test('an allocation that fails says what is in use, and the next one may succeed', async () => {

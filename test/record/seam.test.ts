@@ -81,6 +81,7 @@ async function runAll(device: Device) {
     y.dispose()
   }
   const plan = record(device, { inputs: { x, shift } }, ({ x, shift }) => step(x, shift))
+  await plan.run() // now it is compiled
   const before = { native: device.counters(), fake: isFake(device) ? fakeCounts(countsFile) : null }
   const results = await replayed(plan)
   const after = { native: device.counters(), fake: isFake(device) ? fakeCounts(countsFile) : null }

@@ -1,6 +1,7 @@
 // A CUDA driver without a GPU: the entry points that native/cuda uses, with kernels run by simt.h. Work on a stream is deferred
 // until somebody waits for it, so a buffer freed or overwritten too early shows. Sees these environment variables anew at every call:
 //   LOPHI_FAKE_CUDA_FAIL    "<call or kernel>:<n>:<CUresult>": from its n-th time on it fails so; from 700 on the context is lost
+//   LOPHI_FAKE_CUDA_DELAY   "<call>:<milliseconds>": it takes so long, and holds up nobody else
 //   LOPHI_FAKE_CUDA_MEMORY  bytes of a device, 1 GiB unless given
 //   LOPHI_FAKE_CUDA_CAPABILITY  compute capability, 80 unless given; with commas between them, of as many devices
 //   LOPHI_FAKE_CUDA_VERSION  what cuDriverGetVersion gives, 12080 unless given
@@ -25,6 +26,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "simt.h"
@@ -111,6 +113,13 @@ int injected(const std::string& name) {
   return ++seen >= std::stol(text.substr(first + 1, second - first - 1)) ? std::stoi(text.substr(second + 1)) : 0;
 }
 
+void delay(std::string_view name) {
+  const char* value = std::getenv("LOPHI_FAKE_CUDA_DELAY");
+  const std::string_view text = value ? value : "";
+  if (const size_t colon = text.find(':'); colon != text.npos && text.substr(0, colon) == name)
+    usleep(1000 * std::atoi(value + colon + 1));
+}
+
 int broken(Gpu& gpu, int result) {
   if (result >= 700 && result < 720) gpu.lost = result;
   return result;
@@ -119,6 +128,7 @@ int broken(Gpu& gpu, int result) {
 // What every entry point has in common. `needs_context`: fails without a current one, as the driver does.
 template <class F>
 int entry(const char* name, bool needs_context, F&& body) {
+  delay(name);
   const std::lock_guard lock(mutex);
   ++counts->calls;
   try {

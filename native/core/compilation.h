@@ -1,0 +1,34 @@
+// A plan on its way to an Executable. `record` hands it out before it is compiled, so that whoever records need not wait.
+#pragma once
+#include <atomic>
+#include <exception>
+#include <memory>
+
+#include "core/backend.h"
+
+namespace lophi {
+
+class Compilation {
+ public:
+  Compilation(std::shared_ptr<Device> device, Plan plan) : device_(std::move(device)), plan_(std::move(plan)) {}
+
+  // Gives intermediates their places and compiles. From any thread, once.
+  void run() noexcept;
+  // Nobody will compile it; nothing where somebody has.
+  void give_up() noexcept;
+
+  bool done() const { return done_.load(std::memory_order_acquire); }
+  void wait() const { done_.wait(false, std::memory_order_acquire); }  // blocks until then
+  Executable& result() const;                                          // once done; throws what went wrong
+
+ private:
+  void finish(std::exception_ptr error) noexcept;
+
+  std::shared_ptr<Device> device_;
+  Plan plan_;
+  std::shared_ptr<Executable> executable_;
+  std::exception_ptr error_;
+  std::atomic<bool> done_{false};
+};
+
+}  // namespace lophi
