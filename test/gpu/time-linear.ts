@@ -41,7 +41,7 @@ function joined(pieces: Iterable<Uint8Array>, bytes: number): Uint8Array {
   return data
 }
 
-function matrixOf({ format, group = 0 }: Kind, [n, k]: readonly [number, number]): Matrix {
+export function matrixOf({ format, group = 0 }: Kind, [n, k]: readonly [number, number]): Matrix {
   const shape = [n, k] as const
   if (format !== 'int4') {
     const { block, bytes: record } = formatTable[format]
