@@ -247,7 +247,7 @@ export class Sequence {
         onHidden: (hidden, first) => {
           options.onHidden?.(hidden, first)
           const rows = hidden.shape[0] as number
-          if (first + rows === total) last = keep(ops.slice({ x: hidden, axis: 0, start: rows - 1, end: rows }))
+          if (first + rows === total) last = keep(ops.copy({ x: hidden.subarray(rows - 1, rows) }))
         },
       })
       return await this.#sample(last as unknown as Tensor<'float32'>, options.logits)

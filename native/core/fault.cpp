@@ -41,13 +41,15 @@ Error fault_error(const Fault& fault, std::string_view device) {
   const size_t operand = fault.code / 256;
   const Error error = fault_error(site.op, static_cast<FaultKind>(fault.code % 256),
                                   operand < site.operands.size() ? site.operands[operand] : "operand", fault.index,
-                                  fault.value, fault.limit);
+                                  fault.value, fault.limit, fault.more);
   return Error(error.code(), error.what() + located(site.path, device));
 }
 
 Error fault_error(std::string_view op, FaultKind kind, std::string_view operand, int64_t index, int64_t value,
-                  int64_t limit) {
-  const std::string element = std::string(operand) + "[" + std::to_string(index) + "]";
+                  int64_t limit, int64_t more) {
+  const auto at = [](int64_t i) { return std::string("[").append(std::to_string(i)).append("]"); };
+  const bool table = kind == FaultKind::kPage && more > 0;
+  const std::string element = std::string(operand) + (table ? at(index / more) + at(index % more) : at(index));
   const std::string what = std::string(op) + ": " + element, bound = std::to_string(limit);
   const std::string found = ", but it is " + std::to_string(value);
   switch (kind) {
@@ -62,6 +64,10 @@ Error fault_error(std::string_view op, FaultKind kind, std::string_view operand,
       return range_error(std::string(op) + ": the largest of " + element + " must be a finite number, but it is " +
                          (std::isnan(number) ? "NaN" : std::to_string(number)));
     }
+    case FaultKind::kPage:
+      return range_error(what + " must be a page of the cache of " + bound + found);
+    case FaultKind::kRow:
+      return range_error(what + " must be " + std::to_string(more) + " to " + bound + found);
     default:
       return range_error(what + " must be " + (value < 0 ? "at least 0 and " : "") + "below " + bound + found);
   }

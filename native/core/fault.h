@@ -18,7 +18,8 @@ struct Fault {
   int32_t value = 0;   // what was found
   uint32_t limit = 0;  // what it must be below, or above
   uint32_t index = 0;  // which element or row of the operand
-  uint32_t unused[3] = {};
+  uint32_t more = 0;   // what else the kind needs
+  uint32_t unused[2] = {};
 };
 
 // The numbers are those of native/cuda/common.cuh and native/dml/ops/common.hlsli.
@@ -29,6 +30,8 @@ enum class FaultKind : uint32_t {
   kCapacity,   // ERR_CONTEXT_OVERFLOW: a position in a cache of `limit` tokens
   kAscending,  // ERR_OUT_OF_RANGE: an element must be above that before it, the limit
   kFinite,     // ERR_OUT_OF_RANGE: the largest number of a row must be finite; `value` is that number's bits
+  kPage,       // ERR_OUT_OF_RANGE: an element of a table of rows of `more` must be a page of a cache of `limit`
+  kRow,        // ERR_OUT_OF_RANGE: an element must be `more` to `limit`, both allowed
 };
 
 constexpr uint32_t fault_code(FaultKind kind, int operand) {
@@ -43,6 +46,6 @@ Error fault_error(const Fault& fault, std::string_view device);
 
 // The same error where the op itself may throw; whoever runs the call adds the place.
 Error fault_error(std::string_view op, FaultKind kind, std::string_view operand, int64_t index, int64_t value,
-                  int64_t limit = 0);
+                  int64_t limit = 0, int64_t more = 0);
 
 }  // namespace lophi

@@ -52,6 +52,7 @@ class CudaDevice : public Device {
   MemoryInfo memory() const override { return memory_->info(); }
   std::string refusal(const Call& call) const override { return cuda::refusal(call); }
   std::span<const std::shared_ptr<const Kernel>> fused() const override { return cuda::fused(); }
+  size_t scratch(const Call& call) const override { return scratch_of(call); }
   std::shared_ptr<Buffer> alloc(size_t bytes) override { return memory_->alloc(bytes); }
 
   std::shared_ptr<const Weight> weight(WeightSpec spec) override { return loader_.load(spec); }

@@ -14,10 +14,12 @@ DEVICE void begin(long) {
 }
 
 using i64 = long long;
+using u64 = unsigned long long;
 using i8 = signed char;
 using u8 = unsigned char;
 using u16 = unsigned short;
 constexpr unsigned kAllLanes = 0xffffffff;
+#define kInfinity bits_to_float(0x7f800000)
 
 // The numbers of core/dtype.h.
 enum DType { kFloat32, kFloat16, kBfloat16, kInt8, kUint8, kInt4, kUint4, kInt32, kUint32 };
@@ -30,6 +32,7 @@ struct Bfloat {
   u16 bits;
 };
 
+DEVICE float to_float(i8 value) { return static_cast<float>(value); }
 DEVICE float to_float(float value) { return value; }
 DEVICE float to_float(Half value) { return half_to_float(value.bits); }
 DEVICE float to_float(Bfloat value) { return bits_to_float(static_cast<unsigned>(value.bits) << 16); }
@@ -64,17 +67,19 @@ DEVICE void store_as(void* data, int dtype, i64 i, float value) {
 }
 
 // Kinds of core/fault.h.
-enum FaultKind { kIndex = 1, kNegative, kCapacity, kAscending, kFinite };
+enum FaultKind { kIndex = 1, kNegative, kCapacity, kAscending, kFinite, kPage, kRow };
 
 // Reports that an element of an operand (in the schema's order) is not what it must be. The first one counts; the caller goes on with
 // something harmless, as nothing may be read outside of its operands.
-DEVICE void report(const lophi::cuda::Faults& faults, FaultKind kind, int operand, i64 index, int value, i64 limit) {
+DEVICE void report(const lophi::cuda::Faults& faults, FaultKind kind, int operand, i64 index, int value, i64 limit,
+                   i64 more = 0) {
   unsigned* word = faults.word;
   if (atomicCAS(word, 0u, static_cast<unsigned>(kind + 256 * operand)) != 0) return;
   word[1] = faults.call;
   word[2] = static_cast<unsigned>(value);
   word[3] = static_cast<unsigned>(limit);
   word[4] = static_cast<unsigned>(index);
+  word[5] = static_cast<unsigned>(more);
 }
 
 // A thread among all of a grid of blocks along x, for loops that step by the grid.
@@ -104,4 +109,13 @@ DEVICE float block_sum(float value) {
   if (lane_id() == 0) partial[warp_id()] = value;
   __syncthreads();
   return warp_sum(lane_id() < warps ? partial[lane_id()] : 0.0f);
+}
+DEVICE float block_max(float value) {
+  SHARED(float, partial, 32);
+  const int warps = static_cast<int>(blockDim.x / 32);
+  value = warp_max(value);
+  __syncthreads();
+  if (lane_id() == 0) partial[warp_id()] = value;
+  __syncthreads();
+  return warp_max(partial[lane_id() < warps ? lane_id() : 0]);
 }

@@ -10,6 +10,37 @@ struct KernelName {
   const char* name;
 };
 inline constexpr KernelName kKernels[] = {
+    {"add_rms_norm", "add_rms_norm_float32"},
+    {"add_rms_norm", "add_rms_norm_float16"},
+    {"add_rms_norm", "add_rms_norm_bfloat16"},
+    {"argmax", "argmax_float32"},
+    {"argmax", "argmax_float16"},
+    {"argmax", "argmax_bfloat16"},
+    {"argmax", "argmax_int32"},
+    {"attention", "attention_append_float32_cache_float32"},
+    {"attention", "attention_append_float32_cache_float16"},
+    {"attention", "attention_append_float32_cache_bfloat16"},
+    {"attention", "attention_append_float16_cache_float32"},
+    {"attention", "attention_append_float16_cache_float16"},
+    {"attention", "attention_append_float16_cache_bfloat16"},
+    {"attention", "attention_append_bfloat16_cache_float32"},
+    {"attention", "attention_append_bfloat16_cache_float16"},
+    {"attention", "attention_append_bfloat16_cache_bfloat16"},
+    {"attention", "attention_append_int8_cache_float32"},
+    {"attention", "attention_append_int8_cache_float16"},
+    {"attention", "attention_append_int8_cache_bfloat16"},
+    {"attention", "attention_float32_cache_float32"},
+    {"attention", "attention_float32_cache_float16"},
+    {"attention", "attention_float32_cache_bfloat16"},
+    {"attention", "attention_float16_cache_float32"},
+    {"attention", "attention_float16_cache_float16"},
+    {"attention", "attention_float16_cache_bfloat16"},
+    {"attention", "attention_bfloat16_cache_float32"},
+    {"attention", "attention_bfloat16_cache_float16"},
+    {"attention", "attention_bfloat16_cache_bfloat16"},
+    {"attention", "attention_int8_cache_float32"},
+    {"attention", "attention_int8_cache_float16"},
+    {"attention", "attention_int8_cache_bfloat16"},
     {"binary", "add_float32"},
     {"binary", "add_float16"},
     {"binary", "add_bfloat16"},
@@ -114,6 +145,21 @@ inline constexpr KernelName kKernels[] = {
     {"rms_norm", "rms_norm_float32"},
     {"rms_norm", "rms_norm_float16"},
     {"rms_norm", "rms_norm_bfloat16"},
+    {"rotary_embedding", "rotary_embedding_float32"},
+    {"rotary_embedding", "rotary_embedding_float16"},
+    {"rotary_embedding", "rotary_embedding_bfloat16"},
+    {"sample", "sample_float32"},
+    {"sample", "sample_float16"},
+    {"sample", "sample_bfloat16"},
+    {"silu_mul", "silu_mul_float32"},
+    {"silu_mul", "silu_mul_float16"},
+    {"silu_mul", "silu_mul_bfloat16"},
+    {"softmax", "softmax_float32"},
+    {"softmax", "softmax_float16"},
+    {"softmax", "softmax_bfloat16"},
+    {"top_k", "top_k_float32"},
+    {"top_k", "top_k_float16"},
+    {"top_k", "top_k_bfloat16"},
     {"unary", "neg_float32"},
     {"unary", "neg_float16"},
     {"unary", "neg_bfloat16"},
@@ -136,138 +182,191 @@ inline constexpr KernelName kKernels[] = {
     {"where", "where_bits16"},
     {"where", "where_bits32"},
 };
-inline constexpr int kKernelCount = 125;
+inline constexpr int kKernelCount = 171;
+
+// of AddRmsNorm; -1 where there is none
+constexpr int add_rms_norm_kernel(DType dtype) {
+  if (dtype == DType::kFloat32) return 0;
+  if (dtype == DType::kFloat16) return 1;
+  if (dtype == DType::kBfloat16) return 2;
+  return -1;
+}
+
+// of Argmax; -1 where there is none
+constexpr int argmax_kernel(DType dtype) {
+  if (dtype == DType::kFloat32) return 3;
+  if (dtype == DType::kFloat16) return 4;
+  if (dtype == DType::kBfloat16) return 5;
+  if (dtype == DType::kInt32) return 6;
+  return -1;
+}
+
+enum class AttentionAppendVariant { kFloat32Cache, kFloat16Cache, kBfloat16Cache, kInt8Cache };
+// of AttentionAppend; -1 where there is none
+constexpr int attention_append_kernel(AttentionAppendVariant variant, DType dtype) {
+  if (variant == AttentionAppendVariant::kFloat32Cache && dtype == DType::kFloat32) return 7;
+  if (variant == AttentionAppendVariant::kFloat32Cache && dtype == DType::kFloat16) return 8;
+  if (variant == AttentionAppendVariant::kFloat32Cache && dtype == DType::kBfloat16) return 9;
+  if (variant == AttentionAppendVariant::kFloat16Cache && dtype == DType::kFloat32) return 10;
+  if (variant == AttentionAppendVariant::kFloat16Cache && dtype == DType::kFloat16) return 11;
+  if (variant == AttentionAppendVariant::kFloat16Cache && dtype == DType::kBfloat16) return 12;
+  if (variant == AttentionAppendVariant::kBfloat16Cache && dtype == DType::kFloat32) return 13;
+  if (variant == AttentionAppendVariant::kBfloat16Cache && dtype == DType::kFloat16) return 14;
+  if (variant == AttentionAppendVariant::kBfloat16Cache && dtype == DType::kBfloat16) return 15;
+  if (variant == AttentionAppendVariant::kInt8Cache && dtype == DType::kFloat32) return 16;
+  if (variant == AttentionAppendVariant::kInt8Cache && dtype == DType::kFloat16) return 17;
+  if (variant == AttentionAppendVariant::kInt8Cache && dtype == DType::kBfloat16) return 18;
+  return -1;
+}
+
+enum class AttentionVariant { kFloat32Cache, kFloat16Cache, kBfloat16Cache, kInt8Cache };
+// of Attention; -1 where there is none
+constexpr int attention_kernel(AttentionVariant variant, DType dtype) {
+  if (variant == AttentionVariant::kFloat32Cache && dtype == DType::kFloat32) return 19;
+  if (variant == AttentionVariant::kFloat32Cache && dtype == DType::kFloat16) return 20;
+  if (variant == AttentionVariant::kFloat32Cache && dtype == DType::kBfloat16) return 21;
+  if (variant == AttentionVariant::kFloat16Cache && dtype == DType::kFloat32) return 22;
+  if (variant == AttentionVariant::kFloat16Cache && dtype == DType::kFloat16) return 23;
+  if (variant == AttentionVariant::kFloat16Cache && dtype == DType::kBfloat16) return 24;
+  if (variant == AttentionVariant::kBfloat16Cache && dtype == DType::kFloat32) return 25;
+  if (variant == AttentionVariant::kBfloat16Cache && dtype == DType::kFloat16) return 26;
+  if (variant == AttentionVariant::kBfloat16Cache && dtype == DType::kBfloat16) return 27;
+  if (variant == AttentionVariant::kInt8Cache && dtype == DType::kFloat32) return 28;
+  if (variant == AttentionVariant::kInt8Cache && dtype == DType::kFloat16) return 29;
+  if (variant == AttentionVariant::kInt8Cache && dtype == DType::kBfloat16) return 30;
+  return -1;
+}
 
 // of Binary; -1 where there is none
 constexpr int binary_kernel(Op op, DType dtype) {
-  if (op == Op::kAdd && dtype == DType::kFloat32) return 0;
-  if (op == Op::kAdd && dtype == DType::kFloat16) return 1;
-  if (op == Op::kAdd && dtype == DType::kBfloat16) return 2;
-  if (op == Op::kAdd && dtype == DType::kInt32) return 3;
-  if (op == Op::kSub && dtype == DType::kFloat32) return 4;
-  if (op == Op::kSub && dtype == DType::kFloat16) return 5;
-  if (op == Op::kSub && dtype == DType::kBfloat16) return 6;
-  if (op == Op::kSub && dtype == DType::kInt32) return 7;
-  if (op == Op::kMul && dtype == DType::kFloat32) return 8;
-  if (op == Op::kMul && dtype == DType::kFloat16) return 9;
-  if (op == Op::kMul && dtype == DType::kBfloat16) return 10;
-  if (op == Op::kMul && dtype == DType::kInt32) return 11;
-  if (op == Op::kDiv && dtype == DType::kFloat32) return 12;
-  if (op == Op::kDiv && dtype == DType::kFloat16) return 13;
-  if (op == Op::kDiv && dtype == DType::kBfloat16) return 14;
-  if (op == Op::kMaximum && dtype == DType::kFloat32) return 15;
-  if (op == Op::kMaximum && dtype == DType::kFloat16) return 16;
-  if (op == Op::kMaximum && dtype == DType::kBfloat16) return 17;
-  if (op == Op::kMaximum && dtype == DType::kInt32) return 18;
-  if (op == Op::kMinimum && dtype == DType::kFloat32) return 19;
-  if (op == Op::kMinimum && dtype == DType::kFloat16) return 20;
-  if (op == Op::kMinimum && dtype == DType::kBfloat16) return 21;
-  if (op == Op::kMinimum && dtype == DType::kInt32) return 22;
+  if (op == Op::kAdd && dtype == DType::kFloat32) return 31;
+  if (op == Op::kAdd && dtype == DType::kFloat16) return 32;
+  if (op == Op::kAdd && dtype == DType::kBfloat16) return 33;
+  if (op == Op::kAdd && dtype == DType::kInt32) return 34;
+  if (op == Op::kSub && dtype == DType::kFloat32) return 35;
+  if (op == Op::kSub && dtype == DType::kFloat16) return 36;
+  if (op == Op::kSub && dtype == DType::kBfloat16) return 37;
+  if (op == Op::kSub && dtype == DType::kInt32) return 38;
+  if (op == Op::kMul && dtype == DType::kFloat32) return 39;
+  if (op == Op::kMul && dtype == DType::kFloat16) return 40;
+  if (op == Op::kMul && dtype == DType::kBfloat16) return 41;
+  if (op == Op::kMul && dtype == DType::kInt32) return 42;
+  if (op == Op::kDiv && dtype == DType::kFloat32) return 43;
+  if (op == Op::kDiv && dtype == DType::kFloat16) return 44;
+  if (op == Op::kDiv && dtype == DType::kBfloat16) return 45;
+  if (op == Op::kMaximum && dtype == DType::kFloat32) return 46;
+  if (op == Op::kMaximum && dtype == DType::kFloat16) return 47;
+  if (op == Op::kMaximum && dtype == DType::kBfloat16) return 48;
+  if (op == Op::kMaximum && dtype == DType::kInt32) return 49;
+  if (op == Op::kMinimum && dtype == DType::kFloat32) return 50;
+  if (op == Op::kMinimum && dtype == DType::kFloat16) return 51;
+  if (op == Op::kMinimum && dtype == DType::kBfloat16) return 52;
+  if (op == Op::kMinimum && dtype == DType::kInt32) return 53;
   return -1;
 }
 
 // of Cast; -1 where there is none
 constexpr int cast_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 23;
-  if (dtype == DType::kFloat16) return 24;
-  if (dtype == DType::kBfloat16) return 25;
-  if (dtype == DType::kInt8) return 26;
-  if (dtype == DType::kUint8) return 27;
-  if (dtype == DType::kInt4) return 28;
-  if (dtype == DType::kUint4) return 29;
-  if (dtype == DType::kInt32) return 30;
-  if (dtype == DType::kUint32) return 31;
+  if (dtype == DType::kFloat32) return 54;
+  if (dtype == DType::kFloat16) return 55;
+  if (dtype == DType::kBfloat16) return 56;
+  if (dtype == DType::kInt8) return 57;
+  if (dtype == DType::kUint8) return 58;
+  if (dtype == DType::kInt4) return 59;
+  if (dtype == DType::kUint4) return 60;
+  if (dtype == DType::kInt32) return 61;
+  if (dtype == DType::kUint32) return 62;
   return -1;
 }
 
 // of Dequantize; -1 where there is none
 constexpr int dequantize_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 32;
-  if (dtype == DType::kFloat16) return 33;
-  if (dtype == DType::kBfloat16) return 34;
+  if (dtype == DType::kFloat32) return 63;
+  if (dtype == DType::kFloat16) return 64;
+  if (dtype == DType::kBfloat16) return 65;
   return -1;
 }
 
 // of Embedding; -1 where there is none
 constexpr int embedding_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 35;
-  if (dtype == DType::kFloat16) return 36;
-  if (dtype == DType::kBfloat16) return 37;
+  if (dtype == DType::kFloat32) return 66;
+  if (dtype == DType::kFloat16) return 67;
+  if (dtype == DType::kBfloat16) return 68;
   return -1;
 }
 
 // of Arange; -1 where there is none
 constexpr int arange_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 38;
-  if (dtype == DType::kFloat16) return 39;
-  if (dtype == DType::kBfloat16) return 40;
-  if (dtype == DType::kInt8) return 41;
-  if (dtype == DType::kUint8) return 42;
-  if (dtype == DType::kInt4) return 43;
-  if (dtype == DType::kUint4) return 44;
-  if (dtype == DType::kInt32) return 45;
-  if (dtype == DType::kUint32) return 46;
+  if (dtype == DType::kFloat32) return 69;
+  if (dtype == DType::kFloat16) return 70;
+  if (dtype == DType::kBfloat16) return 71;
+  if (dtype == DType::kInt8) return 72;
+  if (dtype == DType::kUint8) return 73;
+  if (dtype == DType::kInt4) return 74;
+  if (dtype == DType::kUint4) return 75;
+  if (dtype == DType::kInt32) return 76;
+  if (dtype == DType::kUint32) return 77;
   return -1;
 }
 
 enum class SliceVariant { kBits4, kBits8, kBits16, kBits32, kBits128 };
 // of Slice; -1 where there is none
 constexpr int slice_kernel(SliceVariant variant) {
-  if (variant == SliceVariant::kBits4) return 47;
-  if (variant == SliceVariant::kBits8) return 48;
-  if (variant == SliceVariant::kBits16) return 49;
-  if (variant == SliceVariant::kBits32) return 50;
-  if (variant == SliceVariant::kBits128) return 51;
+  if (variant == SliceVariant::kBits4) return 78;
+  if (variant == SliceVariant::kBits8) return 79;
+  if (variant == SliceVariant::kBits16) return 80;
+  if (variant == SliceVariant::kBits32) return 81;
+  if (variant == SliceVariant::kBits128) return 82;
   return -1;
 }
 
 enum class ConcatVariant { kBits4, kBits8, kBits16, kBits32, kBits128 };
 // of Concat; -1 where there is none
 constexpr int concat_kernel(ConcatVariant variant) {
-  if (variant == ConcatVariant::kBits4) return 52;
-  if (variant == ConcatVariant::kBits8) return 53;
-  if (variant == ConcatVariant::kBits16) return 54;
-  if (variant == ConcatVariant::kBits32) return 55;
-  if (variant == ConcatVariant::kBits128) return 56;
+  if (variant == ConcatVariant::kBits4) return 83;
+  if (variant == ConcatVariant::kBits8) return 84;
+  if (variant == ConcatVariant::kBits16) return 85;
+  if (variant == ConcatVariant::kBits32) return 86;
+  if (variant == ConcatVariant::kBits128) return 87;
   return -1;
 }
 
 enum class GatherVariant { kBits4, kBits8, kBits16, kBits32, kBits128 };
 // of Gather; -1 where there is none
 constexpr int gather_kernel(GatherVariant variant) {
-  if (variant == GatherVariant::kBits4) return 57;
-  if (variant == GatherVariant::kBits8) return 58;
-  if (variant == GatherVariant::kBits16) return 59;
-  if (variant == GatherVariant::kBits32) return 60;
-  if (variant == GatherVariant::kBits128) return 61;
+  if (variant == GatherVariant::kBits4) return 88;
+  if (variant == GatherVariant::kBits8) return 89;
+  if (variant == GatherVariant::kBits16) return 90;
+  if (variant == GatherVariant::kBits32) return 91;
+  if (variant == GatherVariant::kBits128) return 92;
   return -1;
 }
 
 enum class TransposeVariant { kBits4, kBits8, kBits16, kBits32, kBits128 };
 // of Transpose; -1 where there is none
 constexpr int transpose_kernel(TransposeVariant variant) {
-  if (variant == TransposeVariant::kBits4) return 62;
-  if (variant == TransposeVariant::kBits8) return 63;
-  if (variant == TransposeVariant::kBits16) return 64;
-  if (variant == TransposeVariant::kBits32) return 65;
-  if (variant == TransposeVariant::kBits128) return 66;
+  if (variant == TransposeVariant::kBits4) return 93;
+  if (variant == TransposeVariant::kBits8) return 94;
+  if (variant == TransposeVariant::kBits16) return 95;
+  if (variant == TransposeVariant::kBits32) return 96;
+  if (variant == TransposeVariant::kBits128) return 97;
   return -1;
 }
 
 enum class TransposeTilesVariant { kBits8, kBits16, kBits32 };
 // of TransposeTiles; -1 where there is none
 constexpr int transpose_tiles_kernel(TransposeTilesVariant variant) {
-  if (variant == TransposeTilesVariant::kBits8) return 67;
-  if (variant == TransposeTilesVariant::kBits16) return 68;
-  if (variant == TransposeTilesVariant::kBits32) return 69;
+  if (variant == TransposeTilesVariant::kBits8) return 98;
+  if (variant == TransposeTilesVariant::kBits16) return 99;
+  if (variant == TransposeTilesVariant::kBits32) return 100;
   return -1;
 }
 
 // of Linear; -1 where there is none
 constexpr int linear_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 70;
-  if (dtype == DType::kFloat16) return 71;
-  if (dtype == DType::kBfloat16) return 72;
+  if (dtype == DType::kFloat32) return 101;
+  if (dtype == DType::kFloat16) return 102;
+  if (dtype == DType::kBfloat16) return 103;
   return -1;
 }
 
@@ -276,105 +375,145 @@ enum class LinearFewColumns { kOne, kEight, kSixteen };
 enum class LinearFewShape { kA };
 // of LinearFew; -1 where there is none
 constexpr int linear_few_kernel(LinearFewForm form, LinearFewColumns columns, LinearFewShape shape) {
-  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kA) return 73;
-  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kA) return 74;
-  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kA) return 75;
+  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kA) return 104;
+  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kA) return 105;
+  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kA) return 106;
   return -1;
 }
 
 // of Matmul; -1 where there is none
 constexpr int matmul_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 76;
-  if (dtype == DType::kFloat16) return 77;
-  if (dtype == DType::kBfloat16) return 78;
+  if (dtype == DType::kFloat32) return 107;
+  if (dtype == DType::kFloat16) return 108;
+  if (dtype == DType::kBfloat16) return 109;
   return -1;
 }
 
 // of MatmulRow; -1 where there is none
 constexpr int matmul_row_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 79;
-  if (dtype == DType::kFloat16) return 80;
-  if (dtype == DType::kBfloat16) return 81;
+  if (dtype == DType::kFloat32) return 110;
+  if (dtype == DType::kFloat16) return 111;
+  if (dtype == DType::kBfloat16) return 112;
   return -1;
 }
 
 // of MatmulInt4; -1 where there is none
 constexpr int matmul_int4_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 82;
-  if (dtype == DType::kFloat16) return 83;
-  if (dtype == DType::kBfloat16) return 84;
+  if (dtype == DType::kFloat32) return 113;
+  if (dtype == DType::kFloat16) return 114;
+  if (dtype == DType::kBfloat16) return 115;
   return -1;
 }
 
 // of Quantize; -1 where there is none
 constexpr int quantize_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 85;
-  if (dtype == DType::kFloat16) return 86;
-  if (dtype == DType::kBfloat16) return 87;
+  if (dtype == DType::kFloat32) return 116;
+  if (dtype == DType::kFloat16) return 117;
+  if (dtype == DType::kBfloat16) return 118;
   return -1;
 }
 
 // of Reduce; -1 where there is none
 constexpr int reduce_kernel(Op op, DType dtype) {
-  if (op == Op::kSum && dtype == DType::kFloat32) return 88;
-  if (op == Op::kSum && dtype == DType::kFloat16) return 89;
-  if (op == Op::kSum && dtype == DType::kBfloat16) return 90;
-  if (op == Op::kSum && dtype == DType::kInt32) return 91;
-  if (op == Op::kMean && dtype == DType::kFloat32) return 92;
-  if (op == Op::kMean && dtype == DType::kFloat16) return 93;
-  if (op == Op::kMean && dtype == DType::kBfloat16) return 94;
-  if (op == Op::kMax && dtype == DType::kFloat32) return 95;
-  if (op == Op::kMax && dtype == DType::kFloat16) return 96;
-  if (op == Op::kMax && dtype == DType::kBfloat16) return 97;
-  if (op == Op::kMax && dtype == DType::kInt32) return 98;
+  if (op == Op::kSum && dtype == DType::kFloat32) return 119;
+  if (op == Op::kSum && dtype == DType::kFloat16) return 120;
+  if (op == Op::kSum && dtype == DType::kBfloat16) return 121;
+  if (op == Op::kSum && dtype == DType::kInt32) return 122;
+  if (op == Op::kMean && dtype == DType::kFloat32) return 123;
+  if (op == Op::kMean && dtype == DType::kFloat16) return 124;
+  if (op == Op::kMean && dtype == DType::kBfloat16) return 125;
+  if (op == Op::kMax && dtype == DType::kFloat32) return 126;
+  if (op == Op::kMax && dtype == DType::kFloat16) return 127;
+  if (op == Op::kMax && dtype == DType::kBfloat16) return 128;
+  if (op == Op::kMax && dtype == DType::kInt32) return 129;
   return -1;
 }
 
 enum class RepackVariant { kLevels, kGroups };
 // of Repack; -1 where there is none
 constexpr int repack_kernel(RepackVariant variant) {
-  if (variant == RepackVariant::kLevels) return 99;
-  if (variant == RepackVariant::kGroups) return 100;
+  if (variant == RepackVariant::kLevels) return 130;
+  if (variant == RepackVariant::kGroups) return 131;
   return -1;
 }
 
 // of RmsNorm; -1 where there is none
 constexpr int rms_norm_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 101;
-  if (dtype == DType::kFloat16) return 102;
-  if (dtype == DType::kBfloat16) return 103;
+  if (dtype == DType::kFloat32) return 132;
+  if (dtype == DType::kFloat16) return 133;
+  if (dtype == DType::kBfloat16) return 134;
+  return -1;
+}
+
+// of RotaryEmbedding; -1 where there is none
+constexpr int rotary_embedding_kernel(DType dtype) {
+  if (dtype == DType::kFloat32) return 135;
+  if (dtype == DType::kFloat16) return 136;
+  if (dtype == DType::kBfloat16) return 137;
+  return -1;
+}
+
+// of Sample; -1 where there is none
+constexpr int sample_kernel(DType dtype) {
+  if (dtype == DType::kFloat32) return 138;
+  if (dtype == DType::kFloat16) return 139;
+  if (dtype == DType::kBfloat16) return 140;
+  return -1;
+}
+
+// of SiluMul; -1 where there is none
+constexpr int silu_mul_kernel(DType dtype) {
+  if (dtype == DType::kFloat32) return 141;
+  if (dtype == DType::kFloat16) return 142;
+  if (dtype == DType::kBfloat16) return 143;
+  return -1;
+}
+
+// of Softmax; -1 where there is none
+constexpr int softmax_kernel(DType dtype) {
+  if (dtype == DType::kFloat32) return 144;
+  if (dtype == DType::kFloat16) return 145;
+  if (dtype == DType::kBfloat16) return 146;
+  return -1;
+}
+
+// of TopK; -1 where there is none
+constexpr int top_k_kernel(DType dtype) {
+  if (dtype == DType::kFloat32) return 147;
+  if (dtype == DType::kFloat16) return 148;
+  if (dtype == DType::kBfloat16) return 149;
   return -1;
 }
 
 // of Unary; -1 where there is none
 constexpr int unary_kernel(Op op, DType dtype) {
-  if (op == Op::kNeg && dtype == DType::kFloat32) return 104;
-  if (op == Op::kNeg && dtype == DType::kFloat16) return 105;
-  if (op == Op::kNeg && dtype == DType::kBfloat16) return 106;
-  if (op == Op::kNeg && dtype == DType::kInt32) return 107;
-  if (op == Op::kExp && dtype == DType::kFloat32) return 108;
-  if (op == Op::kExp && dtype == DType::kFloat16) return 109;
-  if (op == Op::kExp && dtype == DType::kBfloat16) return 110;
-  if (op == Op::kLog && dtype == DType::kFloat32) return 111;
-  if (op == Op::kLog && dtype == DType::kFloat16) return 112;
-  if (op == Op::kLog && dtype == DType::kBfloat16) return 113;
-  if (op == Op::kSqrt && dtype == DType::kFloat32) return 114;
-  if (op == Op::kSqrt && dtype == DType::kFloat16) return 115;
-  if (op == Op::kSqrt && dtype == DType::kBfloat16) return 116;
-  if (op == Op::kTanh && dtype == DType::kFloat32) return 117;
-  if (op == Op::kTanh && dtype == DType::kFloat16) return 118;
-  if (op == Op::kTanh && dtype == DType::kBfloat16) return 119;
-  if (op == Op::kSigmoid && dtype == DType::kFloat32) return 120;
-  if (op == Op::kSigmoid && dtype == DType::kFloat16) return 121;
-  if (op == Op::kSigmoid && dtype == DType::kBfloat16) return 122;
+  if (op == Op::kNeg && dtype == DType::kFloat32) return 150;
+  if (op == Op::kNeg && dtype == DType::kFloat16) return 151;
+  if (op == Op::kNeg && dtype == DType::kBfloat16) return 152;
+  if (op == Op::kNeg && dtype == DType::kInt32) return 153;
+  if (op == Op::kExp && dtype == DType::kFloat32) return 154;
+  if (op == Op::kExp && dtype == DType::kFloat16) return 155;
+  if (op == Op::kExp && dtype == DType::kBfloat16) return 156;
+  if (op == Op::kLog && dtype == DType::kFloat32) return 157;
+  if (op == Op::kLog && dtype == DType::kFloat16) return 158;
+  if (op == Op::kLog && dtype == DType::kBfloat16) return 159;
+  if (op == Op::kSqrt && dtype == DType::kFloat32) return 160;
+  if (op == Op::kSqrt && dtype == DType::kFloat16) return 161;
+  if (op == Op::kSqrt && dtype == DType::kBfloat16) return 162;
+  if (op == Op::kTanh && dtype == DType::kFloat32) return 163;
+  if (op == Op::kTanh && dtype == DType::kFloat16) return 164;
+  if (op == Op::kTanh && dtype == DType::kBfloat16) return 165;
+  if (op == Op::kSigmoid && dtype == DType::kFloat32) return 166;
+  if (op == Op::kSigmoid && dtype == DType::kFloat16) return 167;
+  if (op == Op::kSigmoid && dtype == DType::kBfloat16) return 168;
   return -1;
 }
 
 enum class WhereVariant { kBits16, kBits32 };
 // of Where; -1 where there is none
 constexpr int where_kernel(WhereVariant variant) {
-  if (variant == WhereVariant::kBits16) return 123;
-  if (variant == WhereVariant::kBits32) return 124;
+  if (variant == WhereVariant::kBits16) return 169;
+  if (variant == WhereVariant::kBits32) return 170;
   return -1;
 }
 

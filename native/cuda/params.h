@@ -26,6 +26,47 @@ struct RmsNormParams {
   float epsilon;
 };
 
+struct AddRmsNormParams {
+  const void *x, *residual;  // (rows, columns)
+  const void* weight;        // (columns), of dtype weight_dtype
+  void *sum, *y;             // (rows, columns)
+  long long rows, columns;
+  int weight_dtype;
+  float epsilon;
+};
+
+struct SiluMulParams {
+  const void* x;  // (rows, 2 * columns): gate | up
+  void* y;        // (rows, columns)
+  long long rows, columns;
+};
+
+// y = softmax of every line of x (outer, size, inner) along its middle axis
+struct SoftmaxParams {
+  const void* x;
+  void* y;                       // may be x
+  long long lines, size, inner;  // lines: outer * inner
+};
+
+// y = the place of the first largest value of every line of x, as above
+struct ArgmaxParams {
+  const void* x;
+  int* y;
+  long long lines, size, inner;
+};
+
+struct RotaryEmbeddingParams {
+  const void* x;           // (tokens, width)
+  const float *cos, *sin;  // (rows, half)
+  const int* position;     // (tokens)
+  void* y;                 // (tokens, width), may be x
+  long long tokens, width;
+  long long head, half;  // elements of a head, and half of those that rotate
+  long long rotated;     // elements of a row whose heads rotate
+  long long rows;
+  Faults faults;
+};
+
 // y [m, n] = a [m, k] · dequantize(b)ᵀ
 struct MatmulInt4Params {
   const void* a;               // (m, k)

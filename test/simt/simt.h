@@ -133,6 +133,12 @@ inline unsigned atomicCAS(unsigned* at, unsigned expected, unsigned value) {
   if (found == expected) *at = value;
   return found;
 }
+template <class T>
+T atomicAdd(T* at, T value) {
+  const T found = *at;
+  *at = found + value;
+  return found;
+}
 
 // ---- what native/cuda/port.h promises
 

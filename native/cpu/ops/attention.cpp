@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "core/attention.h"
 #include "core/fault.h"
 #include "cpu/ops/table.h"
 #include "cpu/rows.h"
@@ -16,13 +17,7 @@ constexpr int64_t kPiece = 128;
 constexpr int64_t kColumns = 16;
 constexpr int64_t kLine = kPiece + 2 * kColumns;  // scores of a piece, per row
 
-// Sizes of one call. qkv holds rows of Q (heads x d) | K (groups x d) | V (groups x d), `width` floats each.
-struct Sizes {
-  int64_t tokens, heads, groups, d, page, width, window;
-  float scale;
-
-  int64_t low(int64_t position) const { return window ? std::max<int64_t>(0, position - window + 1) : 0; }
-};
+using Sizes = AttentionSizes;
 
 // One sequence of the call: rows [begin, end) of qkv, and the pages that hold its tokens.
 struct Span {
@@ -34,13 +29,9 @@ struct Span {
   int64_t page(int64_t m) const { return pages ? pages[m] : first_page + m; }
 };
 
-[[noreturn]] void fail(const char* code, const std::string& text) { throw Error(code, "attention: " + text); }
-
-std::string element(const char* name, int64_t index) { return std::string(name) + "[" + std::to_string(index) + "]"; }
-
 // Positions rise and their pages exist.
-void check_span(const Sizes& s, const Span& span, const int32_t* position, int64_t page_count, int64_t pages_in_cache) {
-  const int64_t capacity = page_count * s.page;
+void check_span(const Sizes& s, const Span& span, const int32_t* position) {
+  const int64_t capacity = s.table * s.page;
   for (int64_t t = span.begin; t < span.end; ++t) {
     const auto wrong = [&](FaultKind kind, int64_t limit) {
       return fault_error("attention", kind, "position", t, position[t], limit);
@@ -50,32 +41,28 @@ void check_span(const Sizes& s, const Span& span, const int32_t* position, int64
     if (position[t] >= capacity) throw wrong(FaultKind::kCapacity, capacity);
   }
   for (int64_t m = s.low(position[span.begin]) / s.page; m <= position[span.end - 1] / s.page; ++m)
-    if (const int64_t page = span.page(m); page < 0 || page >= pages_in_cache)
-      fail("ERR_OUT_OF_RANGE", element("pages", span.sequence) + element("", m) + " must be a page of the cache of " +
-                                   std::to_string(pages_in_cache) + ", but it is " + std::to_string(page));
+    if (const int64_t page = span.page(m); page < 0 || page >= s.pages)
+      throw fault_error("attention", FaultKind::kPage, "pages", span.sequence * s.table + m, page, s.pages, s.table);
 }
 
 // The sequences that have rows in this call.
 std::vector<Span> spans_of(const args::Attention& x, const Sizes& s) {
-  const int64_t cache = x.keys.dim(0);
-  const int64_t count = x.pages ? x.pages->dim(0) : x.rows ? x.rows->dim(0) - 1 : 1;
-  const int64_t page_count = x.pages ? x.pages->dim(1) : count ? cache / count : 0;
   const int32_t* rows = x.rows ? data_as<int32_t>(*x.rows) : nullptr;
-  const int64_t each = count ? (s.tokens + count - 1) / count : 0;
+  const int64_t each = s.rows_each();
   std::vector<Span> spans;
-  for (int64_t b = 0; b < count; ++b) {
+  for (int64_t b = 0; b < s.sequences; ++b) {
     Span span{b, std::min(b * each, s.tokens), std::min((b + 1) * each, s.tokens),
-              x.pages ? data_as<int32_t>(*x.pages) + b * page_count : nullptr, b * page_count};
+              x.pages ? data_as<int32_t>(*x.pages) + b * s.table : nullptr, b * s.table};
     if (rows) {
-      if (rows[b] < 0 || rows[b + 1] < rows[b] || rows[b + 1] > s.tokens)
-        fail("ERR_OUT_OF_RANGE", element("rows", b + 1) + " must be " + std::to_string(std::max(0, rows[b])) + " to " +
-                                     std::to_string(s.tokens) + ", but it is " + std::to_string(rows[b + 1]));
+      for (int64_t i = b; i <= b + 1; ++i)
+        if (const int32_t least = i ? std::max(0, rows[i - 1]) : 0; rows[i] < least || rows[i] > s.tokens)
+          throw fault_error("attention", FaultKind::kRow, "rows", i, rows[i], s.tokens, least);
       span.begin = rows[b];
       span.end = rows[b + 1];
     }
     if (span.begin < span.end) spans.push_back(span);
   }
-  for (const Span& span : spans) check_span(s, span, data_as<int32_t>(x.position), page_count, cache);
+  for (const Span& span : spans) check_span(s, span, data_as<int32_t>(x.position));
   return spans;
 }
 
@@ -323,16 +310,9 @@ void clear_others(const Sizes& s, const std::vector<Span>& spans, float* y) {
 
 void attention(Context& cpu, const Call& call) {
   const args::Attention x(call);
-  const int64_t d = x.keys.dim(3), groups = x.keys.dim(1), tokens = x.qkv.dim(0), heads = d ? x.y.dim(1) / d : 0;
-  const bool int8 = x.keys.dtype == DType::kInt8;
-  if (int8 != (x.key_scales != nullptr) || int8 != (x.value_scales != nullptr))
-    fail("ERR_ARGUMENT", std::string("keyScales and valueScales must be ") +
-                             (int8 ? "given with a cache of int8" : "absent where the cache is not int8"));
-  if (!tokens || !d) return;
-  const Sizes s{tokens,        heads,
-                groups,        d,
-                x.keys.dim(2), x.qkv.dim(1),
-                x.window,      x.scale ? static_cast<float>(x.scale) : 1.0f / std::sqrt(static_cast<float>(d))};
+  check_scales(x);
+  const AttentionSizes s(x);
+  if (!s.tokens || !s.d) return;
   const int32_t* position = data_as<int32_t>(x.position);
   const std::vector<Span> spans = spans_of(x, s);
   const float* qkv = float_rows(cpu, x.qkv);

@@ -8,8 +8,14 @@ OpFunction function_of(Op op) {
   if (binary_kernel(op, DType::kFloat32) >= 0) return binary;
   if (reduce_kernel(op, DType::kFloat32) >= 0) return reduce;
   switch (op) {
+    case Op::kAddRmsNorm:
+      return add_rms_norm;
     case Op::kArange:
       return arange;
+    case Op::kArgmax:
+      return argmax;
+    case Op::kAttention:
+      return attention;
     case Op::kCast:
       return cast;
     case Op::kConcat:
@@ -34,8 +40,18 @@ OpFunction function_of(Op op) {
       return quantize;
     case Op::kRmsNorm:
       return rms_norm;
+    case Op::kRotaryEmbedding:
+      return rotary_embedding;
+    case Op::kSample:
+      return sample;
+    case Op::kSiluMul:
+      return silu_mul;
     case Op::kSlice:
       return slice;
+    case Op::kSoftmax:
+      return softmax;
+    case Op::kTopK:
+      return top_k;
     case Op::kTranspose:
       return transpose;
     case Op::kWhere:
@@ -50,6 +66,12 @@ OpFunction function_of(Op op) {
 OpFunction function_of(const Call& call) {
   if (call.kernel) return own_function(*call.kernel);
   return call.op->id < 0 ? nullptr : function_of(call.op->kind());
+}
+
+size_t scratch_of(const Call& call) {
+  if (call.op->is(Op::kSample)) return sample_scratch(call);
+  if (call.op->is(Op::kTopK)) return top_k_scratch(call);
+  return 0;
 }
 
 std::string refusal(const Call& call) { return function_of(call) ? "" : call.op->name + " on cuda"; }

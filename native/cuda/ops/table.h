@@ -24,7 +24,10 @@ void unary(Context&, const Call&);
 void binary(Context&, const Call&);
 void reduce(Context&, const Call&);
 
+void add_rms_norm(Context&, const Call&);
 void arange(Context&, const Call&);
+void argmax(Context&, const Call&);
+void attention(Context&, const Call&);
 void cast(Context&, const Call&);
 void concat(Context&, const Call&);
 void copy(Context&, const Call&);
@@ -37,9 +40,19 @@ void matmul(Context&, const Call&);
 void matmul_int4(Context&, const Call&);
 void quantize(Context&, const Call&);
 void rms_norm(Context&, const Call&);
+void rotary_embedding(Context&, const Call&);
+void sample(Context&, const Call&);
+void silu_mul(Context&, const Call&);
 void slice(Context&, const Call&);
+void softmax(Context&, const Call&);
+void top_k(Context&, const Call&);
 void transpose(Context&, const Call&);
 void where(Context&, const Call&);
 void zeros(Context&, const Call&);
+
+// Bytes that a call needs beside its operands.
+size_t scratch_of(const Call& call);
+size_t sample_scratch(const Call& call);
+size_t top_k_scratch(const Call& call);
 
 }  // namespace lophi::cuda

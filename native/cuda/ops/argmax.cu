@@ -1,0 +1,44 @@
+// The place of the first largest value along an axis. A block per line, stepping by the grid; bound by memory. Of a line that begins
+// with NaN it is 0; others do not count.
+#include "cuda/common.cuh"
+
+namespace {
+
+template <class T>
+struct Argmax {
+  using Params = lophi::cuda::ArgmaxParams;
+  using Value = decltype(arithmetic(T{}));
+  struct Best {
+    Value value;
+    int at;
+  };
+
+  DEVICE static Best best_of(Best a, Best b) {
+    return a.value < b.value || (a.value == b.value && b.at < a.at) ? b : a;
+  }
+
+  DEVICE static void run(const Params& p) {
+    SHARED(Best, partial, 32);
+    const int warps = static_cast<int>(blockDim.x / 32);
+    for (i64 line = blockIdx.x; line < p.lines; line += gridDim.x) {
+      const T* x = static_cast<const T*>(p.x) + line / p.inner * p.size * p.inner + line % p.inner;
+      Best best{arithmetic(x[0]), 0};
+      for (i64 i = threadIdx.x; i < p.size; i += blockDim.x)
+        if (const Value value = arithmetic(x[i * p.inner]); best.value < value) best = {value, static_cast<int>(i)};
+      for (int distance = 16; distance > 0; distance /= 2)
+        best = best_of(
+            best, {__shfl_xor_sync(kAllLanes, best.value, distance), __shfl_xor_sync(kAllLanes, best.at, distance)});
+      if (lane_id() == 0) partial[warp_id()] = best;
+      __syncthreads();
+      if (threadIdx.x == 0) {
+        for (int warp = 1; warp < warps; ++warp) best = best_of(best, partial[warp]);
+        p.y[line] = best.at;
+      }
+      __syncthreads();
+    }
+  }
+};
+
+}  // namespace
+
+// instances: Argmax<dtype>
