@@ -63,6 +63,13 @@ DEVICE uint4 ldg_stream(const uint4* at, bool inside) {
   return v;
 }
 
+// U loads a thread, blockDim.x vectors apart; zeros from `end` on.
+template <int U, class Index>
+DEVICE void load_tile(uint4 (&v)[U], const uint4* data, Index base, Index end) {
+#pragma unroll
+  for (int u = 0; u < U; u++) v[u] = ldg_stream(data + base + u * blockDim.x, base + u * blockDim.x < end);
+}
+
 // Vectors first .. end - 1 in tiles of U loads a thread, `stride` apart; U loads of 16 bytes are in flight per thread.
 template <int U, class Index>
 DEVICE unsigned read_tiles(const uint4* data, Index first, Index end, Index stride) {
@@ -70,12 +77,20 @@ DEVICE unsigned read_tiles(const uint4* data, Index first, Index end, Index stri
 #pragma unroll 1
   for (Index base = first + threadIdx.x; base < end; base += stride) {
     uint4 v[U];
-#pragma unroll
-    for (int u = 0; u < U; u++) v[u] = ldg_stream(data + base + u * blockDim.x, base + u * blockDim.x < end);
+load_tile(v, data, base, end);
 #pragma unroll
     for (int u = 0; u < U; u++) fold(sum, v[u]);
   }
   return fold(sum);
+}
+
+// As often as asked over data that L2 holds.
+template <int U>
+DEVICE unsigned read_repeatedly(const uint4* data, unsigned vectors, unsigned repeats) {
+  unsigned word = 0;
+  for (unsigned i = 0; i < repeats; i++)
+    word ^= read_tiles<U>(data, blockIdx.x * blockDim.x * U, vectors, gridDim.x * blockDim.x * U);
+  return word;
 }
 
 // All blocks walk over the data side by side.
@@ -139,6 +154,10 @@ READER read_4(const uint4* data, u64 vectors, unsigned* out) {
 }
 READER read_8(const uint4* data, u64 vectors, unsigned* out) {
   keep(read_striped<8>(data, vectors), out);
+}
+
+READER read_cached(const uint4* data, unsigned vectors, unsigned repeats, unsigned* out) {
+  keep(read_repeatedly<4>(data, vectors, repeats), out);
 }
 
 #if __CUDA_ARCH__ >= 900
@@ -213,6 +232,38 @@ READER step_late(const uint4* weights, unsigned vectors, unsigned share, const u
   grid_dependents();
   const unsigned at = blockIdx.x * blockDim.x + threadIdx.x;
   y[at] = sum ^ load_word(x + at);
+}
+
+// The same with a norm in front, as a product that begins with one: every block reads all of x, 4 * `width` bytes that the kernel
+// before wrote, and sums squares, while its first weights are under way.
+READER step_norm(const uint4* weights, unsigned vectors, unsigned share, const float* x, unsigned width, float* y) {
+  __shared__ float partial[16];
+  const unsigned first = blockIdx.x * share, end = min(first + share, vectors), tile = blockDim.x * 8;
+  uint4 v[8];
+#pragma unroll
+  for (int u = 0; u < 8; u++) {
+    const unsigned at = first + threadIdx.x + u * blockDim.x;
+    v[u] = ldg_stream(weights + (at < end ? at : 0));
+  }
+  // stands between: alone, ptxas moves the wait in front of loads of the same basic block that nothing has used yet
+  grid_dependents();
+  grid_wait();
+  float squares = 0;
+  for (unsigned i = threadIdx.x; i < width; i += blockDim.x) {
+    const float value = __uint_as_float(load_word(reinterpret_cast<const unsigned*>(x + i)));
+    squares += value * value;
+  }
+  for (int distance = 16; distance > 0; distance /= 2) squares += __shfl_xor_sync(~0u, squares, distance);
+  if (threadIdx.x % 32 == 0) partial[threadIdx.x / 32] = squares;
+  __syncthreads();
+  squares = 0;
+  for (unsigned i = 0; i < blockDim.x / 32; i++) squares += partial[i];
+  uint4 sum{};
+#pragma unroll
+  for (int u = 0; u < 8; u++) fold(sum, v[u]);
+  const unsigned word = fold(sum) ^ read_tiles<8>(weights, first + tile, end, tile);
+  const unsigned each = (width + gridDim.x - 1) / gridDim.x, at = blockIdx.x * each + threadIdx.x;
+  if (threadIdx.x < each && at < width) y[at] = rsqrtf(squares) * (1 + (word & 1));
 }
 
 // The same phases in one launch with a barrier over the grid between them. Phase p reads slice p modulo `slices`.

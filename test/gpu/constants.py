@@ -64,15 +64,10 @@ def read(gpu, _):
                 launch = Launch(function, gpu.sms * blocks, threads, data, c_uint64(size // 16), out)
                 rate = size / gpu.time(lambda: launch(gpu.stream)) / 1e3
                 row("read by ld.nc", rate, "GB/s", loads=loads, threads=threads, blocks=blocks)
-    small = 16 << 20
-    launch = Launch(gpu.function("read_4"), gpu.sms * 4, 512, data, c_uint64(small // 16), out)
     repeats = 32
-
-    def again():
-        for _ in range(repeats):
-            launch(gpu.stream)
-
-    row("L2 read by ld.nc", repeats * small / gpu.time(again) / 1e3, "GB/s", bytes=small)
+    for small in (8 << 20, 16 << 20, 32 << 20):
+        launch = Launch(gpu.function("read_cached"), gpu.sms * 2, 512, data, c_uint(small // 16), c_uint(repeats), out)
+        row("L2 read by ld.nc", repeats * small / gpu.time(lambda: launch(gpu.stream)) / 1e3, "GB/s", bytes=small)
 
 
 def bulk(gpu, _):
@@ -114,7 +109,9 @@ def boundary(gpu, bandwidth):
             made = []
             for i in range(KERNELS):
                 at = c_uint64(data.value + i % rotation * vectors * 16)
-                made.append(Launch(function, gpu.sms, threads, at, *share_of(gpu.sms, vectors), ends[i % 2], ends[(i + 1) % 2], attribute=attribute))
+                x, y = ends[i % 2], ends[(i + 1) % 2]
+                between = [c_uint(3072)] if name == "step_norm" else []
+                made.append(Launch(function, gpu.sms, threads, at, *share_of(gpu.sms, vectors), x, *between, y, attribute=attribute))
             return made
 
         def all_of(made):
@@ -122,12 +119,14 @@ def boundary(gpu, bandwidth):
                 launch(gpu.stream)
 
         plain, early, late = launches("step"), launches("step", PROGRAMMATIC), launches("step_late", PROGRAMMATIC)
+        normed = launches("step_norm", PROGRAMMATIC)
         ways = [
             ("stream", plain, False),
             ("stream, programmatic", early, False),
             ("graph", plain, True),
             ("graph, programmatic at the start", early, True),
             ("graph, programmatic at the end", late, True),
+            ("graph, programmatic, a norm in front", normed, True),
         ]
         for way, made, as_graph in ways:
             if "programmatic" in way and gpu.attribute("major") < 9:
