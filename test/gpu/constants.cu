@@ -235,8 +235,8 @@ READER step_late(const uint4* weights, unsigned vectors, unsigned share, const u
 }
 
 // The same with a norm in front, as a product that begins with one: every block reads all of x, 4 * `width` bytes that the kernel
-// before wrote, and sums squares, while its first weights are under way.
-READER step_norm(const uint4* weights, unsigned vectors, unsigned share, const float* x, unsigned width, float* y) {
+// before wrote, and sums squares, while its first weights are under way. Two blocks fit an SM, so that the next one can begin.
+KERNEL __launch_bounds__(512, 2) step_norm(const uint4* weights, unsigned vectors, unsigned share, const float* x, unsigned width, float* y) {
   __shared__ float partial[16];
   const unsigned first = blockIdx.x * share, end = min(first + share, vectors), tile = blockDim.x * 8;
   uint4 v[8];
