@@ -1,5 +1,6 @@
 // nvrtc <libnvrtc> <arch> <source.cu> <output> <include folder> <headers>: one .cu file to a cubin (sm_*) or PTX (compute_*). The
-// compiler's log, with registers and spills per kernel, goes to stdout. NVRTC is opened at run time; headers are handed to it by name.
+// compiler's log, with registers and spills per kernel, goes to stdout, the PTX of a cubin to <output>.ptx. NVRTC is opened at run
+// time; headers are handed to it by name.
 #include <dlfcn.h>
 
 #include <cstdio>
@@ -67,10 +68,15 @@ int main(int argc, char** argv) {
   std::fputs(log_of(program).c_str(), result ? stderr : stdout);
   if (result) return 1;
 
-  const bool ptx = arch.rfind("compute_", 0) == 0;
-  size_t size = 0;
-  call(ptx ? "nvrtcGetPTXSize" : "nvrtcGetCUBINSize", program, &size);
-  std::vector<char> code(size);
-  call(ptx ? "nvrtcGetPTX" : "nvrtcGetCUBIN", program, code.data());
-  std::ofstream(argv[4], std::ios::binary).write(code.data(), static_cast<std::streamsize>(size));
+  const auto write = [&](const std::string& path, const char* get_size, const char* get) {
+    size_t size = 0;
+    call(get_size, program, &size);
+    std::vector<char> code(size);
+    call(get, program, code.data());
+    std::ofstream(path, std::ios::binary).write(code.data(), static_cast<std::streamsize>(size));
+  };
+  const std::string output = argv[4];
+  const bool is_ptx = arch.rfind("compute_", 0) == 0;
+  write(is_ptx ? output : output + ".ptx", "nvrtcGetPTXSize", "nvrtcGetPTX");
+  if (!is_ptx) write(output, "nvrtcGetCUBINSize", "nvrtcGetCUBIN");
 }

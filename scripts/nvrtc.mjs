@@ -12,7 +12,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 export const cache = `${root}node_modules/.cache/lophi`
 
 export function run(command, args, what) {
-  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8' })
+  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 2 ** 30 })
   if (status === 0) return stdout
   console.error(`${what}: ${error?.message ?? stderr.trim()}`)
   process.exit(1)
@@ -24,20 +24,36 @@ export const hash = (...texts) => {
   return sum.digest('hex').slice(0, 16)
 }
 
-function findNvrtc() {
-  if (process.env.LOPHI_NVRTC) return process.env.LOPHI_NVRTC
-  const folder = `${cache}/nvrtc-${nvrtcVersion}`
-  const library = `${folder}/nvidia/cuda_nvrtc/lib/libnvrtc.so.12`
-  if (!existsSync(library)) {
-    console.error(`fetching NVRTC ${nvrtcVersion} from PyPI`)
-    const partial = `${folder}.${process.pid}`
-    const wheel = `nvidia-cuda-nvrtc-cu12==${nvrtcVersion}`
-    const args = ['-m', 'pip', 'install', '--quiet', '--no-deps', '--only-binary=:all:', '--target', partial, wheel]
-    run('python3', [...args, '--root-user-action=ignore', '--disable-pip-version-check'], 'python3 -m pip')
-    rmSync(folder, { recursive: true, force: true })
-    renameSync(partial, folder)
+/** A file of a wheel from PyPI, fetched once; null where that fails. */
+export function fromPyPI(name, version, file) {
+  const folder = `${cache}/${name}-${version}`
+  const path = `${folder}/nvidia/${file}`
+  if (existsSync(path)) return path
+  console.error(`fetching ${name} ${version} from PyPI`)
+  const partial = `${folder}.${process.pid}`
+  const options = [
+    '--quiet',
+    '--no-deps',
+    '--only-binary=:all:',
+    '--root-user-action=ignore',
+    '--disable-pip-version-check',
+  ]
+  const args = ['-m', 'pip', 'install', ...options, '--target', partial, `${name}==${version}`]
+  const { status, stderr, error } = spawnSync('python3', args, { encoding: 'utf8' })
+  if (status !== 0) {
+    console.error(`python3 -m pip: ${error?.message ?? stderr.trim()}`)
+    return null
   }
-  return library
+  rmSync(folder, { recursive: true, force: true })
+  renameSync(partial, folder)
+  return path
+}
+
+function findNvrtc() {
+  const found =
+    process.env.LOPHI_NVRTC || fromPyPI('nvidia-cuda-nvrtc-cu12', nvrtcVersion, 'cuda_nvrtc/lib/libnvrtc.so.12')
+  if (!found) process.exit(1)
+  return found
 }
 
 function findCompiler() {
