@@ -117,6 +117,33 @@ inline constexpr KernelName kKernels[] = {
     {"linear_few", "linear_few_q4_one_a"},
     {"linear_few", "linear_few_q4_eight_a"},
     {"linear_few", "linear_few_q4_sixteen_a"},
+    {"linear_many", "linear_prepare_float32"},
+    {"linear_many", "linear_prepare_float16"},
+    {"linear_many", "linear_prepare_bfloat16"},
+    {"linear_many", "linear_many_q4_large"},
+    {"linear_many", "linear_many_q4_small"},
+    {"linear_many", "linear_many_q4_affine_large"},
+    {"linear_many", "linear_many_q4_affine_small"},
+    {"linear_many", "linear_many_q4_fine_large"},
+    {"linear_many", "linear_many_q4_fine_small"},
+    {"linear_many", "linear_many_q4_codes_large"},
+    {"linear_many", "linear_many_q4_codes_small"},
+    {"linear_many", "linear_many_q5_affine_large"},
+    {"linear_many", "linear_many_q5_affine_small"},
+    {"linear_many", "linear_many_q6_fine_large"},
+    {"linear_many", "linear_many_q6_fine_small"},
+    {"linear_many", "linear_many_q2_fine_large"},
+    {"linear_many", "linear_many_q2_fine_small"},
+    {"linear_many", "linear_many_q3_fine_large"},
+    {"linear_many", "linear_many_q3_fine_small"},
+    {"linear_many", "linear_many_q8_large"},
+    {"linear_many", "linear_many_q8_small"},
+    {"linear_many", "linear_many_q8_affine_large"},
+    {"linear_many", "linear_many_q8_affine_small"},
+    {"linear_many", "linear_many_f16_large"},
+    {"linear_many", "linear_many_f16_small"},
+    {"linear_many", "linear_many_bf16_large"},
+    {"linear_many", "linear_many_bf16_small"},
     {"matmul", "matmul_float32"},
     {"matmul", "matmul_float16"},
     {"matmul", "matmul_bfloat16"},
@@ -182,7 +209,7 @@ inline constexpr KernelName kKernels[] = {
     {"where", "where_bits16"},
     {"where", "where_bits32"},
 };
-inline constexpr int kKernelCount = 171;
+inline constexpr int kKernelCount = 198;
 
 // of AddRmsNorm; -1 where there is none
 constexpr int add_rms_norm_kernel(DType dtype) {
@@ -381,139 +408,178 @@ constexpr int linear_few_kernel(LinearFewForm form, LinearFewColumns columns, Li
   return -1;
 }
 
-// of Matmul; -1 where there is none
-constexpr int matmul_kernel(DType dtype) {
+// of LinearPrepare; -1 where there is none
+constexpr int linear_prepare_kernel(DType dtype) {
   if (dtype == DType::kFloat32) return 107;
   if (dtype == DType::kFloat16) return 108;
   if (dtype == DType::kBfloat16) return 109;
   return -1;
 }
 
+enum class LinearManyForm { kQ4, kQ4Affine, kQ4Fine, kQ4Codes, kQ5Affine, kQ6Fine, kQ2Fine, kQ3Fine, kQ8, kQ8Affine, kF16, kBf16 };
+enum class LinearManyTile { kLarge, kSmall };
+// of LinearMany; -1 where there is none
+constexpr int linear_many_kernel(LinearManyForm form, LinearManyTile tile) {
+  if (form == LinearManyForm::kQ4 && tile == LinearManyTile::kLarge) return 110;
+  if (form == LinearManyForm::kQ4 && tile == LinearManyTile::kSmall) return 111;
+  if (form == LinearManyForm::kQ4Affine && tile == LinearManyTile::kLarge) return 112;
+  if (form == LinearManyForm::kQ4Affine && tile == LinearManyTile::kSmall) return 113;
+  if (form == LinearManyForm::kQ4Fine && tile == LinearManyTile::kLarge) return 114;
+  if (form == LinearManyForm::kQ4Fine && tile == LinearManyTile::kSmall) return 115;
+  if (form == LinearManyForm::kQ4Codes && tile == LinearManyTile::kLarge) return 116;
+  if (form == LinearManyForm::kQ4Codes && tile == LinearManyTile::kSmall) return 117;
+  if (form == LinearManyForm::kQ5Affine && tile == LinearManyTile::kLarge) return 118;
+  if (form == LinearManyForm::kQ5Affine && tile == LinearManyTile::kSmall) return 119;
+  if (form == LinearManyForm::kQ6Fine && tile == LinearManyTile::kLarge) return 120;
+  if (form == LinearManyForm::kQ6Fine && tile == LinearManyTile::kSmall) return 121;
+  if (form == LinearManyForm::kQ2Fine && tile == LinearManyTile::kLarge) return 122;
+  if (form == LinearManyForm::kQ2Fine && tile == LinearManyTile::kSmall) return 123;
+  if (form == LinearManyForm::kQ3Fine && tile == LinearManyTile::kLarge) return 124;
+  if (form == LinearManyForm::kQ3Fine && tile == LinearManyTile::kSmall) return 125;
+  if (form == LinearManyForm::kQ8 && tile == LinearManyTile::kLarge) return 126;
+  if (form == LinearManyForm::kQ8 && tile == LinearManyTile::kSmall) return 127;
+  if (form == LinearManyForm::kQ8Affine && tile == LinearManyTile::kLarge) return 128;
+  if (form == LinearManyForm::kQ8Affine && tile == LinearManyTile::kSmall) return 129;
+  if (form == LinearManyForm::kF16 && tile == LinearManyTile::kLarge) return 130;
+  if (form == LinearManyForm::kF16 && tile == LinearManyTile::kSmall) return 131;
+  if (form == LinearManyForm::kBf16 && tile == LinearManyTile::kLarge) return 132;
+  if (form == LinearManyForm::kBf16 && tile == LinearManyTile::kSmall) return 133;
+  return -1;
+}
+
+// of Matmul; -1 where there is none
+constexpr int matmul_kernel(DType dtype) {
+  if (dtype == DType::kFloat32) return 134;
+  if (dtype == DType::kFloat16) return 135;
+  if (dtype == DType::kBfloat16) return 136;
+  return -1;
+}
+
 // of MatmulRow; -1 where there is none
 constexpr int matmul_row_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 110;
-  if (dtype == DType::kFloat16) return 111;
-  if (dtype == DType::kBfloat16) return 112;
+  if (dtype == DType::kFloat32) return 137;
+  if (dtype == DType::kFloat16) return 138;
+  if (dtype == DType::kBfloat16) return 139;
   return -1;
 }
 
 // of MatmulInt4; -1 where there is none
 constexpr int matmul_int4_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 113;
-  if (dtype == DType::kFloat16) return 114;
-  if (dtype == DType::kBfloat16) return 115;
+  if (dtype == DType::kFloat32) return 140;
+  if (dtype == DType::kFloat16) return 141;
+  if (dtype == DType::kBfloat16) return 142;
   return -1;
 }
 
 // of Quantize; -1 where there is none
 constexpr int quantize_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 116;
-  if (dtype == DType::kFloat16) return 117;
-  if (dtype == DType::kBfloat16) return 118;
+  if (dtype == DType::kFloat32) return 143;
+  if (dtype == DType::kFloat16) return 144;
+  if (dtype == DType::kBfloat16) return 145;
   return -1;
 }
 
 // of Reduce; -1 where there is none
 constexpr int reduce_kernel(Op op, DType dtype) {
-  if (op == Op::kSum && dtype == DType::kFloat32) return 119;
-  if (op == Op::kSum && dtype == DType::kFloat16) return 120;
-  if (op == Op::kSum && dtype == DType::kBfloat16) return 121;
-  if (op == Op::kSum && dtype == DType::kInt32) return 122;
-  if (op == Op::kMean && dtype == DType::kFloat32) return 123;
-  if (op == Op::kMean && dtype == DType::kFloat16) return 124;
-  if (op == Op::kMean && dtype == DType::kBfloat16) return 125;
-  if (op == Op::kMax && dtype == DType::kFloat32) return 126;
-  if (op == Op::kMax && dtype == DType::kFloat16) return 127;
-  if (op == Op::kMax && dtype == DType::kBfloat16) return 128;
-  if (op == Op::kMax && dtype == DType::kInt32) return 129;
+  if (op == Op::kSum && dtype == DType::kFloat32) return 146;
+  if (op == Op::kSum && dtype == DType::kFloat16) return 147;
+  if (op == Op::kSum && dtype == DType::kBfloat16) return 148;
+  if (op == Op::kSum && dtype == DType::kInt32) return 149;
+  if (op == Op::kMean && dtype == DType::kFloat32) return 150;
+  if (op == Op::kMean && dtype == DType::kFloat16) return 151;
+  if (op == Op::kMean && dtype == DType::kBfloat16) return 152;
+  if (op == Op::kMax && dtype == DType::kFloat32) return 153;
+  if (op == Op::kMax && dtype == DType::kFloat16) return 154;
+  if (op == Op::kMax && dtype == DType::kBfloat16) return 155;
+  if (op == Op::kMax && dtype == DType::kInt32) return 156;
   return -1;
 }
 
 enum class RepackVariant { kLevels, kGroups };
 // of Repack; -1 where there is none
 constexpr int repack_kernel(RepackVariant variant) {
-  if (variant == RepackVariant::kLevels) return 130;
-  if (variant == RepackVariant::kGroups) return 131;
+  if (variant == RepackVariant::kLevels) return 157;
+  if (variant == RepackVariant::kGroups) return 158;
   return -1;
 }
 
 // of RmsNorm; -1 where there is none
 constexpr int rms_norm_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 132;
-  if (dtype == DType::kFloat16) return 133;
-  if (dtype == DType::kBfloat16) return 134;
+  if (dtype == DType::kFloat32) return 159;
+  if (dtype == DType::kFloat16) return 160;
+  if (dtype == DType::kBfloat16) return 161;
   return -1;
 }
 
 // of RotaryEmbedding; -1 where there is none
 constexpr int rotary_embedding_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 135;
-  if (dtype == DType::kFloat16) return 136;
-  if (dtype == DType::kBfloat16) return 137;
+  if (dtype == DType::kFloat32) return 162;
+  if (dtype == DType::kFloat16) return 163;
+  if (dtype == DType::kBfloat16) return 164;
   return -1;
 }
 
 // of Sample; -1 where there is none
 constexpr int sample_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 138;
-  if (dtype == DType::kFloat16) return 139;
-  if (dtype == DType::kBfloat16) return 140;
+  if (dtype == DType::kFloat32) return 165;
+  if (dtype == DType::kFloat16) return 166;
+  if (dtype == DType::kBfloat16) return 167;
   return -1;
 }
 
 // of SiluMul; -1 where there is none
 constexpr int silu_mul_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 141;
-  if (dtype == DType::kFloat16) return 142;
-  if (dtype == DType::kBfloat16) return 143;
+  if (dtype == DType::kFloat32) return 168;
+  if (dtype == DType::kFloat16) return 169;
+  if (dtype == DType::kBfloat16) return 170;
   return -1;
 }
 
 // of Softmax; -1 where there is none
 constexpr int softmax_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 144;
-  if (dtype == DType::kFloat16) return 145;
-  if (dtype == DType::kBfloat16) return 146;
+  if (dtype == DType::kFloat32) return 171;
+  if (dtype == DType::kFloat16) return 172;
+  if (dtype == DType::kBfloat16) return 173;
   return -1;
 }
 
 // of TopK; -1 where there is none
 constexpr int top_k_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 147;
-  if (dtype == DType::kFloat16) return 148;
-  if (dtype == DType::kBfloat16) return 149;
+  if (dtype == DType::kFloat32) return 174;
+  if (dtype == DType::kFloat16) return 175;
+  if (dtype == DType::kBfloat16) return 176;
   return -1;
 }
 
 // of Unary; -1 where there is none
 constexpr int unary_kernel(Op op, DType dtype) {
-  if (op == Op::kNeg && dtype == DType::kFloat32) return 150;
-  if (op == Op::kNeg && dtype == DType::kFloat16) return 151;
-  if (op == Op::kNeg && dtype == DType::kBfloat16) return 152;
-  if (op == Op::kNeg && dtype == DType::kInt32) return 153;
-  if (op == Op::kExp && dtype == DType::kFloat32) return 154;
-  if (op == Op::kExp && dtype == DType::kFloat16) return 155;
-  if (op == Op::kExp && dtype == DType::kBfloat16) return 156;
-  if (op == Op::kLog && dtype == DType::kFloat32) return 157;
-  if (op == Op::kLog && dtype == DType::kFloat16) return 158;
-  if (op == Op::kLog && dtype == DType::kBfloat16) return 159;
-  if (op == Op::kSqrt && dtype == DType::kFloat32) return 160;
-  if (op == Op::kSqrt && dtype == DType::kFloat16) return 161;
-  if (op == Op::kSqrt && dtype == DType::kBfloat16) return 162;
-  if (op == Op::kTanh && dtype == DType::kFloat32) return 163;
-  if (op == Op::kTanh && dtype == DType::kFloat16) return 164;
-  if (op == Op::kTanh && dtype == DType::kBfloat16) return 165;
-  if (op == Op::kSigmoid && dtype == DType::kFloat32) return 166;
-  if (op == Op::kSigmoid && dtype == DType::kFloat16) return 167;
-  if (op == Op::kSigmoid && dtype == DType::kBfloat16) return 168;
+  if (op == Op::kNeg && dtype == DType::kFloat32) return 177;
+  if (op == Op::kNeg && dtype == DType::kFloat16) return 178;
+  if (op == Op::kNeg && dtype == DType::kBfloat16) return 179;
+  if (op == Op::kNeg && dtype == DType::kInt32) return 180;
+  if (op == Op::kExp && dtype == DType::kFloat32) return 181;
+  if (op == Op::kExp && dtype == DType::kFloat16) return 182;
+  if (op == Op::kExp && dtype == DType::kBfloat16) return 183;
+  if (op == Op::kLog && dtype == DType::kFloat32) return 184;
+  if (op == Op::kLog && dtype == DType::kFloat16) return 185;
+  if (op == Op::kLog && dtype == DType::kBfloat16) return 186;
+  if (op == Op::kSqrt && dtype == DType::kFloat32) return 187;
+  if (op == Op::kSqrt && dtype == DType::kFloat16) return 188;
+  if (op == Op::kSqrt && dtype == DType::kBfloat16) return 189;
+  if (op == Op::kTanh && dtype == DType::kFloat32) return 190;
+  if (op == Op::kTanh && dtype == DType::kFloat16) return 191;
+  if (op == Op::kTanh && dtype == DType::kBfloat16) return 192;
+  if (op == Op::kSigmoid && dtype == DType::kFloat32) return 193;
+  if (op == Op::kSigmoid && dtype == DType::kFloat16) return 194;
+  if (op == Op::kSigmoid && dtype == DType::kBfloat16) return 195;
   return -1;
 }
 
 enum class WhereVariant { kBits16, kBits32 };
 // of Where; -1 where there is none
 constexpr int where_kernel(WhereVariant variant) {
-  if (variant == WhereVariant::kBits16) return 169;
-  if (variant == WhereVariant::kBits32) return 170;
+  if (variant == WhereVariant::kBits16) return 196;
+  if (variant == WhereVariant::kBits32) return 197;
   return -1;
 }
 

@@ -125,6 +125,27 @@ struct LinearFewParams {
   int zero;             // what levels count from
 };
 
+// x [m, k] as planes of 16-bit floats, padded with zeros, whose sum is x times 1 / scales[row]
+struct LinearPrepareParams {
+  const void* x;
+  const int* order;       // WeightRows::order
+  unsigned short* plane;  // (planes, m_padded, k_padded)
+  float* scales;          // (m_padded)
+  float* sums;            // (k_padded / group, m_padded), of the planes; null where group is 0
+  long long m, k, m_padded, k_padded;
+  int planes, bfloat, int8, group;
+  int levels;  // columns stand as for levels
+};
+// LinearParams for many rows of x, of which the planes were made; y and residual are of `dtype`.
+struct LinearManyParams {
+  LinearParams linear;
+  const unsigned short* plane;
+  const float *scales, *sums;
+  long long m_padded, k_padded, strips;
+  int planes, dtype;
+  unsigned bias;  // 1024 + what levels count from, as float16, twice
+};
+
 // y [tokens, columns] = rows of a table of `rows` rows, of which w is a part
 struct EmbeddingParams {
   WeightRows w;

@@ -104,6 +104,25 @@ DEVICE void cp_async_wait() {
 #endif
 }
 
+// Two 16-bit floats less two.
+DEVICE unsigned half2_sub(unsigned a, unsigned b) {
+  unsigned d;
+  asm("sub.f16x2 %0, %1, %2;" : "=r"(d) : "r"(a), "r"(b));
+  return d;
+}
+
+// Four matrices of 8 rows of 16 bytes in shared memory: lane 8 i + r names row r of matrix i, and gets of each its own four bytes, those of
+// row lane / 4 at lane % 4: the two words of b below, for two times 8 columns.
+DEVICE uint4 ldmatrix4(const void* shared) {
+  uint4 v;
+  const unsigned from = static_cast<unsigned>(__cvta_generic_to_shared(shared));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "r"(from)
+               : "memory");
+  return v;
+}
+
 // Products of a warp, c += a · b, with lane = 4 g + t. Elements lie in registers from the lowest bits on.
 //   16-bit floats, 16 x 8 by 16:  a[0], a[1]: rows g, g + 8, columns 2t and 2t + 1; a[2], a[3]: the same, columns + 8
 //                                 b[0], b[1]: column g, rows 2t, 2t + 1, and those + 8

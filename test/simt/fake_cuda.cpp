@@ -72,6 +72,14 @@ struct Gpu {
   Stream null_stream{*this};  // which streams that do not block do not wait for
 };
 
+// CUlaunchConfig
+struct LaunchConfig {
+  unsigned grid_x, grid_y, grid_z, block_x, block_y, block_z, shared;
+  Stream* stream;
+  const int* attribute;  // its id, padding, its value; one of them is known here
+  unsigned attributes;
+};
+
 struct Failure {
   int result;
 };
@@ -486,12 +494,6 @@ EXPORT int cuModuleGetFunction(const simt::Kernel** function, void*, const char*
     require(*function, kNotFound);
   });
 }
-struct LaunchConfig {
-  unsigned grid_x, grid_y, grid_z, block_x, block_y, block_z, shared;
-  Stream* stream;
-  const int* attribute;  // its id, padding, its value; one of them is known here
-  unsigned attributes;
-};
 EXPORT int cuLaunchKernelEx(const LaunchConfig* config, const simt::Kernel* function, void** params, void**) {
   return entry("cuLaunchKernelEx", true, [&] {
     const auto [grid_x, grid_y, grid_z, block_x, block_y, block_z, shared, stream, attribute, attributes] = *config;

@@ -330,6 +330,27 @@ void multiply8(Site site, int (&c)[4], const unsigned* a, const unsigned* b) {
 }  // namespace
 }  // namespace simt
 
+unsigned half2_sub(unsigned a, unsigned b) {
+  unsigned d = 0;
+  for (int at = 0; at < 32; at += 16) {
+    const auto of = [at](unsigned pair) { return half_to_float(static_cast<unsigned short>(pair >> at)); };
+    d |= static_cast<unsigned>(float_to_half(of(a) - of(b))) << at;
+  }
+  return d;
+}
+
+uint4 ldmatrix4(const void* shared, const char* file, int line) {
+  const uint64_t* rows = simt::collective({"ldmatrix4", file, line}, 0xffffffff, reinterpret_cast<uintptr_t>(shared));
+  const unsigned lane = simt::lane();
+  unsigned words[4];
+  for (unsigned i = 0; i < 4; ++i) {
+    const uint64_t row = rows[8 * i + lane / 4];
+    if (row % 16) simt::fail("a row of a matrix must be aligned to 16 bytes");
+    std::memcpy(&words[i], reinterpret_cast<const char*>(row) + lane % 4 * 4, 4);
+  }
+  return {words[0], words[1], words[2], words[3]};
+}
+
 void mma16816(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2], const char* file, int line) {
   simt::multiply16({"mma16816", file, line}, c, a, b,
                    [](unsigned bits) { return half_to_float(static_cast<unsigned short>(bits)); });

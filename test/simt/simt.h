@@ -207,6 +207,8 @@ template <int groups>
 void cp_async_wait() {
   simt::land_copies(groups);
 }
+unsigned half2_sub(unsigned a, unsigned b);
+uint4 ldmatrix4(const void* shared, const char* file = __builtin_FILE(), int line = __builtin_LINE());
 void mma16816(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2], const char* file = __builtin_FILE(),
               int line = __builtin_LINE());
 void mma16816_bf16(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2], const char* file = __builtin_FILE(),

@@ -15,9 +15,15 @@ void linear(Context& cuda, const Call& call) {
   for (const CudaWeight::Part& part : w.stacked) {
     const LinearParams p{pointer_to(x.x), part.rows, bias,   residual,
                          pointer_to(x.y), m,         w.rows, int8 && part.takes_int8};
-    if (linear_few(cuda, p, x.x.dtype)) continue;
+    if (linear_few(cuda, p, x.x.dtype) || linear_many(cuda, p, x.x.dtype, call.scratch)) continue;
     cuda.launch(linear_kernel(x.x.dtype), {blocks(part.rows.count, 8), m}, p);
   }
+}
+
+size_t linear_scratch(const Call& call) {
+  const args::Linear x(call);
+  const int64_t m = x.w.rows ? x.y.count() / x.w.rows : 0;
+  return m > 0 && x.w.columns > 0 ? linear_many_scratch(m, x.w.columns) : 0;
 }
 
 }  // namespace lophi::cuda

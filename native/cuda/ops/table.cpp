@@ -1,5 +1,7 @@
 #include "cuda/ops/table.h"
 
+#include "cuda/ops/linear.h"
+
 namespace lophi::cuda {
 
 OpFunction function_of(Op op) {
@@ -69,6 +71,7 @@ OpFunction function_of(const Call& call) {
 }
 
 size_t scratch_of(const Call& call) {
+  if (function_of(call) == linear) return linear_scratch(call);
   if (call.op->is(Op::kSample)) return sample_scratch(call);
   if (call.op->is(Op::kTopK)) return top_k_scratch(call);
   return 0;

@@ -1,0 +1,90 @@
+#include <optional>
+
+#include "cuda/kernels.gen.h"
+#include "cuda/ops/linear.h"
+
+namespace lophi::cuda {
+namespace {
+
+using Form = LinearManyForm;
+
+constexpr int64_t kChunk = 64,
+                  kRows = 128;  // columns of a tile, and rows of x of the largest block: x is padded to both
+constexpr int kMaxPlanes = 3, kMinGroup = 16;
+constexpr int64_t kManyBlocks = 100;  // of a GPU of some 100 multiprocessors
+
+constexpr int64_t padded(int64_t count, int64_t to) { return blocks(count, to) * to; }
+
+// Where things lie in scratch memory.
+struct Layout {
+  int64_t m_padded, k_padded;
+  size_t scales, sums, bytes;
+  Layout(int64_t m, int64_t columns)
+      : m_padded(padded(m, kRows)),
+        k_padded(padded(columns, kChunk)),
+        scales(static_cast<size_t>(kMaxPlanes * m_padded * k_padded) * 2),
+        sums(scales + static_cast<size_t>(m_padded) * 4),
+        bytes(sums + static_cast<size_t>(k_padded / kMinGroup * m_padded) * 4) {}
+};
+
+std::optional<Form> form_of(const WeightRows& w) {
+  if (w.floats) {
+    if (w.type == static_cast<int>(DType::kFloat16)) return Form::kF16;
+    if (w.type == static_cast<int>(DType::kBfloat16)) return Form::kBf16;
+    return {};
+  }
+  const bool fine = w.group % 32 != 0;
+  if (fine && w.group != 16) return {};
+  const bool halves = !fine && !w.codebook && !w.scale_low && w.shift == WeightRows::kNone &&
+                      w.scale_type == static_cast<int>(DType::kFloat16);
+  if (w.codebook) return w.low == 4 && !w.high && !fine ? std::optional(Form::kQ4Codes) : std::nullopt;
+  if (w.low == 4 && !w.high) return fine ? Form::kQ4Fine : halves ? Form::kQ4 : Form::kQ4Affine;
+  if (w.low == 8 && !w.high && !fine) return halves ? Form::kQ8 : Form::kQ8Affine;
+  if (w.low == 4 && w.high == 1 && !fine) return Form::kQ5Affine;
+  if (w.low == 4 && w.high == 2 && fine) return Form::kQ6Fine;
+  if (w.low == 2 && !w.high && fine) return Form::kQ2Fine;
+  if (w.low == 2 && w.high == 1 && fine) return Form::kQ3Fine;
+  return {};
+}
+
+// 1024 + zero as float16, in both halves: 1024 is the bits 0x6400, and steps are of 1.
+constexpr unsigned bias_of(const WeightRows& w) {
+  const int zero = w.codebook ? 128 : w.shift == WeightRows::kNone ? w.zero : 0;
+  return static_cast<unsigned>(0x6400 + zero) * 0x10001;
+}
+
+}  // namespace
+
+size_t linear_many_scratch(int64_t m, int64_t columns) { return Layout(m, columns).bytes; }
+
+bool linear_many(Context& cuda, const LinearParams& linear, DType dtype, const View& scratch) {
+  const WeightRows& w = linear.w;
+  const auto form = form_of(w);
+  if (!form || linear.m < 1 || w.columns < 1 || w.count < 1) return false;
+  const Layout at(linear.m, w.columns);
+  auto* memory = pointer_to<unsigned char>(scratch);
+  auto* plane = reinterpret_cast<unsigned short*>(memory);
+  auto* scales = reinterpret_cast<float*>(memory + at.scales);
+  auto* sums = reinterpret_cast<float*>(memory + at.sums);
+
+  const bool bfloat = *form == Form::kBf16, affine = !w.floats && w.shift != WeightRows::kNone;
+  const bool exact = !linear.int8 && dtype == (bfloat ? DType::kBfloat16 : DType::kFloat16);
+  const int planes = exact ? 1 : bfloat ? 3 : 2, group = w.group == 16 ? 16 : 32;
+  cuda.launch(
+      linear_prepare_kernel(dtype), {at.m_padded},
+      LinearPrepareParams{linear.x, w.order, plane, scales, affine ? sums : nullptr, linear.m, w.columns, at.m_padded,
+                          at.k_padded, planes, bfloat, linear.int8, affine ? group : 0, !w.floats});
+
+  const int64_t strips = blocks(w.count, 16);
+  const LinearManyParams params{linear,      plane,  scales, affine ? sums : nullptr, at.m_padded,
+                                at.k_padded, strips, planes, static_cast<int>(dtype), bias_of(w)};
+  // large blocks where they are enough for the device
+  const int64_t large = blocks(linear.m, 128) * blocks(strips, 8);
+  const bool small = large < kManyBlocks;
+  cuda.launch(linear_many_kernel(*form, small ? LinearManyTile::kSmall : LinearManyTile::kLarge),
+              small ? Grid{blocks(linear.m, 64), blocks(strips, 4)} : Grid{blocks(linear.m, 128), blocks(strips, 8)},
+              params);
+  return true;
+}
+
+}  // namespace lophi::cuda

@@ -1,0 +1,336 @@
+// y = x · wᵀ + bias + residual for many rows of x: blocks of rows of w by rows of x, as products of a warp of 16-bit floats.
+//
+// LinearPrepare splits x into planes of 16-bit floats whose sum is x, times a power of two per row: one for float16, which is exact as it
+// is, two for float32 (22 bits), three where w is bfloat16. LinearMany takes tiles of 64 columns of w straight from memory to registers,
+// levels less their zero point as exact floats, and the planes through shared memory; each plane is like as many columns more. Sums of
+// a group are scaled in float32.
+#include "cuda/weights.cuh"
+
+namespace {
+
+using lophi::cuda::LinearManyParams;
+using lophi::cuda::LinearPrepareParams;
+
+constexpr int kChunk = 64;  // columns of a tile
+
+// ---- x as planes
+
+// Where column k of 16 stands, so that the four columns of a byte register (weights.cuh) are two registers of two.
+DEVICE int place_of_levels(int k) { return (k % 4 / 2) * 8 + k / 4 * 2 + k % 2; }
+
+DEVICE u16 plane_of(float value, bool bfloat, float& rest) {
+  if (bfloat) {
+    Bfloat bits;
+    store(&bits, value);
+    rest = value - to_float(bits);
+    return bits.bits;
+  }
+  const u16 bits = float_to_half(value);
+  rest = value - half_to_float(bits);
+  return bits;
+}
+
+// A block per row, rows that are only there to fill a tile included; a warp takes 32 columns at a time.
+template <class T>
+struct LinearPrepare {
+  using Params = LinearPrepareParams;
+  DEVICE static float value_at(const Params& p, i64 row, i64 k) {
+    float value =
+        row < p.m && k < p.k ? to_float(static_cast<const T*>(p.x)[row * p.k + (p.order ? p.order[k] : k)]) : 0;
+    if (!p.int8) return value;
+    const float step = warp_max(fabsf(value)) / 127.0f;
+    return step > 0 ? rintf(value / step) * step : 0.0f;
+  }
+  DEVICE static void run(const Params& p) {
+    SHARED(float, most, 32);
+    const i64 row = blockIdx.x, warps = blockDim.x / 32;
+    float largest = 0;
+    if (p.planes > 1 && !p.bfloat)
+      for (i64 k = threadIdx.x; row < p.m && k < p.k; k += blockDim.x)
+        largest = fmaxf(largest, fabsf(to_float(static_cast<const T*>(p.x)[row * p.k + k])));
+    largest = warp_max(largest);
+    if (lane_id() == 0) most[warp_id()] = largest;
+    __syncthreads();
+    largest = warp_max(lane_id() < warps ? most[lane_id()] : 0.0f);
+    // 2^(14 - e) for a largest value of 2^e or more: products with levels and sums of a group stay far from float16's end and float32's
+    const int exponent = static_cast<int>(float_to_bits(largest) >> 23);
+    const bool plain = exponent == 0 || exponent == 255;
+    const int shift = plain ? 0 : exponent > 253 ? -126 : 141 - exponent > 126 ? 126 : 141 - exponent;
+    const float scale = bits_to_float(static_cast<unsigned>(shift + 127) << 23);
+    if (threadIdx.x == 0) p.scales[row] = bits_to_float(static_cast<unsigned>(127 - shift) << 23);
+
+    for (i64 first = warp_id() * 32; first < p.k_padded; first += warps * 32) {
+      float value = value_at(p, row, first + lane_id()) * scale;
+      if (p.group) {
+        float sum = value;
+        for (int distance = 1; distance < p.group; distance *= 2) sum += __shfl_xor_sync(kAllLanes, sum, distance);
+        if (lane_id() % p.group == 0) p.sums[(first + lane_id()) / p.group * p.m_padded + row] = sum;
+      }
+      const i64 to = first + (p.levels ? lane_id() / 16 * 16 + place_of_levels(lane_id() % 16) : lane_id());
+      for (int plane = 0; plane < p.planes; ++plane) {
+        float rest;
+        p.plane[(plane * p.m_padded + row) * p.k_padded + to] = plane_of(value, p.bfloat, rest);
+        value = rest;
+      }
+    }
+  }
+};
+
+// ---- w as operands
+
+// The words of a lane for a tile in a plane of levels.
+template <int bits>
+struct TilePlane {
+  unsigned words[bits];
+  DEVICE void load(const u8* tile, int lane) {
+    if constexpr (bits == 1) words[0] = ldg_stream32(tile + 4 * lane);
+    if constexpr (bits == 2) {
+      const uint2 v = ldg_stream64(tile + 8 * lane);
+      words[0] = v.x;
+      words[1] = v.y;
+    }
+    if constexpr (bits >= 4)
+      for (int i = 0; i < bits / 4; ++i) {
+        const uint4 v = ldg_stream(tile + 16 * (32 * i + lane));
+        words[4 * i] = v.x;
+        words[4 * i + 1] = v.y;
+        words[4 * i + 2] = v.z;
+        words[4 * i + 3] = v.w;
+      }
+  }
+  // Byte register j of eight, a level in each byte.
+  DEVICE unsigned levels(int j) const {
+    constexpr int kFields = 8 / bits;
+    constexpr unsigned kMask = ((1u << bits) - 1) * 0x01010101u;
+    return words[j / kFields] >> j % kFields * bits & kMask;
+  }
+};
+template <>
+struct TilePlane<0> {
+  DEVICE void load(const u8*, int) {}
+  DEVICE unsigned levels(int) const { return 0; }
+};
+
+// The codebook's values + 128 for a nibble in each byte.
+DEVICE unsigned coded_bytes(unsigned nibbles) {
+  const unsigned packed = (nibbles & 0xf) | (nibbles >> 4 & 0xf0) | (nibbles >> 8 & 0xf00) | (nibbles >> 12 & 0xf000);
+  const unsigned in_half = packed & 0x7777;
+  const unsigned low = prmt(0x3f2d1801, 0x766a5d4f, in_half), high = prmt(0xa6998d81, 0xf1d9c5b5, in_half);
+  return prmt(low, high, 0x3210 | (packed & 0x8888) >> 1);
+}
+
+// Levels of `low` + `high` bits. `half_scales`: a float16 scale for every 32 columns or a multiple, and nothing else; `fine`: groups of
+// 16; `codes`: places in the codebook.
+template <int low_bits, int high_bits, bool half_scales, bool fine = false, bool codes = false>
+struct TileLevels {
+  static constexpr bool kLevels = true, kBfloat = false, kHalfScales = half_scales;
+  static constexpr int kGroup = fine ? 16 : 32;
+  TilePlane<low_bits> low;
+  TilePlane<high_bits> high;
+
+  DEVICE void load(const WeightRows& w, i64 strip, int tile) {
+    const auto at = [&](int section, int bits) {
+      return w.data[section] + strip * w.stride[section] + static_cast<i64>(tile) * 128 * bits;
+    };
+    low.load(at(WeightRows::kLow, low_bits), lane_id());
+    if constexpr (high_bits > 0) high.load(at(WeightRows::kHigh, high_bits), lane_id());
+  }
+  // Step `step` of four: 16 columns. `bias`: 1024 + zero point, twice.
+  DEVICE void operands(int step, unsigned bias, unsigned (&a)[4]) const {
+    for (int i = 0; i < 2; ++i) {
+      const int j = step * 2 + i;
+      unsigned bytes = low.levels(j);
+      if constexpr (high_bits > 0) bytes |= high.levels(j) << low_bits;
+      if constexpr (codes) bytes = coded_bytes(bytes);
+      a[i] = half2_sub(prmt(bytes, 0x64646464, 0x4140), bias);
+      a[2 + i] = half2_sub(prmt(bytes, 0x64646464, 0x4342), bias);
+    }
+  }
+};
+
+// Floats of 16 bits.
+template <bool bfloat>
+struct TileFloats {
+  static constexpr bool kLevels = false, kBfloat = bfloat, kHalfScales = false;
+  static constexpr int kGroup = 0;
+  uint4 words[4];
+  DEVICE void load(const WeightRows& w, i64 strip, int tile) {
+    const u8* at = w.data[WeightRows::kLow] + strip * w.stride[WeightRows::kLow] + static_cast<i64>(tile) * 2048;
+    for (int step = 0; step < 4; ++step) words[step] = ldg_stream(at + 16 * (32 * step + lane_id()));
+  }
+  DEVICE void operands(int step, unsigned, unsigned (&a)[4]) const {
+    a[0] = words[step].x;
+    a[1] = words[step].y;
+    a[2] = words[step].z;
+    a[3] = words[step].w;
+  }
+};
+
+struct Q4 : TileLevels<4, 0, true> {};
+struct Q4Affine : TileLevels<4, 0, false> {};
+struct Q4Fine : TileLevels<4, 0, false, true> {};
+struct Q4Codes : TileLevels<4, 0, false, false, true> {};
+struct Q5Affine : TileLevels<4, 1, false> {};
+struct Q6Fine : TileLevels<4, 2, false, true> {};
+struct Q2Fine : TileLevels<2, 0, false, true> {};
+struct Q3Fine : TileLevels<2, 1, false, true> {};
+struct Q8 : TileLevels<8, 0, true> {};
+struct Q8Affine : TileLevels<8, 0, false> {};
+struct F16 : TileFloats<false> {};
+struct Bf16 : TileFloats<true> {};
+
+// A warp takes `strips` strips of w by 8 · `tiles` rows of x; the eight warps of a block stand four by two.
+template <int strips, int tiles>
+struct WarpTile {
+  static constexpr int kStrips = strips, kTiles = tiles;
+};
+struct Large : WarpTile<2, 8> {};
+struct Small : WarpTile<1, 4> {};
+
+template <class Form, class Tile>
+struct LinearMany {
+  using Params = LinearManyParams;
+  static constexpr int kStrips = Tile::kStrips, kTiles = Tile::kTiles, kStages = 3;
+  static constexpr int kRows = 2 * 8 * kTiles, kStageBytes = kRows * kChunk * 2;
+  static constexpr int kThreads = 256;
+
+  // Columns of tile `tile` of one plane, of the block's rows of x: eight pieces of 16 bytes a row, turned so that eight rows of one
+  // piece lie in different banks.
+  DEVICE static void fetch(const Params& p, u8* stage, int plane, int tile, i64 first_row) {
+    for (int i = static_cast<int>(threadIdx.x); i < kRows * 8; i += kThreads) {
+      const int row = i / 8, piece = i % 8;
+      cp_async16(stage + row * kChunk * 2 + (piece ^ row % 8) * 16,
+                 p.plane + (plane * p.m_padded + first_row + row) * p.k_padded + tile * kChunk + piece * 8);
+    }
+    cp_async_commit();
+  }
+
+  struct Scale {
+    float scale[2], offset[2];  // of rows g and g + 8
+  };
+
+  DEVICE static Scale scale_of(const Params& p, i64 strip, int block) {
+    const WeightRows& w = p.linear.w;
+    const int lane = lane_id(), g = lane / 4, t = lane % 4;
+    if constexpr (Form::kGroup == 0) return {{1, 1}, {0, 0}};
+    const int last = static_cast<int>(w.columns) - 1, first = block * (Form::kGroup ? Form::kGroup : 32);
+    const int group = (first < last ? first : last) / static_cast<int>(w.group);
+    if constexpr (Form::kHalfScales) {
+      const unsigned pair =
+          ldg_stream32(w.data[WeightRows::kScales] + strip * w.stride[WeightRows::kScales] + (group * 8 + g) * 4);
+      return {{half_to_float(static_cast<u16>(pair)), half_to_float(static_cast<u16>(pair >> 16))}, {0, 0}};
+    }
+    // lanes t = 0 and 1 find one row each
+    Affine made{0, 0};
+    if (t < 2) {
+      made = affine_at(w, strip * kStripRows + g + 8 * t, group);
+      if (w.shift == WeightRows::kZeros || w.shift == WeightRows::kFloatZeros) made.offset *= -made.scale;
+    }
+    Scale found;
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      found.scale[i] = __shfl_sync(kAllLanes, made.scale, (lane & 28) + i);
+      found.offset[i] = __shfl_sync(kAllLanes, made.offset, (lane & 28) + i);
+    }
+    return found;
+  }
+
+  DEVICE static void run(const Params& p) {
+    SHARED(uint4, ring, kStages * kStageBytes / 16);
+    u8* const shared = reinterpret_cast<u8*>(ring);
+    const auto& linear = p.linear;
+    const WeightRows& w = linear.w;
+    const int lane = lane_id(), g = lane / 4, t = lane % 4;
+    const i64 first_row = static_cast<i64>(blockIdx.x) * kRows;
+    const i64 first_strip = static_cast<i64>(blockIdx.y) * 4 * kStrips + warp_id() % 4 * kStrips;
+    const int warp_row = warp_id() / 4 * 8 * kTiles;
+    const int tiles = static_cast<int>(p.k_padded / kChunk), chunks = tiles * p.planes;
+    const unsigned bias = p.bias;
+
+    float sums[kStrips][kTiles][4] = {};
+    Form weights[kStrips];
+    const auto strip_of = [&](int s) { return first_strip + s < p.strips ? first_strip + s : p.strips - 1; };
+    for (int stage = 0; stage < kStages - 1; ++stage) {
+      if (stage < chunks) {
+        fetch(p, shared + stage * kStageBytes, stage % p.planes, stage / p.planes, first_row);
+      } else {
+        cp_async_commit();
+      }
+    }
+    for (int chunk = 0; chunk < chunks; ++chunk) {
+      const int tile = chunk / p.planes, plane = chunk % p.planes;
+      if (plane == 0)
+#pragma unroll
+        for (int s = 0; s < kStrips; ++s) weights[s].load(w, strip_of(s), tile);
+      cp_async_wait<kStages - 2>();
+      __syncthreads();
+      if (const int next = chunk + kStages - 1; next < chunks) {
+        fetch(p, shared + next % kStages * kStageBytes, next % p.planes, next / p.planes, first_row);
+      } else {
+        cp_async_commit();
+      }
+      const u8* stage = shared + chunk % kStages * kStageBytes;
+      float part[kStrips][kTiles][4];
+#pragma unroll
+      for (int step = 0; step < 4; ++step) {
+        constexpr int kSteps = Form::kGroup ? Form::kGroup / 16 : 4;  // of a group
+        unsigned a[kStrips][4];
+#pragma unroll
+        for (int s = 0; s < kStrips; ++s) weights[s].operands(step, bias, a[s]);
+#pragma unroll
+        for (int pair = 0; pair < kTiles / 2; ++pair) {
+          const int row = warp_row + pair * 16 + lane / 16 * 8 + lane % 8, piece = step * 2 + lane / 8 % 2;
+          const uint4 four = ldmatrix4(stage + row * kChunk * 2 + (piece ^ row % 8) * 16);
+          const unsigned b[2][2] = {{four.x, four.y}, {four.z, four.w}};
+#pragma unroll
+          for (int s = 0; s < kStrips; ++s)
+#pragma unroll
+            for (int i = 0; i < 2; ++i) {
+              float (&c)[4] = Form::kGroup ? part[s][pair * 2 + i] : sums[s][pair * 2 + i];
+              if (Form::kGroup && step % kSteps == 0) c[0] = c[1] = c[2] = c[3] = 0;
+              if constexpr (Form::kBfloat)
+                mma16816_bf16(c, a[s], b[i]);
+              else
+                mma16816(c, a[s], b[i]);
+            }
+        }
+        if (Form::kGroup == 0 || step % kSteps != kSteps - 1) continue;
+        const int block = (tile * 4 + step) / kSteps;
+#pragma unroll
+        for (int s = 0; s < kStrips; ++s) {
+          const Scale scale = scale_of(p, strip_of(s), block);
+#pragma unroll
+          for (int j = 0; j < kTiles; ++j) {
+#pragma unroll
+            for (int i = 0; i < 4; ++i) sums[s][j][i] = fmaf(part[s][j][i], scale.scale[i / 2], sums[s][j][i]);
+            if (Form::kHalfScales || plane > 0 || !p.sums) continue;
+            const float* of = p.sums + block * p.m_padded + first_row + warp_row + j * 8 + t * 2;
+#pragma unroll
+            for (int i = 0; i < 4; ++i) sums[s][j][i] = fmaf(of[i % 2], scale.offset[i / 2], sums[s][j][i]);
+          }
+        }
+      }
+      __syncthreads();
+    }
+#pragma unroll
+    for (int s = 0; s < kStrips; ++s)
+#pragma unroll
+      for (int j = 0; j < kTiles; ++j)
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          const i64 row = first_row + warp_row + j * 8 + t * 2 + i % 2,
+                    n = (first_strip + s) * kStripRows + g + 8 * (i / 2);
+          if (row >= linear.m || n >= w.count) continue;
+          float sum = sums[s][j][i] * p.scales[row];
+          const i64 to = row * linear.n + w.first + n;
+          if (linear.bias) sum += linear.bias[w.first + n];
+          if (linear.residual) sum += load(linear.residual, p.dtype, to);
+          store_as(linear.y, p.dtype, to, sum);
+        }
+  }
+};
+
+}  // namespace
+
+// instances: LinearPrepare<dtype>
+// instances: LinearMany<form = Q4 Q4Affine Q4Fine Q4Codes Q5Affine Q6Fine Q2Fine Q3Fine Q8 Q8Affine F16 Bf16, tile = Large Small>
