@@ -2,7 +2,7 @@
 //   // instances: Binary<op, dtype>      op: every struct of the file that is called like an op of the schema
 //   // instances: RmsNorm<dtype>         dtype: those that the schema allows the op, see dtypesOf
 //   // instances: Linear<Q8_0 Q4_0, dtype>   words: structs of the file or of a header that it includes
-//   // instances: Linear<form = Q8_0 Q4_0, rows = One Eight>   words of several axes: each has a name
+//   // instances: Linear<form = Q8_0 Q4_0, rows = One Eight>   words of several axes: each has a name; lines of one template add up
 // From it come the extern "C" functions of each (for NVRTC and the emulator) and their numbers for the host (npm run gen).
 import { readdirSync, readFileSync } from 'node:fs'
 import { dtypesOf, pascal, snake } from './schema.mjs'
@@ -40,7 +40,7 @@ export function cudaKernels(schema) {
   return files.sort().flatMap((file) => {
     const source = readFileSync(new URL(file, folder), 'utf8')
     const module = file.slice(0, -'.cu'.length)
-    return [...source.matchAll(/^\/\/ instances: (\w+)<([\w,= ]+)>$/gm)].map(([, template, list]) => {
+    const lines = [...source.matchAll(/^\/\/ instances: (\w+)<([\w,= ]+)>$/gm)].map(([, template, list]) => {
       const axes = list.split(',').map((axis) => axis.trim())
       let kernels = [{ arguments: [], words: [], variants: {}, op: opOf(template) }]
       for (const axis of axes)
@@ -65,6 +65,12 @@ export function cudaKernels(schema) {
         })),
       }
     })
+    return lines
+      .filter(({ template }, i) => lines.findIndex((line) => line.template === template) === i)
+      .map((line) => ({
+        ...line,
+        kernels: lines.filter(({ template }) => template === line.template).flatMap(({ kernels }) => kernels),
+      }))
   })
 
   /** The op that a template is named after: matmul of MatmulRow. */
@@ -109,7 +115,8 @@ export function cudaHeader(schema) {
   const all = templates.flatMap(({ module, kernels }) => kernels.map(({ name }) => `    {"${module}", "${name}"},`))
   let number = 0
   const functions = templates.map(({ template, axes, kernels }) => {
-    const choices = axes.filter((axis) => axis !== 'op' && axis !== 'dtype').map(wordsOf)
+    const names = axes.filter((axis) => axis !== 'op' && axis !== 'dtype').map((axis) => wordsOf(axis).name)
+    const choices = names.map((name) => ({ name, words: [...new Set(kernels.map(({ variants }) => variants[name]))] }))
     const typeOf = (name) => template + name[0].toUpperCase() + name.slice(1)
     const parameters = axes.map((axis) => {
       if (axis === 'op') return 'Op op'

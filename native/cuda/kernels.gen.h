@@ -114,9 +114,45 @@ inline constexpr KernelName kKernels[] = {
     {"linear", "linear_float32"},
     {"linear", "linear_float16"},
     {"linear", "linear_bfloat16"},
-    {"linear_few", "linear_few_q4_one_a"},
-    {"linear_few", "linear_few_q4_eight_a"},
-    {"linear_few", "linear_few_q4_sixteen_a"},
+    {"linear_few", "linear_few_q4_one_deep"},
+    {"linear_few", "linear_few_q4_eight_deep"},
+    {"linear_few", "linear_few_q5_one_deep"},
+    {"linear_few", "linear_few_q5_eight_deep"},
+    {"linear_few", "linear_few_q8_one_deep"},
+    {"linear_few", "linear_few_q8_eight_deep"},
+    {"linear_few", "linear_few_iq4_one_deep"},
+    {"linear_few", "linear_few_iq4_eight_deep"},
+    {"linear_few", "linear_few_q4_any_one_deep"},
+    {"linear_few", "linear_few_q4_any_eight_deep"},
+    {"linear_few", "linear_few_q5_any_one_deep"},
+    {"linear_few", "linear_few_q5_any_eight_deep"},
+    {"linear_few", "linear_few_q8_any_one_deep"},
+    {"linear_few", "linear_few_q8_any_eight_deep"},
+    {"linear_few", "linear_few_iq4_any_one_deep"},
+    {"linear_few", "linear_few_iq4_any_eight_deep"},
+    {"linear_few", "linear_few_q2_fine_one_deep"},
+    {"linear_few", "linear_few_q2_fine_eight_deep"},
+    {"linear_few", "linear_few_q3_fine_one_deep"},
+    {"linear_few", "linear_few_q3_fine_eight_deep"},
+    {"linear_few", "linear_few_q4_fine_one_deep"},
+    {"linear_few", "linear_few_q4_fine_eight_deep"},
+    {"linear_few", "linear_few_q6_fine_one_deep"},
+    {"linear_few", "linear_few_q6_fine_eight_deep"},
+    {"linear_few", "linear_few_q8_fine_one_deep"},
+    {"linear_few", "linear_few_q8_fine_eight_deep"},
+    {"linear_few", "linear_few_q4_sixteen_narrow"},
+    {"linear_few", "linear_few_q5_sixteen_narrow"},
+    {"linear_few", "linear_few_q8_sixteen_narrow"},
+    {"linear_few", "linear_few_iq4_sixteen_narrow"},
+    {"linear_few", "linear_few_q4_any_sixteen_narrow"},
+    {"linear_few", "linear_few_q5_any_sixteen_narrow"},
+    {"linear_few", "linear_few_q8_any_sixteen_narrow"},
+    {"linear_few", "linear_few_iq4_any_sixteen_narrow"},
+    {"linear_few", "linear_few_q2_fine_sixteen_narrow"},
+    {"linear_few", "linear_few_q3_fine_sixteen_narrow"},
+    {"linear_few", "linear_few_q4_fine_sixteen_narrow"},
+    {"linear_few", "linear_few_q6_fine_sixteen_narrow"},
+    {"linear_few", "linear_few_q8_fine_sixteen_narrow"},
     {"linear_many", "linear_prepare_float32"},
     {"linear_many", "linear_prepare_float16"},
     {"linear_many", "linear_prepare_bfloat16"},
@@ -209,7 +245,7 @@ inline constexpr KernelName kKernels[] = {
     {"where", "where_bits16"},
     {"where", "where_bits32"},
 };
-inline constexpr int kKernelCount = 198;
+inline constexpr int kKernelCount = 234;
 
 // of AddRmsNorm; -1 where there is none
 constexpr int add_rms_norm_kernel(DType dtype) {
@@ -397,22 +433,58 @@ constexpr int linear_kernel(DType dtype) {
   return -1;
 }
 
-enum class LinearFewForm { kQ4 };
+enum class LinearFewForm { kQ4, kQ5, kQ8, kIq4, kQ4Any, kQ5Any, kQ8Any, kIq4Any, kQ2Fine, kQ3Fine, kQ4Fine, kQ6Fine, kQ8Fine };
 enum class LinearFewColumns { kOne, kEight, kSixteen };
-enum class LinearFewShape { kA };
+enum class LinearFewShape { kDeep, kNarrow };
 // of LinearFew; -1 where there is none
 constexpr int linear_few_kernel(LinearFewForm form, LinearFewColumns columns, LinearFewShape shape) {
-  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kA) return 104;
-  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kA) return 105;
-  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kA) return 106;
+  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 104;
+  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 105;
+  if (form == LinearFewForm::kQ5 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 106;
+  if (form == LinearFewForm::kQ5 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 107;
+  if (form == LinearFewForm::kQ8 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 108;
+  if (form == LinearFewForm::kQ8 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 109;
+  if (form == LinearFewForm::kIq4 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 110;
+  if (form == LinearFewForm::kIq4 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 111;
+  if (form == LinearFewForm::kQ4Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 112;
+  if (form == LinearFewForm::kQ4Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 113;
+  if (form == LinearFewForm::kQ5Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 114;
+  if (form == LinearFewForm::kQ5Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 115;
+  if (form == LinearFewForm::kQ8Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 116;
+  if (form == LinearFewForm::kQ8Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 117;
+  if (form == LinearFewForm::kIq4Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 118;
+  if (form == LinearFewForm::kIq4Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 119;
+  if (form == LinearFewForm::kQ2Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 120;
+  if (form == LinearFewForm::kQ2Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 121;
+  if (form == LinearFewForm::kQ3Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 122;
+  if (form == LinearFewForm::kQ3Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 123;
+  if (form == LinearFewForm::kQ4Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 124;
+  if (form == LinearFewForm::kQ4Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 125;
+  if (form == LinearFewForm::kQ6Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 126;
+  if (form == LinearFewForm::kQ6Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 127;
+  if (form == LinearFewForm::kQ8Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 128;
+  if (form == LinearFewForm::kQ8Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 129;
+  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 130;
+  if (form == LinearFewForm::kQ5 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 131;
+  if (form == LinearFewForm::kQ8 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 132;
+  if (form == LinearFewForm::kIq4 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 133;
+  if (form == LinearFewForm::kQ4Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 134;
+  if (form == LinearFewForm::kQ5Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 135;
+  if (form == LinearFewForm::kQ8Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 136;
+  if (form == LinearFewForm::kIq4Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 137;
+  if (form == LinearFewForm::kQ2Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 138;
+  if (form == LinearFewForm::kQ3Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 139;
+  if (form == LinearFewForm::kQ4Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 140;
+  if (form == LinearFewForm::kQ6Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 141;
+  if (form == LinearFewForm::kQ8Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 142;
   return -1;
 }
 
 // of LinearPrepare; -1 where there is none
 constexpr int linear_prepare_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 107;
-  if (dtype == DType::kFloat16) return 108;
-  if (dtype == DType::kBfloat16) return 109;
+  if (dtype == DType::kFloat32) return 143;
+  if (dtype == DType::kFloat16) return 144;
+  if (dtype == DType::kBfloat16) return 145;
   return -1;
 }
 
@@ -420,166 +492,166 @@ enum class LinearManyForm { kQ4, kQ4Affine, kQ4Fine, kQ4Codes, kQ5Affine, kQ6Fin
 enum class LinearManyTile { kLarge, kSmall };
 // of LinearMany; -1 where there is none
 constexpr int linear_many_kernel(LinearManyForm form, LinearManyTile tile) {
-  if (form == LinearManyForm::kQ4 && tile == LinearManyTile::kLarge) return 110;
-  if (form == LinearManyForm::kQ4 && tile == LinearManyTile::kSmall) return 111;
-  if (form == LinearManyForm::kQ4Affine && tile == LinearManyTile::kLarge) return 112;
-  if (form == LinearManyForm::kQ4Affine && tile == LinearManyTile::kSmall) return 113;
-  if (form == LinearManyForm::kQ4Fine && tile == LinearManyTile::kLarge) return 114;
-  if (form == LinearManyForm::kQ4Fine && tile == LinearManyTile::kSmall) return 115;
-  if (form == LinearManyForm::kQ4Codes && tile == LinearManyTile::kLarge) return 116;
-  if (form == LinearManyForm::kQ4Codes && tile == LinearManyTile::kSmall) return 117;
-  if (form == LinearManyForm::kQ5Affine && tile == LinearManyTile::kLarge) return 118;
-  if (form == LinearManyForm::kQ5Affine && tile == LinearManyTile::kSmall) return 119;
-  if (form == LinearManyForm::kQ6Fine && tile == LinearManyTile::kLarge) return 120;
-  if (form == LinearManyForm::kQ6Fine && tile == LinearManyTile::kSmall) return 121;
-  if (form == LinearManyForm::kQ2Fine && tile == LinearManyTile::kLarge) return 122;
-  if (form == LinearManyForm::kQ2Fine && tile == LinearManyTile::kSmall) return 123;
-  if (form == LinearManyForm::kQ3Fine && tile == LinearManyTile::kLarge) return 124;
-  if (form == LinearManyForm::kQ3Fine && tile == LinearManyTile::kSmall) return 125;
-  if (form == LinearManyForm::kQ8 && tile == LinearManyTile::kLarge) return 126;
-  if (form == LinearManyForm::kQ8 && tile == LinearManyTile::kSmall) return 127;
-  if (form == LinearManyForm::kQ8Affine && tile == LinearManyTile::kLarge) return 128;
-  if (form == LinearManyForm::kQ8Affine && tile == LinearManyTile::kSmall) return 129;
-  if (form == LinearManyForm::kF16 && tile == LinearManyTile::kLarge) return 130;
-  if (form == LinearManyForm::kF16 && tile == LinearManyTile::kSmall) return 131;
-  if (form == LinearManyForm::kBf16 && tile == LinearManyTile::kLarge) return 132;
-  if (form == LinearManyForm::kBf16 && tile == LinearManyTile::kSmall) return 133;
+  if (form == LinearManyForm::kQ4 && tile == LinearManyTile::kLarge) return 146;
+  if (form == LinearManyForm::kQ4 && tile == LinearManyTile::kSmall) return 147;
+  if (form == LinearManyForm::kQ4Affine && tile == LinearManyTile::kLarge) return 148;
+  if (form == LinearManyForm::kQ4Affine && tile == LinearManyTile::kSmall) return 149;
+  if (form == LinearManyForm::kQ4Fine && tile == LinearManyTile::kLarge) return 150;
+  if (form == LinearManyForm::kQ4Fine && tile == LinearManyTile::kSmall) return 151;
+  if (form == LinearManyForm::kQ4Codes && tile == LinearManyTile::kLarge) return 152;
+  if (form == LinearManyForm::kQ4Codes && tile == LinearManyTile::kSmall) return 153;
+  if (form == LinearManyForm::kQ5Affine && tile == LinearManyTile::kLarge) return 154;
+  if (form == LinearManyForm::kQ5Affine && tile == LinearManyTile::kSmall) return 155;
+  if (form == LinearManyForm::kQ6Fine && tile == LinearManyTile::kLarge) return 156;
+  if (form == LinearManyForm::kQ6Fine && tile == LinearManyTile::kSmall) return 157;
+  if (form == LinearManyForm::kQ2Fine && tile == LinearManyTile::kLarge) return 158;
+  if (form == LinearManyForm::kQ2Fine && tile == LinearManyTile::kSmall) return 159;
+  if (form == LinearManyForm::kQ3Fine && tile == LinearManyTile::kLarge) return 160;
+  if (form == LinearManyForm::kQ3Fine && tile == LinearManyTile::kSmall) return 161;
+  if (form == LinearManyForm::kQ8 && tile == LinearManyTile::kLarge) return 162;
+  if (form == LinearManyForm::kQ8 && tile == LinearManyTile::kSmall) return 163;
+  if (form == LinearManyForm::kQ8Affine && tile == LinearManyTile::kLarge) return 164;
+  if (form == LinearManyForm::kQ8Affine && tile == LinearManyTile::kSmall) return 165;
+  if (form == LinearManyForm::kF16 && tile == LinearManyTile::kLarge) return 166;
+  if (form == LinearManyForm::kF16 && tile == LinearManyTile::kSmall) return 167;
+  if (form == LinearManyForm::kBf16 && tile == LinearManyTile::kLarge) return 168;
+  if (form == LinearManyForm::kBf16 && tile == LinearManyTile::kSmall) return 169;
   return -1;
 }
 
 // of Matmul; -1 where there is none
 constexpr int matmul_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 134;
-  if (dtype == DType::kFloat16) return 135;
-  if (dtype == DType::kBfloat16) return 136;
+  if (dtype == DType::kFloat32) return 170;
+  if (dtype == DType::kFloat16) return 171;
+  if (dtype == DType::kBfloat16) return 172;
   return -1;
 }
 
 // of MatmulRow; -1 where there is none
 constexpr int matmul_row_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 137;
-  if (dtype == DType::kFloat16) return 138;
-  if (dtype == DType::kBfloat16) return 139;
+  if (dtype == DType::kFloat32) return 173;
+  if (dtype == DType::kFloat16) return 174;
+  if (dtype == DType::kBfloat16) return 175;
   return -1;
 }
 
 // of MatmulInt4; -1 where there is none
 constexpr int matmul_int4_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 140;
-  if (dtype == DType::kFloat16) return 141;
-  if (dtype == DType::kBfloat16) return 142;
+  if (dtype == DType::kFloat32) return 176;
+  if (dtype == DType::kFloat16) return 177;
+  if (dtype == DType::kBfloat16) return 178;
   return -1;
 }
 
 // of Quantize; -1 where there is none
 constexpr int quantize_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 143;
-  if (dtype == DType::kFloat16) return 144;
-  if (dtype == DType::kBfloat16) return 145;
+  if (dtype == DType::kFloat32) return 179;
+  if (dtype == DType::kFloat16) return 180;
+  if (dtype == DType::kBfloat16) return 181;
   return -1;
 }
 
 // of Reduce; -1 where there is none
 constexpr int reduce_kernel(Op op, DType dtype) {
-  if (op == Op::kSum && dtype == DType::kFloat32) return 146;
-  if (op == Op::kSum && dtype == DType::kFloat16) return 147;
-  if (op == Op::kSum && dtype == DType::kBfloat16) return 148;
-  if (op == Op::kSum && dtype == DType::kInt32) return 149;
-  if (op == Op::kMean && dtype == DType::kFloat32) return 150;
-  if (op == Op::kMean && dtype == DType::kFloat16) return 151;
-  if (op == Op::kMean && dtype == DType::kBfloat16) return 152;
-  if (op == Op::kMax && dtype == DType::kFloat32) return 153;
-  if (op == Op::kMax && dtype == DType::kFloat16) return 154;
-  if (op == Op::kMax && dtype == DType::kBfloat16) return 155;
-  if (op == Op::kMax && dtype == DType::kInt32) return 156;
+  if (op == Op::kSum && dtype == DType::kFloat32) return 182;
+  if (op == Op::kSum && dtype == DType::kFloat16) return 183;
+  if (op == Op::kSum && dtype == DType::kBfloat16) return 184;
+  if (op == Op::kSum && dtype == DType::kInt32) return 185;
+  if (op == Op::kMean && dtype == DType::kFloat32) return 186;
+  if (op == Op::kMean && dtype == DType::kFloat16) return 187;
+  if (op == Op::kMean && dtype == DType::kBfloat16) return 188;
+  if (op == Op::kMax && dtype == DType::kFloat32) return 189;
+  if (op == Op::kMax && dtype == DType::kFloat16) return 190;
+  if (op == Op::kMax && dtype == DType::kBfloat16) return 191;
+  if (op == Op::kMax && dtype == DType::kInt32) return 192;
   return -1;
 }
 
 enum class RepackVariant { kLevels, kGroups };
 // of Repack; -1 where there is none
 constexpr int repack_kernel(RepackVariant variant) {
-  if (variant == RepackVariant::kLevels) return 157;
-  if (variant == RepackVariant::kGroups) return 158;
+  if (variant == RepackVariant::kLevels) return 193;
+  if (variant == RepackVariant::kGroups) return 194;
   return -1;
 }
 
 // of RmsNorm; -1 where there is none
 constexpr int rms_norm_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 159;
-  if (dtype == DType::kFloat16) return 160;
-  if (dtype == DType::kBfloat16) return 161;
+  if (dtype == DType::kFloat32) return 195;
+  if (dtype == DType::kFloat16) return 196;
+  if (dtype == DType::kBfloat16) return 197;
   return -1;
 }
 
 // of RotaryEmbedding; -1 where there is none
 constexpr int rotary_embedding_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 162;
-  if (dtype == DType::kFloat16) return 163;
-  if (dtype == DType::kBfloat16) return 164;
+  if (dtype == DType::kFloat32) return 198;
+  if (dtype == DType::kFloat16) return 199;
+  if (dtype == DType::kBfloat16) return 200;
   return -1;
 }
 
 // of Sample; -1 where there is none
 constexpr int sample_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 165;
-  if (dtype == DType::kFloat16) return 166;
-  if (dtype == DType::kBfloat16) return 167;
+  if (dtype == DType::kFloat32) return 201;
+  if (dtype == DType::kFloat16) return 202;
+  if (dtype == DType::kBfloat16) return 203;
   return -1;
 }
 
 // of SiluMul; -1 where there is none
 constexpr int silu_mul_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 168;
-  if (dtype == DType::kFloat16) return 169;
-  if (dtype == DType::kBfloat16) return 170;
+  if (dtype == DType::kFloat32) return 204;
+  if (dtype == DType::kFloat16) return 205;
+  if (dtype == DType::kBfloat16) return 206;
   return -1;
 }
 
 // of Softmax; -1 where there is none
 constexpr int softmax_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 171;
-  if (dtype == DType::kFloat16) return 172;
-  if (dtype == DType::kBfloat16) return 173;
+  if (dtype == DType::kFloat32) return 207;
+  if (dtype == DType::kFloat16) return 208;
+  if (dtype == DType::kBfloat16) return 209;
   return -1;
 }
 
 // of TopK; -1 where there is none
 constexpr int top_k_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 174;
-  if (dtype == DType::kFloat16) return 175;
-  if (dtype == DType::kBfloat16) return 176;
+  if (dtype == DType::kFloat32) return 210;
+  if (dtype == DType::kFloat16) return 211;
+  if (dtype == DType::kBfloat16) return 212;
   return -1;
 }
 
 // of Unary; -1 where there is none
 constexpr int unary_kernel(Op op, DType dtype) {
-  if (op == Op::kNeg && dtype == DType::kFloat32) return 177;
-  if (op == Op::kNeg && dtype == DType::kFloat16) return 178;
-  if (op == Op::kNeg && dtype == DType::kBfloat16) return 179;
-  if (op == Op::kNeg && dtype == DType::kInt32) return 180;
-  if (op == Op::kExp && dtype == DType::kFloat32) return 181;
-  if (op == Op::kExp && dtype == DType::kFloat16) return 182;
-  if (op == Op::kExp && dtype == DType::kBfloat16) return 183;
-  if (op == Op::kLog && dtype == DType::kFloat32) return 184;
-  if (op == Op::kLog && dtype == DType::kFloat16) return 185;
-  if (op == Op::kLog && dtype == DType::kBfloat16) return 186;
-  if (op == Op::kSqrt && dtype == DType::kFloat32) return 187;
-  if (op == Op::kSqrt && dtype == DType::kFloat16) return 188;
-  if (op == Op::kSqrt && dtype == DType::kBfloat16) return 189;
-  if (op == Op::kTanh && dtype == DType::kFloat32) return 190;
-  if (op == Op::kTanh && dtype == DType::kFloat16) return 191;
-  if (op == Op::kTanh && dtype == DType::kBfloat16) return 192;
-  if (op == Op::kSigmoid && dtype == DType::kFloat32) return 193;
-  if (op == Op::kSigmoid && dtype == DType::kFloat16) return 194;
-  if (op == Op::kSigmoid && dtype == DType::kBfloat16) return 195;
+  if (op == Op::kNeg && dtype == DType::kFloat32) return 213;
+  if (op == Op::kNeg && dtype == DType::kFloat16) return 214;
+  if (op == Op::kNeg && dtype == DType::kBfloat16) return 215;
+  if (op == Op::kNeg && dtype == DType::kInt32) return 216;
+  if (op == Op::kExp && dtype == DType::kFloat32) return 217;
+  if (op == Op::kExp && dtype == DType::kFloat16) return 218;
+  if (op == Op::kExp && dtype == DType::kBfloat16) return 219;
+  if (op == Op::kLog && dtype == DType::kFloat32) return 220;
+  if (op == Op::kLog && dtype == DType::kFloat16) return 221;
+  if (op == Op::kLog && dtype == DType::kBfloat16) return 222;
+  if (op == Op::kSqrt && dtype == DType::kFloat32) return 223;
+  if (op == Op::kSqrt && dtype == DType::kFloat16) return 224;
+  if (op == Op::kSqrt && dtype == DType::kBfloat16) return 225;
+  if (op == Op::kTanh && dtype == DType::kFloat32) return 226;
+  if (op == Op::kTanh && dtype == DType::kFloat16) return 227;
+  if (op == Op::kTanh && dtype == DType::kBfloat16) return 228;
+  if (op == Op::kSigmoid && dtype == DType::kFloat32) return 229;
+  if (op == Op::kSigmoid && dtype == DType::kFloat16) return 230;
+  if (op == Op::kSigmoid && dtype == DType::kBfloat16) return 231;
   return -1;
 }
 
 enum class WhereVariant { kBits16, kBits32 };
 // of Where; -1 where there is none
 constexpr int where_kernel(WhereVariant variant) {
-  if (variant == WhereVariant::kBits16) return 196;
-  if (variant == WhereVariant::kBits32) return 197;
+  if (variant == WhereVariant::kBits16) return 232;
+  if (variant == WhereVariant::kBits32) return 233;
   return -1;
 }
 

@@ -115,14 +115,17 @@ struct LinearParams {
   int int8;  // x is rounded as int8 per 32 values
 };
 
-// The same for few rows of x, of `dtype`.
+// The same for few rows of x, of `dtype`, and units of 128 columns.
 struct LinearFewParams {
   LinearParams linear;
-  long long strips;  // of w
-  long long phase;   // units of columns whose bytes of x lie in shared memory at once: a multiple of the warps
+  int strips, units, groups;  // of w
+  int group_pieces;           // of a group: as many blocks of 32 columns, or of 16 where groups are fine
+  int turns;                  // of a warp for a set of strips: a multiple of its stages
+  int phase;                  // units whose bytes of x lie in shared memory at once: a multiple of warps times stages
   int dtype;
   int digits, columns;  // of a value of x: bytes; rows times digits
   int zero;             // what levels count from
+  int aligned;          // x is float32, in its own order, and can be read 16 bytes at a time
 };
 
 // x [m, k] as planes of 16-bit floats, padded with zeros, whose sum is x times 1 / scales[row]

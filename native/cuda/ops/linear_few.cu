@@ -23,6 +23,19 @@ struct Levels {
   static constexpr bool kHalfScales = half_scales, kCodes = codes;
 };
 struct Q4 : Levels<4, 0, true> {};
+struct Q5 : Levels<4, 1, true> {};
+struct Q8 : Levels<8, 0, true> {};
+struct Iq4 : Levels<4, 0, true, false, true> {};
+// What the groups have is decoded as it is met.
+struct Q4Any : Levels<4, 0, false> {};
+struct Q5Any : Levels<4, 1, false> {};
+struct Q8Any : Levels<8, 0, false> {};
+struct Iq4Any : Levels<4, 0, false, false, true> {};
+struct Q2Fine : Levels<2, 0, false, true> {};
+struct Q3Fine : Levels<2, 1, false, true> {};
+struct Q4Fine : Levels<4, 0, false, true> {};
+struct Q6Fine : Levels<4, 2, false, true> {};
+struct Q8Fine : Levels<8, 0, false, true> {};
 
 // Columns of x times digits, in tiles of eight; `single`: there is but one.
 template <int tiles, bool single = false>
@@ -39,7 +52,8 @@ template <int strips, int warps, int stages>
 struct Shape {
   static constexpr int kStrips = strips, kWarps = warps, kStages = stages;
 };
-struct A : Shape<1, 8, 3> {};
+struct Deep : Shape<1, 8, 3> {};
+struct Narrow : Shape<1, 4, 3> {};
 
 // The words of a lane for a unit in a plane.
 template <int bits>
@@ -99,21 +113,23 @@ struct Loaded {
   Plane<Form::kHigh> high;
   unsigned scales;  // of group t, rows g and g + 8, where there is nothing but float16
 
-  DEVICE void load(const WeightRows& w, i64 strip, i64 unit) {
+  DEVICE void load(const LinearFewParams& p, int strip, int unit) {
+    const WeightRows& w = p.linear.w;
     const int lane = lane_id();
     low.load(w.data[WeightRows::kLow] + strip * w.stride[WeightRows::kLow], unit, lane);
     if constexpr (Form::kHigh > 0)
       high.load(w.data[WeightRows::kHigh] + strip * w.stride[WeightRows::kHigh], unit, lane);
     if constexpr (Form::kHalfScales) {
       const u8* at = w.data[WeightRows::kScales] + strip * w.stride[WeightRows::kScales];
-      scales = ldg_stream32(at + (group_of(w, unit, lane % 4) * 8 + lane / 4) * 4);
+      scales = ldg_stream32(at + (group_of(p, unit, lane % 4) * 8 + lane / 4) * 4);
     }
   }
 
   // The group of a block, or, of fine groups, of half a block: the last one for columns that are not there.
-  DEVICE static i64 group_of(const WeightRows& w, i64 unit, int block, int part = 0) {
-    const i64 first = unit * kUnitColumns + block * kBlockColumns + part * 16;
-    return (first < w.columns ? first : w.columns - 1) / w.group;
+  DEVICE static unsigned group_of(const LinearFewParams& p, int unit, int block, int part = 0) {
+    const unsigned at = (unit * kBlocks + block) * Form::kParts + part;
+    const unsigned group = p.group_pieces == 1 ? at : at / p.group_pieces;
+    return group < p.groups ? group : p.groups - 1;
   }
 
   DEVICE void operands(int block, unsigned (&a)[4]) const {
@@ -129,13 +145,18 @@ struct Loaded {
   }
 };
 
-// What is known of 32 values of a column of x: their step, and for each part of them the bits that a sum of products begins with, and
-// step times the sum of the bytes.
-template <class Form>
+// What is known of 32 values of a column of x: their step, and for each part of them the bits that a sum of products begins with,
+// and step times the sum of the bytes.
+template <bool half_scales, int parts>
 struct Known {
   float step;
-  int begin[Form::kParts];
-  float sum[Form::kParts];
+  int begin[parts];
+  float sum[parts];
+};
+template <int parts>
+struct Known<true, parts> {
+  float step;
+  int begin[parts];
 };
 
 template <class Form, class Columns, class Shape>
@@ -144,10 +165,11 @@ struct LinearFew {
   static constexpr bool kBegins = true;
   static constexpr int kTiles = Columns::kTiles, kStrips = Shape::kStrips, kWarps = Shape::kWarps,
                        kStages = Shape::kStages;
-  static constexpr int kSums = Columns::kSingle ? 2 : 4;                   // of a lane, a strip and a tile
-  static constexpr int kKnown = Columns::kSingle ? 1 : 8 * kTiles;         // for each block
-  static constexpr int kReduced = kWarps * kStrips * kTiles * kSums * 32;  // floats
-  using Block = Known<Form>;
+  static constexpr int kSums = Columns::kSingle ? 2 : 4;            // of a lane, a strip and a tile
+  static constexpr int kKnown = Columns::kSingle ? 1 : 8 * kTiles;  // for each block
+  static constexpr int kOfWarp = kStrips * kTiles * kSums * 32;     // floats
+  using Block = Known<Form::kHalfScales, Form::kParts>;
+  using Sums = float[kStrips][kTiles][kSums];
 
   // Where things lie in shared memory.
   struct Shared {
@@ -157,65 +179,93 @@ struct LinearFew {
     int column_bytes;  // from column to column
   };
 
-  // Bytes of values [first, first + 4) of a row and what is known of them, for all blocks of units [from, from + units).
-  DEVICE static void prepare(const Params& p, const Shared& s, i64 from, i64 units) {
+  // Four values of a row of x; zeros where it ends.
+  DEVICE static void read(const Params& p, int row, int k, float (&value)[4]) {
     const WeightRows& w = p.linear.w;
+    const i64 first = static_cast<i64>(row) * w.columns;
+    if (p.aligned && k < w.columns) {
+      const uint4 bits = load128(static_cast<const float*>(p.linear.x) + first + k);
+      value[0] = bits_to_float(bits.x);
+      value[1] = bits_to_float(bits.y);
+      value[2] = bits_to_float(bits.z);
+      value[3] = bits_to_float(bits.w);
+      return;
+    }
+    for (int i = 0; i < 4; ++i)
+      value[i] = k + i < w.columns ? load(p.linear.x, p.dtype, first + (w.order ? w.order[k + i] : k + i)) : 0.0f;
+  }
+
+  // Bytes of four values in each of eight lanes, and what is known of the block; `row` and `block` of shared memory.
+  DEVICE static void put(const Params& p, const Shared& s, int row, int block, bool there, float (&value)[4]) {
+    constexpr float kLargest = 3.402823466e38f;
     const int q = lane_id() % 8;
-    const i64 blocks = units * kBlocks, tasks = p.linear.m * blocks;
-    for (i64 first = threadIdx.x / 32 * 4; first < tasks; first += kWarps * 4) {
-      const i64 task = first + lane_id() / 8;
-      const bool there = task < tasks;
-      const i64 row = there ? task / blocks : 0, block = there ? task % blocks : 0;
-      const i64 k = (from * kBlocks + block) * kBlockColumns + q * 4;
-      float value[4];
-      float most = 0;
-      bool finite = true;
+    float most = 0;
+    bool finite = true;
+    for (int i = 0; i < 4; ++i) {
+      finite = finite && fabsf(value[i]) <= kLargest;
+      most = fmaxf(most, fabsf(value[i]));
+    }
+    if (!finite) most = bits_to_float(0x7f800000);
+    for (int distance = 1; distance < 8; distance *= 2) most = fmaxf(most, __shfl_xor_sync(kAllLanes, most, distance));
+    finite = most <= kLargest;
+    float step = finite ? most / 127.0f : 0.0f;
+    for (int digit = 0; digit < p.digits; ++digit) {
+      const bool tiny = step < 1e-30f;
+      const float inverse = tiny ? 0.0f : 1.0f / step;
+      unsigned word = 0;
+      int sum = 0;
       for (int i = 0; i < 4; ++i) {
-        value[i] = there && k + i < w.columns
-                       ? load(p.linear.x, p.dtype, row * w.columns + (w.order ? w.order[k + i] : k + i))
-                       : 0.0f;
-        finite = finite && fabsf(value[i]) <= 3.402823466e38f;
-        most = fmaxf(most, fabsf(value[i]));
+        const float steps = !tiny ? value[i] * inverse : step > 0 ? value[i] / step : 0.0f;
+        const float level = rintf(fmaxf(-127.0f, fminf(127.0f, steps)));
+        value[i] = fmaf(-level, step, value[i]);
+        sum += static_cast<int>(level);
+        word |= static_cast<unsigned>(static_cast<int>(level) & 0xff) << 8 * i;
       }
-      if (!finite) most = bits_to_float(0x7f800000);
-      for (int distance = 1; distance < 8; distance *= 2)
-        most = fmaxf(most, __shfl_xor_sync(kAllLanes, most, distance));
-      finite = most <= 3.402823466e38f;
-      float step = most / 127.0f;
-      for (int digit = 0; digit < p.digits; ++digit) {
-        unsigned word = 0;
-        int sum = 0;
-        for (int i = 0; i < 4; ++i) {
-          const float level = finite && step > 0 ? fmaxf(-127.0f, fminf(127.0f, rintf(value[i] / step))) : 0.0f;
-          value[i] = fmaf(-level, step, value[i]);
-          sum += static_cast<int>(level);
-          word |= static_cast<unsigned>(static_cast<int>(level) & 0xff) << 8 * i;
+      // the words t and t + 4 side by side, for lane t of a product
+      const int column = row * p.digits + digit;
+      if (there)
+        *reinterpret_cast<unsigned*>(s.bytes + column * s.column_bytes + block * kBlockColumns +
+                                     (q % 4 * 2 + q / 4) * 4) = word;
+      for (int distance = 1; distance < 4; distance *= 2) sum += __shfl_xor_sync(kAllLanes, sum, distance);
+      const int other = __shfl_xor_sync(kAllLanes, sum, 4);
+      if (there && q == 0) {
+        Block& known = s.known[block * kKnown + column];
+        known.step = finite ? step : bits_to_float(0x7fc00000);
+        for (int part = 0; part < Form::kParts; ++part) {
+          const int total = Form::kParts == 1 ? sum + other : part == 0 ? sum : other;
+          known.begin[part] = kMagicBits - p.zero * total;
+          if constexpr (!Form::kHalfScales) known.sum[part] = known.step * static_cast<float>(total);
         }
-        // words of a lane of the product side by side: t, t + 4
-        const int column = static_cast<int>(row) * p.digits + digit;
-        if (there)
-          *reinterpret_cast<unsigned*>(s.bytes + column * s.column_bytes + block * kBlockColumns +
-                                       (q % 4 * 2 + q / 4) * 4) = word;
-        for (int distance = 1; distance < 4; distance *= 2) sum += __shfl_xor_sync(kAllLanes, sum, distance);
-        const int other = __shfl_xor_sync(kAllLanes, sum, 4);
-        if (there && q == 0) {
-          Block& known = s.known[block * kKnown + column];
-          known.step = finite ? step : bits_to_float(0x7fc00000);
-          for (int part = 0; part < Form::kParts; ++part) {
-            const int total = Form::kParts == 1 ? sum + other : part == 0 ? sum : other;
-            known.begin[part] = kMagicBits - p.zero * total;
-            known.sum[part] = known.step * static_cast<float>(total);
-          }
-        }
-        step /= 254.0f;
       }
+      step *= 1.0f / 254.0f;
     }
   }
 
-  using Sums = float[kStrips][kTiles][kSums];
+  // x of units [from, from + units) as bytes.
+  DEVICE static void prepare(const Params& p, const Shared& s, int from, int units) {
+    constexpr int kBatch = 4, kLoop = kWarps * 4;  // blocks that a thread loads at once; that a block of threads takes
+    const int blocks = units * kBlocks, first = static_cast<int>(threadIdx.x) / 8, q = lane_id() % 8;
+    for (int row = 0; row < p.linear.m; ++row)
+      for (int block = 0; block < blocks; block += kBatch * kLoop) {
+        float value[kBatch][4];
+#pragma unroll
+        for (int i = 0; i < kBatch; ++i) {
+          const int mine = block + i * kLoop + first;
+          const int k = (from * kBlocks + (mine < blocks ? mine : 0)) * kBlockColumns + q * 4;
+          if (block + i * kLoop < blocks) read(p, row, k, value[i]);
+        }
+#pragma unroll 1
+        for (int i = 0; i < kBatch; ++i) {
+          const int mine = block + i * kLoop + first;
+          if (block + i * kLoop < blocks) put(p, s, row, mine, mine < blocks, value[0]);
+          for (int next = 1; next < kBatch; ++next)
+            for (int j = 0; j < 4; ++j) value[next - 1][j] = value[next][j];
+        }
+      }
+  }
 
-  DEVICE static void consume(const Params& p, const Shared& s, const Loaded<Form> (&loaded)[kStrips], i64 strip,
-                             i64 unit, i64 from, Sums& sums) {
+  DEVICE static void consume(const Params& p, const Shared& s, const Loaded<Form> (&loaded)[kStrips], int strip,
+                             int unit, int from, Sums& sums) {
     const WeightRows& w = p.linear.w;
     const int lane = lane_id(), g = lane / 4, t = lane % 4;
     Scales mine[kStrips][Form::kParts];  // of block t
@@ -223,10 +273,9 @@ struct LinearFew {
       for (int r = 0; r < kStrips; ++r)
         for (int part = 0; part < Form::kParts; ++part)
           for (int i = 0; i < 2; ++i) {
-            const i64 row = (strip + r) * kStripRows + g + 8 * i;
-            const Affine made = row < p.strips * kStripRows
-                                    ? affine_at(w, row, Loaded<Form>::group_of(w, unit, t, part))
-                                    : Affine{0, 0};
+            const int row = (strip + r) * kStripRows + g + 8 * i;
+            const Affine made =
+                strip + r < p.strips ? affine_at(w, row, Loaded<Form>::group_of(p, unit, t, part)) : Affine{0, 0};
             const bool zeros = w.shift == WeightRows::kZeros || w.shift == WeightRows::kFloatZeros;
             mine[r][part].scale[i] = made.scale;
             mine[r][part].offset[i] = zeros ? -made.offset * made.scale : made.offset;
@@ -234,7 +283,7 @@ struct LinearFew {
     }
 #pragma unroll
     for (int block = 0; block < kBlocks; ++block) {
-      const i64 at = (unit - from) * kBlocks + block;
+      const int at = (unit - from) * kBlocks + block;
       unsigned b[kTiles][2];
       Block known[kTiles][Columns::kSingle ? 1 : 2];
       for (int tile = 0; tile < kTiles; ++tile) {
@@ -287,10 +336,10 @@ struct LinearFew {
     }
   }
 
-  DEVICE static void finish(const Params& p, const Shared& s, i64 strip, Sums& sums) {
+  DEVICE static void finish(const Params& p, const Shared& s, int strip, Sums& sums) {
     const auto& linear = p.linear;
     const WeightRows& w = linear.w;
-    float* mine = s.sums + warp_id() * (kReduced / kWarps) + lane_id();
+    float* mine = s.sums + warp_id() * kOfWarp + lane_id();
     for (int r = 0; r < kStrips; ++r)
       for (int tile = 0; tile < kTiles; ++tile)
         for (int i = 0; i < kSums; ++i) {
@@ -301,14 +350,14 @@ struct LinearFew {
     const int rows = static_cast<int>(linear.m);
     for (int at = static_cast<int>(threadIdx.x); at < rows * kStrips * kStripRows; at += kWarps * 32) {
       const int in = at % kStripRows, r = at / kStripRows % kStrips, m = at / (kStripRows * kStrips);
-      const i64 n = (strip + r) * kStripRows + in;
+      const int n = (strip + r) * kStripRows + in;
       if (n >= w.count) continue;
       float sum = 0;
       for (int digit = p.digits - 1; digit >= 0; --digit) {
         const int column = m * p.digits + digit, tile = column / 8;
         const int i = Columns::kSingle ? in / 8 : in / 8 * 2 + column % 2, lane = in % 8 * 4 + column % 8 / 2;
         for (int warp = 0; warp < kWarps; ++warp)
-          sum += s.sums[(((warp * kStrips + r) * kTiles + tile) * kSums + i) * 32 + lane];
+          sum += s.sums[warp * kOfWarp + ((r * kTiles + tile) * kSums + i) * 32 + lane];
       }
       const i64 to = m * linear.n + w.first + n;
       if (linear.bias) sum += linear.bias[w.first + n];
@@ -319,32 +368,25 @@ struct LinearFew {
   }
 
   DEVICE static void run(const Params& p) {
-    const WeightRows& w = p.linear.w;
     DYNAMIC_SHARED(float, memory);
     Shared s;
     s.sums = memory;
-    s.known = reinterpret_cast<Block*>(memory + kReduced);
-    s.column_bytes = static_cast<int>(p.phase) * kUnitColumns + 32;  // so that no two columns of a tile meet in a bank
+    s.known = reinterpret_cast<Block*>(memory + kWarps * kOfWarp);
+    s.column_bytes = p.phase * kUnitColumns + 32;  // so that no two columns of a tile meet in a bank
     s.bytes = reinterpret_cast<u8*>(s.known + (p.phase * kBlocks * kKnown + 3) / 4 * 4);
 
-    const i64 units = (w.columns + kUnitColumns - 1) / kUnitColumns, each = (units + kWarps - 1) / kWarps;
-    const i64 sets = (p.strips + kStrips - 1) / kStrips, per_phase = p.phase / kWarps;
-    // what this warp takes: units of a set of strips, then those of the next set of the block
-    struct Place {
-      i64 set, unit;
-    };
-    const auto next = [&](Place& place) {
-      place.unit += kWarps;
-      if (place.unit < each * kWarps) return;
-      place = {place.set + gridDim.x, warp_id()};
-    };
+    // Units of a set of strips, a warp's own ones, then those of the next set of the block.
+    const int sets = (p.strips + kStrips - 1) / kStrips, last = (p.units + kWarps - 1) / kWarps * kWarps;
     Loaded<Form> ring[kStages][kStrips];
-    Place ahead{blockIdx.x, warp_id()}, now = ahead;
+    int ahead_set = blockIdx.x, ahead = warp_id();
     const auto issue = [&](Loaded<Form>(&to)[kStrips]) {
       for (int r = 0; r < kStrips; ++r)
-        if (ahead.set < sets && ahead.unit < units && ahead.set * kStrips + r < p.strips)
-          to[r].load(w, ahead.set * kStrips + r, ahead.unit);
-      next(ahead);
+        if (ahead_set < sets && ahead < p.units && ahead_set * kStrips + r < p.strips)
+          to[r].load(p, ahead_set * kStrips + r, ahead);
+      ahead += kWarps;
+      if (ahead < p.turns * kWarps) return;
+      ahead = warp_id();
+      ahead_set += gridDim.x;
     };
 #pragma unroll
     for (int stage = 0; stage < kStages; ++stage) issue(ring[stage]);
@@ -352,32 +394,30 @@ struct LinearFew {
     let_next_kernel_begin();
 
     Sums sums = {};
-    i64 turn = 0, from = 0;
-    const bool once = each <= per_phase;
-    bool first = true;
-    while (now.set < sets) {
+    bool ready = false;
+    for (int set = blockIdx.x; set < sets; set += gridDim.x) {
+      for (int from = 0; from < last; from += p.phase) {
+        if (!ready) {
+          __syncthreads();
+          prepare(p, s, from, p.units - from < p.phase ? p.units - from : p.phase);
+          __syncthreads();
+          ready = last <= p.phase;
+        }
+        const int end = from + p.phase < p.turns * kWarps ? from + p.phase : p.turns * kWarps;
+        for (int unit = from + warp_id(); unit < end; unit += kStages * kWarps)
 #pragma unroll
-      for (int stage = 0; stage < kStages; ++stage) {
-        if (now.set >= sets) break;
-        if (turn % per_phase == 0 && (first || !once)) {
-          from = turn * kWarps;
-          __syncthreads();
-          prepare(p, s, from, units - from < p.phase ? units - from : p.phase);
-          __syncthreads();
-          first = false;
-        }
-        if (now.unit < units) consume(p, s, ring[stage], now.set * kStrips, now.unit, from, sums);
-        issue(ring[stage]);
-        if (++turn == each) {
-          finish(p, s, now.set * kStrips, sums);
-          turn = 0;
-        }
-        next(now);
+          for (int stage = 0; stage < kStages; ++stage) {
+            const int mine = unit + stage * kWarps;
+            if (mine < p.units) consume(p, s, ring[stage], set * kStrips, mine, from, sums);
+            issue(ring[stage]);
+          }
       }
+      finish(p, s, set * kStrips, sums);
     }
   }
 };
 
 }  // namespace
 
-// instances: LinearFew<form = Q4, columns = One Eight Sixteen, shape = A>
+// instances: LinearFew<form = Q4 Q5 Q8 Iq4 Q4Any Q5Any Q8Any Iq4Any Q2Fine Q3Fine Q4Fine Q6Fine Q8Fine, columns = One Eight, shape = Deep>
+// instances: LinearFew<form = Q4 Q5 Q8 Iq4 Q4Any Q5Any Q8Any Iq4Any Q2Fine Q3Fine Q4Fine Q6Fine Q8Fine, columns = Sixteen, shape = Narrow>
