@@ -34,7 +34,7 @@ export const fullSizes: Sizes = {
   prompts: [128, 512, 2048],
 }
 
-/** The small ops and the linears of the first model, attention of all. */
+/** The small ops and the linears of the first model, attention of all; products of many rows last. */
 export async function timeKernels(
   deviceName: string,
   models: Models,
@@ -46,17 +46,21 @@ export async function timeKernels(
   await using device = await openDevice(deviceName as DeviceName)
   await results.add({ op: 'copy', bytes }, () => timeCopy(device, bytes, limits))
   const [[first, shape]] = Object.entries(models) as [[string, Model]]
-  const timeFormat = (name: string) => {
+  const timeFormat = (name: string, rows: readonly number[]) => {
     const kind = kinds.find((each) => each.name === name)
     if (!kind) throw new Error(`kernels: format must be one of ${kinds.map((each) => each.name)}, but it is ${name}`)
     return timeLinears(device, kind, shape.linears, rows, limits, results)
   }
+  const few = rows.filter((m) => m <= 16)
+  const many = rows.filter((m) => m > 16)
   const [main, ...others] = formats
-  if (main) await timeFormat(main)
+  // what decoding is made of comes first
+  if (main) await timeFormat(main, few)
   await timeSmallOps(device, first, shape, small, limits, results)
   for (const [model, each] of Object.entries(models))
     await timeAttentions(device, model, each, depths, prompts, limits, results)
-  for (const name of others) await timeFormat(name)
+  for (const name of others) await timeFormat(name, few)
+  if (many.length > 0) for (const name of formats) await timeFormat(name, many)
 }
 
 if (argv[1] === fileURLToPath(import.meta.url)) {

@@ -167,6 +167,35 @@ table(
       row.error,
     ]),
 )
+/** Microseconds of the linears of a step, of those that were measured for every shape. */
+function stepOf(us) {
+  const parts = Object.keys(model.linears).map((shape) => (shape === 'head' ? 1 : model.layers) * us(shape))
+  return parts.every((part) => part > 0) ? parts.reduce((sum, part) => sum + part, 0) : undefined
+}
+const linears = (kernels?.rows ?? []).filter(({ op }) => op === 'linear')
+const series = [...new Map(linears.map((row) => [`${row.format} ${row.activations} ${row.m}`, row])).values()]
+table(
+  `All linears of a step of ${modelName}, added up`,
+  ['format', 'activations', 'M', 'us', 'M = 1 times', 'predicted us', 'torch us', 'torch fp16 us'],
+  series.map(({ format, activations, m }) => {
+    const of = (rows) => (shape) =>
+      linears.find(
+        (row) => row.format === format && row.activations === activations && row.m === rows && row.shape === shape,
+      )?.us
+    const us = stepOf(of(m))
+    const one = stepOf(of(1))
+    return [
+      format,
+      activations,
+      m,
+      us,
+      us && one && m > 1 ? us / one : undefined,
+      gpu && stepOf((shape) => predictLinear(gpu, format, model.linears[shape], m).us),
+      stepOf((shape) => torchOf(torchKind(format), shape, m)),
+      stepOf((shape) => torchOf('fp16 linear', shape, m)),
+    ]
+  }),
+)
 const torchAttention = ({ depth, tokens }) =>
   torch?.rows.find((row) =>
     tokens === 1 ? row.depth !== undefined && Math.abs(row.depth - depth) < 100 : row.length === tokens && depth === 0,

@@ -91,6 +91,9 @@ function checked(error: number): number {
   throw new Error(`the error must be below ${tolerance}, but it is ${error}`)
 }
 
+/** Microseconds of a call; what would take longer, by the row count before it, is left out. */
+const longest = 50_000
+
 /** Every shape of `shapes` in one format, for all row counts: microseconds a call, and the bytes of the weight a second. */
 export async function timeLinears(
   device: Device,
@@ -108,6 +111,7 @@ export async function timeLinears(
       while (weights.length < copies) weights.push(device.weight(matrix.options))
       return weights[i % copies]!
     }
+    const pace: Record<string, number> = {} // microseconds a row
     for (const m of rows) {
       // products of many rows are bound by arithmetic
       const copies = m < 128 ? copiesOf(matrix.bytes, limits) : 2
@@ -115,7 +119,12 @@ export async function timeLinears(
       const data = Float32Array.from({ length: m * k }, () => 2 * Math.random() - 1)
       using x = device.tensor(data, [m, k])
       for (const activations of kind.format === 'float16' ? (['f32'] as const) : (['f32', 'int8'] as const)) {
-        await results.add({ op: 'linear', format: kind.name, activations, shape, n, k, m }, async () => {
+        const what = { op: 'linear', format: kind.name, activations, shape, n, k, m }
+        if (m * (pace[activations] ?? 0) > longest) {
+          results.leaveOut(what)
+          continue
+        }
+        const row = await results.add(what, async () => {
           using y = ops.linear({ x, w: weightAt(0, copies), activations })
           const error = checked(await errorOf(y, data, matrix))
           weightAt(0, copies)
@@ -124,6 +133,7 @@ export async function timeLinears(
           const us = await timeCalls(device, calls, call, limits)
           return { us, GBps: matrix.bytes / us / 1e3, TFLOPs: (2 * m * n * k) / us / 1e6, error }
         })
+        if (row) pace[activations] = row.us / m
       }
     }
     for (const weight of weights) weight.dispose()

@@ -29,18 +29,26 @@ export class Rows {
   }
 
   /** A row of what `measure` gives. A refusal or a failure is one too, as `failure`; none is lost, none hides the next. */
-  async add(what: Row, measure: () => Promise<Row> | Row): Promise<void> {
-    if (performance.now() > this.#end) {
-      this.leftOut.push(what)
-      return this.#write()
-    }
-    const row = await Promise.resolve()
+  async add<T extends Row>(what: Row, measure: () => Promise<T> | T): Promise<T | undefined> {
+    if (performance.now() > this.#end) return this.leaveOut(what)
+    const [row, failure] = await Promise.resolve()
       .then(measure)
-      .catch((error: Error) => ({ failure: error.message.slice(0, 300) }))
-    this.rows.push({ ...what, ...row })
+      .then(
+        (row) => [row, undefined] as const,
+        (error: Error) => [undefined, { failure: error.message.slice(0, 300) }] as const,
+      )
+    const all: Row = { ...what, ...(row ?? failure) }
+    this.rows.push(all)
     const text = (value: string | number) => (typeof value === 'number' ? Number(value.toPrecision(4)) : value)
-    const pairs = Object.entries({ ...what, ...row }).map(([key, value]) => `${key}=${text(value)}`)
+    const pairs = Object.entries(all).map(([key, value]) => `${key}=${text(value)}`)
     this.#print(pairs.join(' '))
+    this.#write()
+    return row
+  }
+
+  /** What there is no time for. */
+  leaveOut(what: Row): undefined {
+    this.leftOut.push(what)
     this.#write()
   }
 
@@ -86,7 +94,7 @@ export const copiesOf = (bytes: number, { rotation }: Limits): number =>
   Math.min(64, 1 + Math.floor(rotation / Math.max(1, bytes)))
 
 /** What a copy moves, read and written, in GB/s: the measure of all others. */
-export async function timeCopy(device: Device, bytes: number, limits: Limits): Promise<Row> {
+export async function timeCopy(device: Device, bytes: number, limits: Limits) {
   const values = Float32Array.from({ length: 2 ** 16 }, Math.random)
   const from = new Float32Array(bytes / 4)
   for (let at = 0; at < from.length; at += values.length) from.set(values.subarray(0, from.length - at), at)
