@@ -27,4 +27,5 @@ test.each(devices.map(({ id }) => id))(
       expect(row.failure, JSON.stringify(row)).toMatch(/ on (cuda|dml)$|must be .* on (cuda|dml), but/)
     expect(results.leftOut).toEqual([])
   },
+  180_000,
 )

@@ -44,3 +44,8 @@ for format in q4_0 q4_k_m q8_0 f16; do
 done
 stage torch 75 python3 test/gpu/torch_baselines.py --out "$results/torch.json" --seconds ${TORCH_SECONDS:-50}
 stage sanitizer 65 node test/gpu/sanitizer.mjs --runner runner.mjs --tests test/ops/ops.test.js --logs "$results" --out "$results/sanitizer.json" --seconds 50
+sections=$(printf -- '--section %s ' SpeedOfLight MemoryWorkloadAnalysis LaunchStats Occupancy SchedulerStats WarpStateStats InstructionStats)
+ncu=$(command -v ncu || ls /opt/nvidia/nsight-compute/*/ncu 2>/dev/null | tail -n 1)
+[[ -z $ncu ]] || stage profile 70 "$ncu" --clock-control none --target-processes all -k 'regex:^(linear|attention)' $sections node test/gpu/profile.js
+
+node test/gpu/report.mjs "$results" | tee "$results/report.md"
