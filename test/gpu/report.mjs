@@ -1,14 +1,15 @@
-// node test/gpu/report.mjs FOLDER: one table, in Markdown, of what the stages left in FOLDER: measurements beside predictions and beside
-// PyTorch. Writes FOLDER/results.json, all of it. What is missing is left out.
+// node test/gpu/report.mjs FOLDER [EARLIER...]: one table, in Markdown, of what the stages left in FOLDER: measurements beside predictions
+// and beside PyTorch. Writes FOLDER/results.json, all of it. What FOLDER lacks of constants and of PyTorch comes from EARLIER runs; what
+// else is missing is left out.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gpus, models, predictAttention, predictLinear, predictStep } from './predict.mjs'
 
-const [folder = 'results'] = process.argv.slice(2)
+const [folder = 'results', ...earlier] = process.argv.slice(2)
 
-function load(name) {
-  const file = join(folder, name)
-  if (!existsSync(file)) return undefined
+function load(name, folders = [folder]) {
+  const file = folders.map((each) => join(each, name)).find((path) => existsSync(path))
+  if (!file) return undefined
   try {
     const text = readFileSync(file, 'utf8')
     return name.endsWith('l') ? text.trim().split('\n').map(JSON.parse) : JSON.parse(text)
@@ -46,8 +47,8 @@ const parameters = (row, without) =>
     .join(', ')
 
 const stages = load('stages.jsonl') ?? []
-const constants = load('constants.json')
-const torch = load('torch.json')
+const constants = load('constants.json', [folder, ...earlier])
+const torch = load('torch.json', [folder, ...earlier])
 const kernels = load('kernels.json')
 const sanitizer = load('sanitizer.json')
 const minis = readdirSync(folder)
