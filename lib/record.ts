@@ -2,7 +2,7 @@ import type { Device } from './device.js'
 import { type TypedArrayOf, typedArray } from './dtype.js'
 import { ArgumentError, DisposedError } from './errors.js'
 import { native, type PlanHandle } from './native.js'
-import { checkNames, checkOptions, described } from './options.js'
+import { checkNames, checkOptions, described, type OptionNames } from './options.js'
 import { keep, madeHere, scope } from './scope.js'
 import { bytesOf, landingOf, Tensor } from './tensor.js'
 
@@ -17,6 +17,8 @@ export interface RunOptions<K extends string> {
   readonly read?: readonly K[] | undefined
 }
 
+const runNames: OptionNames<RunOptions<string>> = { read: true }
+
 export interface RecordOptions<I> {
   /** Tensors whose values `run` may replace. */
   readonly inputs: I
@@ -29,7 +31,8 @@ export class Plan<I extends TensorMap = TensorMap, O extends TensorMap = TensorM
   /** Written by every run, until the plan is disposed. */
   readonly outputs: O
   readonly #handle: PlanHandle
-  readonly #inputs: readonly Tensor[]
+  readonly #inputs: readonly (readonly [string, Tensor])[]
+  readonly #inputNames: readonly string[]
   readonly #names: readonly string[]
   readonly #owned: readonly Tensor[]
   #disposed = false
@@ -40,7 +43,8 @@ export class Plan<I extends TensorMap = TensorMap, O extends TensorMap = TensorM
     this.inputs = inputs
     this.outputs = outputs
     this.#handle = handle
-    this.#inputs = Object.values(inputs)
+    this.#inputs = Object.entries(inputs)
+    this.#inputNames = Object.keys(inputs)
     this.#names = Object.keys(outputs)
     this.#owned = owned
   }
@@ -56,11 +60,10 @@ export class Plan<I extends TensorMap = TensorMap, O extends TensorMap = TensorM
     options: RunOptions<K> = {},
   ): Promise<{ [N in K]: TypedArrayOf<DTypeOf<O[N]>> }> {
     const handle = this.#live()
-    const names = Object.keys(this.inputs)
-    checkNames('plan', 'input', values, names)
-    checkOptions('plan', options, { read: true })
+    checkNames('plan', 'input', values, this.#inputNames)
+    checkOptions('plan', options, runNames)
     const { read = [] } = options
-    const data = this.#inputs.map((tensor, i) => inputBytes(tensor, values[names[i] as keyof I]))
+    const data = this.#inputs.map(([name, tensor]) => inputBytes(tensor, values[name as keyof I]))
     const indices = read.map((name) => this.#indexOf(name))
     const landings = read.map((name) => landingOf(this.outputs[name] as Tensor))
     await native.runPlan(handle, data, indices, landings)

@@ -225,9 +225,10 @@ class Step {
     if (this.#inputs.offset && (!same || differs(offsets, this.#held?.offsets)))
       values.offset = perRow(new Int32Array(all), (_, __, row) => offsets[row] as number)
     const known = this.#last?.sampled
-    if (ids && !(this.continues(states) && known && ids.every(([id], i) => tokens === 1 && id === known[i]))) {
+    const continues = tokens === 1 && this.continues(states)
+    if (ids && !continues) values.position = perRow(new Int32Array(all), (state, t) => state.length + t)
+    if (ids && !(continues && known && ids.every(([id], i) => id === known[i]))) {
       values.ids = perRow(new Int32Array(all), (_, t, row) => ids[row]?.[t] as number)
-      values.position = perRow(new Int32Array(all), (state, t) => state.length + t)
       values.histories = perRow(new Int32Array(all * historyLength).fill(-1), (state, t, row) =>
         state.history(state.length + t, ids[row]),
       )

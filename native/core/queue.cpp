@@ -55,7 +55,7 @@ Queue::Queue(std::string device, std::unique_ptr<Lane> lane) : device_(std::move
 Queue::~Queue() {
   std::unique_lock lock(mutex_);
   if (tells_) {
-    done_.wait(lock, [&] { return kept_.empty(); });
+    for (; !kept_.empty(); done_.wait(lock)) awaited_ = kept_.back().until;
     return;
   }
   landings_.clear();
@@ -201,6 +201,8 @@ void Queue::done(Ticket ticket, std::exception_ptr error) {
   const std::lock_guard lock(mutex_);
   completed_ = kept_.front().until;
   kept_.pop_front();
+  if (completed_ < awaited_) return;  // whoever waits would only wake to sleep again
+  awaited_ = kNobody;
   done_.notify_all();
 }
 
@@ -236,6 +238,7 @@ void Queue::wait(Ticket ticket) {
       continue;
     }
     if (tells_) {
+      awaited_ = std::min(awaited_, ticket);
       done_.wait(lock);
       continue;
     }

@@ -92,6 +92,8 @@ class Queue : public Stream, private Progress {
     std::byte* to;
   };
 
+  static constexpr Ticket kNobody = ~Ticket{0};
+
   bool runs(Ticket ticket) override;
   void done(Ticket ticket, std::exception_ptr error) override;
   void land(Ticket ticket);
@@ -113,6 +115,7 @@ class Queue : public Stream, private Progress {
   std::mutex mutex_, landing_;
   std::condition_variable done_;
   Ticket enqueued_ = 0, started_ = 0, marked_ = 0, completed_ = 0;
+  Ticket awaited_ = kNobody;  // the first that somebody waits for
   size_t unmarked_ = 0;
   std::deque<Held> held_;
   std::deque<Kept> kept_;

@@ -74,9 +74,10 @@ void Executor::loop() {
     waiting_.store(queue_.size(), std::memory_order_relaxed);
     lock.unlock();
     work.lane->run(context, work);
-    // Calls of a script follow each other within microseconds, and waking a thread costs the JS thread more than a call. Behind a plan
-    // or a copy others are to wake first: who waits for it.
-    if (work.call && pool_.spins()) spin_until([&] { return waiting_.load(std::memory_order_acquire) != 0; });
+    // Calls of a script follow each other within microseconds, and a plan follows its inputs; waking a thread costs the JS thread
+    // more than either. Behind a plan or a download others are to wake first: who waits for it.
+    if ((work.call || work.upload) && pool_.spins())
+      spin_until([&] { return waiting_.load(std::memory_order_acquire) != 0; });
     lock.lock();
   }
 }
@@ -95,7 +96,7 @@ std::shared_ptr<Staging> CpuLane::stage(std::span<const std::byte> from, bool) {
 }
 
 void CpuLane::upload(Ticket ticket, const View& to, const Staging& from) {
-  executor_->push({this, ticket, nullptr, nullptr, data_of(to), from.data, from.bytes});
+  executor_->push({this, ticket, nullptr, nullptr, data_of(to), from.data, from.bytes, true});
 }
 
 std::shared_ptr<Staging> CpuLane::landing(std::span<std::byte> to) {

@@ -22,6 +22,7 @@ struct Work {
   std::byte* to = nullptr;
   const std::byte* from = nullptr;
   size_t bytes = 0;
+  bool upload = false;
 };
 
 class Executor {
