@@ -16,5 +16,8 @@ export function sassProblems(
   text: string,
   early: boolean,
   templateOf: (kernel: string) => string,
-  must: Readonly<Record<string, readonly string[]>>,
+  rules: {
+    readonly must?: Readonly<Record<string, readonly string[]>>
+    readonly loops?: Readonly<Record<string, { readonly of: string; readonly most: number }>>
+  },
 ): string[]

@@ -29,6 +29,8 @@ export function registerProblems(kernels, ceilings) {
   })
 }
 
+const sassLine = /^\s+\/\*[0-9a-f]{4,}\*\/\s+(?:\{ )?(?:@!?U?P\w+ )?([A-Z].*?) ?;/
+
 /** Instructions of every kernel: { name, instructions: [text, ...] }. */
 export const ptxKernels = (text) =>
   text
@@ -39,10 +41,25 @@ export const sassKernels = (text) =>
   text
     .split(/^(?=\.text\.\w+:)/m)
     .filter((part) => part.startsWith('.text'))
-    .map((part) => ({
-      name: /\.text\.(\w+):/.exec(part)[1],
-      instructions: lines(part, /^\s+\/\*[0-9a-f]{4,}\*\/\s+(?:\{ )?(?:@!?U?P\w+ )?([A-Z].*?) ?;/),
-    }))
+    .map((part) => ({ name: /\.text\.(\w+):/.exec(part)[1], text: part, instructions: lines(part, sassLine) }))
+/** Instructions of the smallest loop of a kernel that holds one like `pattern`; null where none does. */
+export function loopOf(text, pattern) {
+  const places = new Map()
+  const instructions = []
+  const loops = []
+  for (const line of text.split('\n')) {
+    const label = /^(\.L_x_\d+):/.exec(line)?.[1]
+    if (label) places.set(label, instructions.length)
+    const [instruction] = lines(line, sassLine)
+    if (!instruction) continue
+    instructions.push(instruction)
+    const to = places.get(/^BRA.*`\((\.L_x_\d+)\)/.exec(instruction)?.[1])
+    if (to !== undefined) loops.push(instructions.slice(to))
+  }
+  const found = loops.filter((loop) => loop.some((instruction) => pattern.test(instruction)))
+  return found.sort((a, b) => a.length - b.length)[0] ?? null
+}
+
 const lines = (text, pattern) =>
   text.split('\n').flatMap((line) => {
     const instruction = pattern.exec(line)?.[1]
@@ -94,8 +111,11 @@ export function ptxProblems(text, early) {
   ])
 }
 
-/** `must`: by template, patterns of instructions that its machine code must hold. */
-export function sassProblems(text, early, templateOf, must) {
+/**
+ * `rules`, by template: `must`, patterns of instructions that machine code must hold; `loops`, the most instructions of the
+ * smallest loop that holds one like `of`.
+ */
+export function sassProblems(text, early, templateOf, { must = {}, loops = {} }) {
   return sassKernels(text).flatMap((kernel) => [
     ...(early ? orderProblems(kernel, sass) : []),
     ...kernel.instructions
@@ -104,5 +124,13 @@ export function sassProblems(text, early, templateOf, must) {
     ...(must[templateOf(kernel.name)] ?? [])
       .filter((pattern) => !kernel.instructions.some((line) => new RegExp(`^${pattern}`).test(line)))
       .map((pattern) => `${kernel.name} must run ${pattern}, but it does not`),
+    ...loopProblems(kernel, loops[templateOf(kernel.name)]),
   ])
+}
+
+function loopProblems({ name, text }, rule) {
+  if (!rule) return []
+  const length = loopOf(text, new RegExp(`^${rule.of}`))?.length ?? 0
+  if (length > 0 && length <= rule.most) return []
+  return [`${name} must have a loop of ${rule.of} of at most ${rule.most} instructions, but it has ${length || 'none'}`]
 }

@@ -52,7 +52,7 @@ const modules = readdirSync(sources)
     }
   })
 
-const { must, ...ceilings } = JSON.parse(read(`${root}native/cuda/ceilings.json`))
+const { registers: ceilings, ...rules } = JSON.parse(read(`${root}native/cuda/ceilings.json`))
 const templateOf = new Map(templates.flatMap(({ template, kernels }) => kernels.map(({ name }) => [name, template])))
 
 /** Of a release: the older assembler, and a disassembler. */
@@ -76,7 +76,7 @@ function compile({ name, text, headers, kernels: names }, arch) {
     ...unseen.map((kernel) => `ptxas says nothing of ${kernel}`),
     ...registerProblems(kernels, ceilings),
     ...ptxProblems(read(isPtx ? `${stem}.bin` : `${stem}.bin.ptx`), early),
-    ...(nvdisasm && !isPtx ? sassProblems(disassemble(stem), early, (kernel) => templateOf.get(kernel), must) : []),
+    ...(nvdisasm && !isPtx ? sassProblems(disassemble(stem), early, (kernel) => templateOf.get(kernel), rules) : []),
   ]
   if (!isPtx) return { name, code: readFileSync(`${stem}.bin`), kernels, problems }
   const lowered = read(`${stem}.bin`).replace(/^\.version .*/m, `.version ${ptxVersion}`)

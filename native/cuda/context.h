@@ -32,6 +32,7 @@ class Context {
   void copy(CUdeviceptr to, CUdeviceptr from, size_t bytes);
   // What a kernel whose operands may hold wrong data reports with, see report() in common.cuh.
   Faults faults(const Call& call);
+  int capability() const { return gpu_->capability; }
   bool may_report() const { return may_report_; }
   // A weight whose bytes are there for what is launched next.
   const CudaWeight& use(const Weight& weight) {

@@ -183,6 +183,10 @@ inline constexpr KernelName kKernels[] = {
     {"matmul", "matmul_float32"},
     {"matmul", "matmul_float16"},
     {"matmul", "matmul_bfloat16"},
+    {"matmul", "matmul_tensor_half_large"},
+    {"matmul", "matmul_tensor_half_small"},
+    {"matmul", "matmul_tensor_bfloat_large"},
+    {"matmul", "matmul_tensor_bfloat_small"},
     {"matmul", "matmul_row_float32"},
     {"matmul", "matmul_row_float16"},
     {"matmul", "matmul_row_bfloat16"},
@@ -245,7 +249,7 @@ inline constexpr KernelName kKernels[] = {
     {"where", "where_bits16"},
     {"where", "where_bits32"},
 };
-inline constexpr int kKernelCount = 234;
+inline constexpr int kKernelCount = 238;
 
 // of AddRmsNorm; -1 where there is none
 constexpr int add_rms_norm_kernel(DType dtype) {
@@ -527,131 +531,142 @@ constexpr int matmul_kernel(DType dtype) {
   return -1;
 }
 
+enum class MatmulTensorType { kHalf, kBfloat };
+enum class MatmulTensorTile { kLarge, kSmall };
+// of MatmulTensor; -1 where there is none
+constexpr int matmul_tensor_kernel(MatmulTensorType type, MatmulTensorTile tile) {
+  if (type == MatmulTensorType::kHalf && tile == MatmulTensorTile::kLarge) return 173;
+  if (type == MatmulTensorType::kHalf && tile == MatmulTensorTile::kSmall) return 174;
+  if (type == MatmulTensorType::kBfloat && tile == MatmulTensorTile::kLarge) return 175;
+  if (type == MatmulTensorType::kBfloat && tile == MatmulTensorTile::kSmall) return 176;
+  return -1;
+}
+
 // of MatmulRow; -1 where there is none
 constexpr int matmul_row_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 173;
-  if (dtype == DType::kFloat16) return 174;
-  if (dtype == DType::kBfloat16) return 175;
+  if (dtype == DType::kFloat32) return 177;
+  if (dtype == DType::kFloat16) return 178;
+  if (dtype == DType::kBfloat16) return 179;
   return -1;
 }
 
 // of MatmulInt4; -1 where there is none
 constexpr int matmul_int4_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 176;
-  if (dtype == DType::kFloat16) return 177;
-  if (dtype == DType::kBfloat16) return 178;
+  if (dtype == DType::kFloat32) return 180;
+  if (dtype == DType::kFloat16) return 181;
+  if (dtype == DType::kBfloat16) return 182;
   return -1;
 }
 
 // of Quantize; -1 where there is none
 constexpr int quantize_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 179;
-  if (dtype == DType::kFloat16) return 180;
-  if (dtype == DType::kBfloat16) return 181;
+  if (dtype == DType::kFloat32) return 183;
+  if (dtype == DType::kFloat16) return 184;
+  if (dtype == DType::kBfloat16) return 185;
   return -1;
 }
 
 // of Reduce; -1 where there is none
 constexpr int reduce_kernel(Op op, DType dtype) {
-  if (op == Op::kSum && dtype == DType::kFloat32) return 182;
-  if (op == Op::kSum && dtype == DType::kFloat16) return 183;
-  if (op == Op::kSum && dtype == DType::kBfloat16) return 184;
-  if (op == Op::kSum && dtype == DType::kInt32) return 185;
-  if (op == Op::kMean && dtype == DType::kFloat32) return 186;
-  if (op == Op::kMean && dtype == DType::kFloat16) return 187;
-  if (op == Op::kMean && dtype == DType::kBfloat16) return 188;
-  if (op == Op::kMax && dtype == DType::kFloat32) return 189;
-  if (op == Op::kMax && dtype == DType::kFloat16) return 190;
-  if (op == Op::kMax && dtype == DType::kBfloat16) return 191;
-  if (op == Op::kMax && dtype == DType::kInt32) return 192;
+  if (op == Op::kSum && dtype == DType::kFloat32) return 186;
+  if (op == Op::kSum && dtype == DType::kFloat16) return 187;
+  if (op == Op::kSum && dtype == DType::kBfloat16) return 188;
+  if (op == Op::kSum && dtype == DType::kInt32) return 189;
+  if (op == Op::kMean && dtype == DType::kFloat32) return 190;
+  if (op == Op::kMean && dtype == DType::kFloat16) return 191;
+  if (op == Op::kMean && dtype == DType::kBfloat16) return 192;
+  if (op == Op::kMax && dtype == DType::kFloat32) return 193;
+  if (op == Op::kMax && dtype == DType::kFloat16) return 194;
+  if (op == Op::kMax && dtype == DType::kBfloat16) return 195;
+  if (op == Op::kMax && dtype == DType::kInt32) return 196;
   return -1;
 }
 
 enum class RepackVariant { kLevels, kGroups };
 // of Repack; -1 where there is none
 constexpr int repack_kernel(RepackVariant variant) {
-  if (variant == RepackVariant::kLevels) return 193;
-  if (variant == RepackVariant::kGroups) return 194;
+  if (variant == RepackVariant::kLevels) return 197;
+  if (variant == RepackVariant::kGroups) return 198;
   return -1;
 }
 
 // of RmsNorm; -1 where there is none
 constexpr int rms_norm_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 195;
-  if (dtype == DType::kFloat16) return 196;
-  if (dtype == DType::kBfloat16) return 197;
+  if (dtype == DType::kFloat32) return 199;
+  if (dtype == DType::kFloat16) return 200;
+  if (dtype == DType::kBfloat16) return 201;
   return -1;
 }
 
 // of RotaryEmbedding; -1 where there is none
 constexpr int rotary_embedding_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 198;
-  if (dtype == DType::kFloat16) return 199;
-  if (dtype == DType::kBfloat16) return 200;
+  if (dtype == DType::kFloat32) return 202;
+  if (dtype == DType::kFloat16) return 203;
+  if (dtype == DType::kBfloat16) return 204;
   return -1;
 }
 
 // of Sample; -1 where there is none
 constexpr int sample_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 201;
-  if (dtype == DType::kFloat16) return 202;
-  if (dtype == DType::kBfloat16) return 203;
+  if (dtype == DType::kFloat32) return 205;
+  if (dtype == DType::kFloat16) return 206;
+  if (dtype == DType::kBfloat16) return 207;
   return -1;
 }
 
 // of SiluMul; -1 where there is none
 constexpr int silu_mul_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 204;
-  if (dtype == DType::kFloat16) return 205;
-  if (dtype == DType::kBfloat16) return 206;
+  if (dtype == DType::kFloat32) return 208;
+  if (dtype == DType::kFloat16) return 209;
+  if (dtype == DType::kBfloat16) return 210;
   return -1;
 }
 
 // of Softmax; -1 where there is none
 constexpr int softmax_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 207;
-  if (dtype == DType::kFloat16) return 208;
-  if (dtype == DType::kBfloat16) return 209;
+  if (dtype == DType::kFloat32) return 211;
+  if (dtype == DType::kFloat16) return 212;
+  if (dtype == DType::kBfloat16) return 213;
   return -1;
 }
 
 // of TopK; -1 where there is none
 constexpr int top_k_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 210;
-  if (dtype == DType::kFloat16) return 211;
-  if (dtype == DType::kBfloat16) return 212;
+  if (dtype == DType::kFloat32) return 214;
+  if (dtype == DType::kFloat16) return 215;
+  if (dtype == DType::kBfloat16) return 216;
   return -1;
 }
 
 // of Unary; -1 where there is none
 constexpr int unary_kernel(Op op, DType dtype) {
-  if (op == Op::kNeg && dtype == DType::kFloat32) return 213;
-  if (op == Op::kNeg && dtype == DType::kFloat16) return 214;
-  if (op == Op::kNeg && dtype == DType::kBfloat16) return 215;
-  if (op == Op::kNeg && dtype == DType::kInt32) return 216;
-  if (op == Op::kExp && dtype == DType::kFloat32) return 217;
-  if (op == Op::kExp && dtype == DType::kFloat16) return 218;
-  if (op == Op::kExp && dtype == DType::kBfloat16) return 219;
-  if (op == Op::kLog && dtype == DType::kFloat32) return 220;
-  if (op == Op::kLog && dtype == DType::kFloat16) return 221;
-  if (op == Op::kLog && dtype == DType::kBfloat16) return 222;
-  if (op == Op::kSqrt && dtype == DType::kFloat32) return 223;
-  if (op == Op::kSqrt && dtype == DType::kFloat16) return 224;
-  if (op == Op::kSqrt && dtype == DType::kBfloat16) return 225;
-  if (op == Op::kTanh && dtype == DType::kFloat32) return 226;
-  if (op == Op::kTanh && dtype == DType::kFloat16) return 227;
-  if (op == Op::kTanh && dtype == DType::kBfloat16) return 228;
-  if (op == Op::kSigmoid && dtype == DType::kFloat32) return 229;
-  if (op == Op::kSigmoid && dtype == DType::kFloat16) return 230;
-  if (op == Op::kSigmoid && dtype == DType::kBfloat16) return 231;
+  if (op == Op::kNeg && dtype == DType::kFloat32) return 217;
+  if (op == Op::kNeg && dtype == DType::kFloat16) return 218;
+  if (op == Op::kNeg && dtype == DType::kBfloat16) return 219;
+  if (op == Op::kNeg && dtype == DType::kInt32) return 220;
+  if (op == Op::kExp && dtype == DType::kFloat32) return 221;
+  if (op == Op::kExp && dtype == DType::kFloat16) return 222;
+  if (op == Op::kExp && dtype == DType::kBfloat16) return 223;
+  if (op == Op::kLog && dtype == DType::kFloat32) return 224;
+  if (op == Op::kLog && dtype == DType::kFloat16) return 225;
+  if (op == Op::kLog && dtype == DType::kBfloat16) return 226;
+  if (op == Op::kSqrt && dtype == DType::kFloat32) return 227;
+  if (op == Op::kSqrt && dtype == DType::kFloat16) return 228;
+  if (op == Op::kSqrt && dtype == DType::kBfloat16) return 229;
+  if (op == Op::kTanh && dtype == DType::kFloat32) return 230;
+  if (op == Op::kTanh && dtype == DType::kFloat16) return 231;
+  if (op == Op::kTanh && dtype == DType::kBfloat16) return 232;
+  if (op == Op::kSigmoid && dtype == DType::kFloat32) return 233;
+  if (op == Op::kSigmoid && dtype == DType::kFloat16) return 234;
+  if (op == Op::kSigmoid && dtype == DType::kBfloat16) return 235;
   return -1;
 }
 
 enum class WhereVariant { kBits16, kBits32 };
 // of Where; -1 where there is none
 constexpr int where_kernel(WhereVariant variant) {
-  if (variant == WhereVariant::kBits16) return 232;
-  if (variant == WhereVariant::kBits32) return 233;
+  if (variant == WhereVariant::kBits16) return 236;
+  if (variant == WhereVariant::kBits32) return 237;
   return -1;
 }
 

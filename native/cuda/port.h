@@ -123,6 +123,17 @@ DEVICE uint4 ldmatrix4(const void* shared) {
   return v;
 }
 
+// The same turned: of each matrix the two elements of 16 bits in column lane / 4, rows 2 (lane % 4) and the next, the first one low.
+DEVICE uint4 ldmatrix4_turned(const void* shared) {
+  uint4 v;
+  const unsigned from = static_cast<unsigned>(__cvta_generic_to_shared(shared));
+  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
+               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
+               : "r"(from)
+               : "memory");
+  return v;
+}
+
 // Products of a warp, c += a · b, with lane = 4 g + t. Elements lie in registers from the lowest bits on.
 //   16-bit floats, 16 x 8 by 16:  a[0], a[1]: rows g, g + 8, columns 2t and 2t + 1; a[2], a[3]: the same, columns + 8
 //                                 b[0], b[1]: column g, rows 2t, 2t + 1, and those + 8

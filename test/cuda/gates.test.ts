@@ -63,11 +63,25 @@ const sass = (name: string, ...instructions: string[]) =>
 test('machine code out of order, in local memory or without what it must run is named', () => {
   const right = ['LDG.E.NA.128.CONSTANT R4, [R2.64]', 'ACQBULK', 'PREEXIT', '@!P0 LDG.E R8, [R6.64]', 'EXIT']
   const check = (...instructions: string[]) =>
-    sassProblems(sass('dot_float32', ...instructions), true, () => 'Dot', { Dot: ['LDG.E.NA.128'] })
+    sassProblems(sass('dot_float32', ...instructions), true, () => 'Dot', {
+      must: { Dot: ['LDG\\.E\\.\\S*128'] },
+    })
   expect(check(...right)).toEqual([])
   expect(check('@!P0 STG.E [R6.64], R8', ...right)).toEqual([
     'dot_float32 must wait for earlier kernels before it runs `STG.E [R6.64], R8`',
   ])
   expect(check(...right, 'STL [R1], R2')).toEqual(['dot_float32 must not use local memory, but it runs `STL [R1], R2`'])
-  expect(check(...right.slice(1))).toEqual(['dot_float32 must run LDG.E.NA.128, but it does not'])
+  expect(check(...right.slice(1))).toEqual(['dot_float32 must run LDG\\.E\\.\\S*128, but it does not'])
+})
+
+test('a loop that grew is named', () => {
+  const loop = ['LDS R4, [R2]', 'FFMA R1, R2, R3, R4', 'FFMA R1, R2, R3, R4', '@P0 BRA `(.L_x_2)']
+  const text = sass('dot_float32', 'MOV R1, R2', '@P1 BRA `(.L_x_9)', ...loop, 'EXIT').replace(
+    /( +\/\*0020\*)/,
+    '.L_x_2:\n$1',
+  )
+  const check = (of: string, most: number) => sassProblems(text, false, () => 'Dot', { loops: { Dot: { of, most } } })
+  expect(check('FFMA', 4)).toEqual([])
+  expect(check('FFMA', 3)).toEqual(['dot_float32 must have a loop of FFMA of at most 3 instructions, but it has 4'])
+  expect(check('HMMA', 9)).toEqual(['dot_float32 must have a loop of HMMA of at most 9 instructions, but it has none'])
 })

@@ -351,6 +351,19 @@ uint4 ldmatrix4(const void* shared, const char* file, int line) {
   return {words[0], words[1], words[2], words[3]};
 }
 
+uint4 ldmatrix4_turned(const void* shared, const char* file, int line) {
+  const simt::Site site{"ldmatrix4_turned", file, line};
+  const uint64_t* rows = simt::collective(site, 0xffffffff, reinterpret_cast<uintptr_t>(shared));
+  const unsigned column = simt::lane() / 4, first = simt::lane() % 4 * 2;
+  unsigned words[4] = {};
+  for (unsigned i = 0; i < 8; ++i) {
+    const uint64_t row = rows[8 * (i / 2) + first + i % 2];
+    if (row % 16) simt::fail("a row of a matrix must be aligned to 16 bytes");
+    words[i / 2] |= static_cast<unsigned>(reinterpret_cast<const uint16_t*>(row)[column]) << i % 2 * 16;
+  }
+  return {words[0], words[1], words[2], words[3]};
+}
+
 void mma16816(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2], const char* file, int line) {
   simt::multiply16({"mma16816", file, line}, c, a, b,
                    [](unsigned bits) { return half_to_float(static_cast<unsigned short>(bits)); });

@@ -209,6 +209,7 @@ void cp_async_wait() {
 }
 unsigned half2_sub(unsigned a, unsigned b);
 uint4 ldmatrix4(const void* shared, const char* file = __builtin_FILE(), int line = __builtin_LINE());
+uint4 ldmatrix4_turned(const void* shared, const char* file = __builtin_FILE(), int line = __builtin_LINE());
 void mma16816(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2], const char* file = __builtin_FILE(),
               int line = __builtin_LINE());
 void mma16816_bf16(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2], const char* file = __builtin_FILE(),

@@ -8,6 +8,7 @@ struct MatmulParams {
   const void *a, *b;
   void* y;
   long long m, n, k;
+  int whole;  // k and n are multiples of 8, and a and b begin at multiples of 16 bytes
 };
 
 }  // namespace lophi::cuda

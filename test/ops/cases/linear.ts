@@ -68,7 +68,13 @@ export const matmul: OpCase<'matmul'>[] = [
   matmulOf('float32', [31], 16),
   matmulOf('float32', [2, 3, 96], 5),
   matmulOf('float32', [65, 64], 65),
-  matmulOf('bfloat16', [130, 70], 129),
+  // tiles of tensor cores: whole units of 16 bytes or not, several slices along k, few tiles and many
+  ...(['float16', 'bfloat16'] as const).flatMap((dtype) => [
+    matmulOf(dtype, [130, 70], 129),
+    matmulOf(dtype, [65, 72], 136),
+    matmulOf(dtype, [9, 256], 24),
+  ]),
+  matmulOf('float16', [1, 129, 40], 8072),
   matmulOf('float32', [2, 1027], 33),
   matmulOf('float32', [0, 32], 8),
   matmulOf('float32', [3, 0], 8),
