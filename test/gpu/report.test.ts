@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execPath } from 'node:process'
@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
 
 const folder = mkdtempSync(join(tmpdir(), 'lophi-report-'))
+const earlier = join(folder, 'earlier')
 afterAll(() => rmSync(folder, { recursive: true }))
 
 function run(script: string, ...args: string[]): string {
@@ -16,7 +17,8 @@ function run(script: string, ...args: string[]): string {
   return stdout
 }
 
-test('the report of a run shows measurements beside predictions and PyTorch; what was not run is left out', () => {
+test('the report of a run shows measurements beside predictions, and PyTorch of an earlier run; what was not run is left out', () => {
+  mkdirSync(earlier)
   const write = (name: string, value: object) => writeFileSync(join(folder, name), JSON.stringify(value))
   const device = { section: 'device', name: 'device', value: 'NVIDIA H100 80GB HBM3', unit: '' }
   const read = { section: 'read', name: 'read by ld.nc', unit: 'GB/s', value: 3000, loads: 8 }
@@ -29,9 +31,9 @@ test('the report of a run shows measurements beside predictions and PyTorch; wha
     ],
     leftOut: [],
   })
-  write('torch.json', { rows: [{ name: 'int4 g32', shape: 'o', m: 1, us: 6.24, GBps: 946 }], failures: [] })
+  write('earlier/torch.json', { rows: [{ name: 'int4 g32', shape: 'o', m: 1, us: 6.24, GBps: 946 }], failures: [] })
   writeFileSync(join(folder, 'stages.jsonl'), '{"stage":"kernels","status":124,"seconds":9,"limit":9}\n')
-  const report = run('report.mjs', folder)
+  const report = run('report.mjs', folder, earlier)
   expect(report).toContain('# NVIDIA H100 80GB HBM3, predicted as H100 with 3000 GB/s')
   expect(report).toContain('| kernels | out of time | 9 | 9 |')
   expect(report).toContain('| read | read by ld.nc | 3000 GB/s | loads 8 |')
