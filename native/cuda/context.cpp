@@ -38,10 +38,16 @@ void Context::copy(CUdeviceptr to, CUdeviceptr from, size_t bytes) {
   gpu_->driver.check(gpu_->driver.copy_async(to, from, bytes, stream_), "cuMemcpyDtoDAsync");
 }
 
-Faults Context::faults(const Call& call) {
+const FaultWord& Context::fault_word() {
   if (!reports_.word) reports_.word = std::make_shared<const FaultWord>(gpu_);
+  return *reports_.word;
+}
+
+unsigned* Context::counters() { return reinterpret_cast<unsigned*>(fault_word().counters()); }
+
+Faults Context::faults(const Call& call) {
   may_report_ = true;
-  return {reinterpret_cast<unsigned*>(reports_.word->address()), fault_site(call)};
+  return {reinterpret_cast<unsigned*>(fault_word().address()), fault_site(call)};
 }
 
 }  // namespace lophi::cuda

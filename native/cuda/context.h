@@ -33,6 +33,8 @@ class Context {
   // What a kernel whose operands may hold wrong data reports with, see report() in common.cuh.
   Faults faults(const Call& call);
   int capability() const { return gpu_->capability; }
+  // FaultWord::kCounters of them, zeros before and after every launch.
+  unsigned* counters();
   bool may_report() const { return may_report_; }
   // A weight whose bytes are there for what is launched next.
   const CudaWeight& use(const Weight& weight) {
@@ -42,6 +44,7 @@ class Context {
   }
 
  private:
+  const FaultWord& fault_word();
   void launch_packed(int kernel, Grid grid, void* params);
 
   const std::shared_ptr<const Gpu> gpu_;

@@ -8,14 +8,17 @@
 
 namespace lophi::cuda {
 
-// Cleared device memory.
+// The word, and behind it counters by which blocks of a launch find out who is the last. Launches of one stream or graph follow each
+// other, so that they share them: whoever counts leaves zeros.
 class FaultWord {
  public:
   explicit FaultWord(std::shared_ptr<const Gpu> gpu);
   ~FaultWord();
   FaultWord(const FaultWord&) = delete;
   FaultWord& operator=(const FaultWord&) = delete;
+  static constexpr int64_t kCounters = 1 << 14;
   CUdeviceptr address() const { return address_; }
+  CUdeviceptr counters() const { return address_ + sizeof(Fault); }
   void clear(CUstream stream) const;
 
  private:

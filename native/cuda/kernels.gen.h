@@ -41,6 +41,15 @@ inline constexpr KernelName kKernels[] = {
     {"attention", "attention_int8_cache_float32"},
     {"attention", "attention_int8_cache_float16"},
     {"attention", "attention_int8_cache_bfloat16"},
+    {"attention_flash", "attention_flash_d64_float32"},
+    {"attention_flash", "attention_flash_d64_float16"},
+    {"attention_flash", "attention_flash_d64_bfloat16"},
+    {"attention_flash", "attention_flash_d96_float32"},
+    {"attention_flash", "attention_flash_d96_float16"},
+    {"attention_flash", "attention_flash_d96_bfloat16"},
+    {"attention_flash", "attention_flash_d128_float32"},
+    {"attention_flash", "attention_flash_d128_float16"},
+    {"attention_flash", "attention_flash_d128_bfloat16"},
     {"binary", "add_float32"},
     {"binary", "add_float16"},
     {"binary", "add_bfloat16"},
@@ -249,7 +258,7 @@ inline constexpr KernelName kKernels[] = {
     {"where", "where_bits16"},
     {"where", "where_bits32"},
 };
-inline constexpr int kKernelCount = 238;
+inline constexpr int kKernelCount = 247;
 
 // of AddRmsNorm; -1 where there is none
 constexpr int add_rms_norm_kernel(DType dtype) {
@@ -304,136 +313,151 @@ constexpr int attention_kernel(AttentionVariant variant, DType dtype) {
   return -1;
 }
 
+enum class AttentionFlashHead { kD64, kD96, kD128 };
+// of AttentionFlash; -1 where there is none
+constexpr int attention_flash_kernel(AttentionFlashHead head, DType dtype) {
+  if (head == AttentionFlashHead::kD64 && dtype == DType::kFloat32) return 31;
+  if (head == AttentionFlashHead::kD64 && dtype == DType::kFloat16) return 32;
+  if (head == AttentionFlashHead::kD64 && dtype == DType::kBfloat16) return 33;
+  if (head == AttentionFlashHead::kD96 && dtype == DType::kFloat32) return 34;
+  if (head == AttentionFlashHead::kD96 && dtype == DType::kFloat16) return 35;
+  if (head == AttentionFlashHead::kD96 && dtype == DType::kBfloat16) return 36;
+  if (head == AttentionFlashHead::kD128 && dtype == DType::kFloat32) return 37;
+  if (head == AttentionFlashHead::kD128 && dtype == DType::kFloat16) return 38;
+  if (head == AttentionFlashHead::kD128 && dtype == DType::kBfloat16) return 39;
+  return -1;
+}
+
 // of Binary; -1 where there is none
 constexpr int binary_kernel(Op op, DType dtype) {
-  if (op == Op::kAdd && dtype == DType::kFloat32) return 31;
-  if (op == Op::kAdd && dtype == DType::kFloat16) return 32;
-  if (op == Op::kAdd && dtype == DType::kBfloat16) return 33;
-  if (op == Op::kAdd && dtype == DType::kInt32) return 34;
-  if (op == Op::kSub && dtype == DType::kFloat32) return 35;
-  if (op == Op::kSub && dtype == DType::kFloat16) return 36;
-  if (op == Op::kSub && dtype == DType::kBfloat16) return 37;
-  if (op == Op::kSub && dtype == DType::kInt32) return 38;
-  if (op == Op::kMul && dtype == DType::kFloat32) return 39;
-  if (op == Op::kMul && dtype == DType::kFloat16) return 40;
-  if (op == Op::kMul && dtype == DType::kBfloat16) return 41;
-  if (op == Op::kMul && dtype == DType::kInt32) return 42;
-  if (op == Op::kDiv && dtype == DType::kFloat32) return 43;
-  if (op == Op::kDiv && dtype == DType::kFloat16) return 44;
-  if (op == Op::kDiv && dtype == DType::kBfloat16) return 45;
-  if (op == Op::kMaximum && dtype == DType::kFloat32) return 46;
-  if (op == Op::kMaximum && dtype == DType::kFloat16) return 47;
-  if (op == Op::kMaximum && dtype == DType::kBfloat16) return 48;
-  if (op == Op::kMaximum && dtype == DType::kInt32) return 49;
-  if (op == Op::kMinimum && dtype == DType::kFloat32) return 50;
-  if (op == Op::kMinimum && dtype == DType::kFloat16) return 51;
-  if (op == Op::kMinimum && dtype == DType::kBfloat16) return 52;
-  if (op == Op::kMinimum && dtype == DType::kInt32) return 53;
+  if (op == Op::kAdd && dtype == DType::kFloat32) return 40;
+  if (op == Op::kAdd && dtype == DType::kFloat16) return 41;
+  if (op == Op::kAdd && dtype == DType::kBfloat16) return 42;
+  if (op == Op::kAdd && dtype == DType::kInt32) return 43;
+  if (op == Op::kSub && dtype == DType::kFloat32) return 44;
+  if (op == Op::kSub && dtype == DType::kFloat16) return 45;
+  if (op == Op::kSub && dtype == DType::kBfloat16) return 46;
+  if (op == Op::kSub && dtype == DType::kInt32) return 47;
+  if (op == Op::kMul && dtype == DType::kFloat32) return 48;
+  if (op == Op::kMul && dtype == DType::kFloat16) return 49;
+  if (op == Op::kMul && dtype == DType::kBfloat16) return 50;
+  if (op == Op::kMul && dtype == DType::kInt32) return 51;
+  if (op == Op::kDiv && dtype == DType::kFloat32) return 52;
+  if (op == Op::kDiv && dtype == DType::kFloat16) return 53;
+  if (op == Op::kDiv && dtype == DType::kBfloat16) return 54;
+  if (op == Op::kMaximum && dtype == DType::kFloat32) return 55;
+  if (op == Op::kMaximum && dtype == DType::kFloat16) return 56;
+  if (op == Op::kMaximum && dtype == DType::kBfloat16) return 57;
+  if (op == Op::kMaximum && dtype == DType::kInt32) return 58;
+  if (op == Op::kMinimum && dtype == DType::kFloat32) return 59;
+  if (op == Op::kMinimum && dtype == DType::kFloat16) return 60;
+  if (op == Op::kMinimum && dtype == DType::kBfloat16) return 61;
+  if (op == Op::kMinimum && dtype == DType::kInt32) return 62;
   return -1;
 }
 
 // of Cast; -1 where there is none
 constexpr int cast_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 54;
-  if (dtype == DType::kFloat16) return 55;
-  if (dtype == DType::kBfloat16) return 56;
-  if (dtype == DType::kInt8) return 57;
-  if (dtype == DType::kUint8) return 58;
-  if (dtype == DType::kInt4) return 59;
-  if (dtype == DType::kUint4) return 60;
-  if (dtype == DType::kInt32) return 61;
-  if (dtype == DType::kUint32) return 62;
+  if (dtype == DType::kFloat32) return 63;
+  if (dtype == DType::kFloat16) return 64;
+  if (dtype == DType::kBfloat16) return 65;
+  if (dtype == DType::kInt8) return 66;
+  if (dtype == DType::kUint8) return 67;
+  if (dtype == DType::kInt4) return 68;
+  if (dtype == DType::kUint4) return 69;
+  if (dtype == DType::kInt32) return 70;
+  if (dtype == DType::kUint32) return 71;
   return -1;
 }
 
 // of Dequantize; -1 where there is none
 constexpr int dequantize_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 63;
-  if (dtype == DType::kFloat16) return 64;
-  if (dtype == DType::kBfloat16) return 65;
+  if (dtype == DType::kFloat32) return 72;
+  if (dtype == DType::kFloat16) return 73;
+  if (dtype == DType::kBfloat16) return 74;
   return -1;
 }
 
 // of Embedding; -1 where there is none
 constexpr int embedding_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 66;
-  if (dtype == DType::kFloat16) return 67;
-  if (dtype == DType::kBfloat16) return 68;
+  if (dtype == DType::kFloat32) return 75;
+  if (dtype == DType::kFloat16) return 76;
+  if (dtype == DType::kBfloat16) return 77;
   return -1;
 }
 
 // of Arange; -1 where there is none
 constexpr int arange_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 69;
-  if (dtype == DType::kFloat16) return 70;
-  if (dtype == DType::kBfloat16) return 71;
-  if (dtype == DType::kInt8) return 72;
-  if (dtype == DType::kUint8) return 73;
-  if (dtype == DType::kInt4) return 74;
-  if (dtype == DType::kUint4) return 75;
-  if (dtype == DType::kInt32) return 76;
-  if (dtype == DType::kUint32) return 77;
+  if (dtype == DType::kFloat32) return 78;
+  if (dtype == DType::kFloat16) return 79;
+  if (dtype == DType::kBfloat16) return 80;
+  if (dtype == DType::kInt8) return 81;
+  if (dtype == DType::kUint8) return 82;
+  if (dtype == DType::kInt4) return 83;
+  if (dtype == DType::kUint4) return 84;
+  if (dtype == DType::kInt32) return 85;
+  if (dtype == DType::kUint32) return 86;
   return -1;
 }
 
 enum class SliceVariant { kBits4, kBits8, kBits16, kBits32, kBits128 };
 // of Slice; -1 where there is none
 constexpr int slice_kernel(SliceVariant variant) {
-  if (variant == SliceVariant::kBits4) return 78;
-  if (variant == SliceVariant::kBits8) return 79;
-  if (variant == SliceVariant::kBits16) return 80;
-  if (variant == SliceVariant::kBits32) return 81;
-  if (variant == SliceVariant::kBits128) return 82;
+  if (variant == SliceVariant::kBits4) return 87;
+  if (variant == SliceVariant::kBits8) return 88;
+  if (variant == SliceVariant::kBits16) return 89;
+  if (variant == SliceVariant::kBits32) return 90;
+  if (variant == SliceVariant::kBits128) return 91;
   return -1;
 }
 
 enum class ConcatVariant { kBits4, kBits8, kBits16, kBits32, kBits128 };
 // of Concat; -1 where there is none
 constexpr int concat_kernel(ConcatVariant variant) {
-  if (variant == ConcatVariant::kBits4) return 83;
-  if (variant == ConcatVariant::kBits8) return 84;
-  if (variant == ConcatVariant::kBits16) return 85;
-  if (variant == ConcatVariant::kBits32) return 86;
-  if (variant == ConcatVariant::kBits128) return 87;
+  if (variant == ConcatVariant::kBits4) return 92;
+  if (variant == ConcatVariant::kBits8) return 93;
+  if (variant == ConcatVariant::kBits16) return 94;
+  if (variant == ConcatVariant::kBits32) return 95;
+  if (variant == ConcatVariant::kBits128) return 96;
   return -1;
 }
 
 enum class GatherVariant { kBits4, kBits8, kBits16, kBits32, kBits128 };
 // of Gather; -1 where there is none
 constexpr int gather_kernel(GatherVariant variant) {
-  if (variant == GatherVariant::kBits4) return 88;
-  if (variant == GatherVariant::kBits8) return 89;
-  if (variant == GatherVariant::kBits16) return 90;
-  if (variant == GatherVariant::kBits32) return 91;
-  if (variant == GatherVariant::kBits128) return 92;
+  if (variant == GatherVariant::kBits4) return 97;
+  if (variant == GatherVariant::kBits8) return 98;
+  if (variant == GatherVariant::kBits16) return 99;
+  if (variant == GatherVariant::kBits32) return 100;
+  if (variant == GatherVariant::kBits128) return 101;
   return -1;
 }
 
 enum class TransposeVariant { kBits4, kBits8, kBits16, kBits32, kBits128 };
 // of Transpose; -1 where there is none
 constexpr int transpose_kernel(TransposeVariant variant) {
-  if (variant == TransposeVariant::kBits4) return 93;
-  if (variant == TransposeVariant::kBits8) return 94;
-  if (variant == TransposeVariant::kBits16) return 95;
-  if (variant == TransposeVariant::kBits32) return 96;
-  if (variant == TransposeVariant::kBits128) return 97;
+  if (variant == TransposeVariant::kBits4) return 102;
+  if (variant == TransposeVariant::kBits8) return 103;
+  if (variant == TransposeVariant::kBits16) return 104;
+  if (variant == TransposeVariant::kBits32) return 105;
+  if (variant == TransposeVariant::kBits128) return 106;
   return -1;
 }
 
 enum class TransposeTilesVariant { kBits8, kBits16, kBits32 };
 // of TransposeTiles; -1 where there is none
 constexpr int transpose_tiles_kernel(TransposeTilesVariant variant) {
-  if (variant == TransposeTilesVariant::kBits8) return 98;
-  if (variant == TransposeTilesVariant::kBits16) return 99;
-  if (variant == TransposeTilesVariant::kBits32) return 100;
+  if (variant == TransposeTilesVariant::kBits8) return 107;
+  if (variant == TransposeTilesVariant::kBits16) return 108;
+  if (variant == TransposeTilesVariant::kBits32) return 109;
   return -1;
 }
 
 // of Linear; -1 where there is none
 constexpr int linear_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 101;
-  if (dtype == DType::kFloat16) return 102;
-  if (dtype == DType::kBfloat16) return 103;
+  if (dtype == DType::kFloat32) return 110;
+  if (dtype == DType::kFloat16) return 111;
+  if (dtype == DType::kBfloat16) return 112;
   return -1;
 }
 
@@ -442,53 +466,53 @@ enum class LinearFewColumns { kOne, kEight, kSixteen };
 enum class LinearFewShape { kDeep, kNarrow };
 // of LinearFew; -1 where there is none
 constexpr int linear_few_kernel(LinearFewForm form, LinearFewColumns columns, LinearFewShape shape) {
-  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 104;
-  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 105;
-  if (form == LinearFewForm::kQ5 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 106;
-  if (form == LinearFewForm::kQ5 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 107;
-  if (form == LinearFewForm::kQ8 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 108;
-  if (form == LinearFewForm::kQ8 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 109;
-  if (form == LinearFewForm::kIq4 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 110;
-  if (form == LinearFewForm::kIq4 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 111;
-  if (form == LinearFewForm::kQ4Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 112;
-  if (form == LinearFewForm::kQ4Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 113;
-  if (form == LinearFewForm::kQ5Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 114;
-  if (form == LinearFewForm::kQ5Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 115;
-  if (form == LinearFewForm::kQ8Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 116;
-  if (form == LinearFewForm::kQ8Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 117;
-  if (form == LinearFewForm::kIq4Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 118;
-  if (form == LinearFewForm::kIq4Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 119;
-  if (form == LinearFewForm::kQ2Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 120;
-  if (form == LinearFewForm::kQ2Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 121;
-  if (form == LinearFewForm::kQ3Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 122;
-  if (form == LinearFewForm::kQ3Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 123;
-  if (form == LinearFewForm::kQ4Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 124;
-  if (form == LinearFewForm::kQ4Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 125;
-  if (form == LinearFewForm::kQ6Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 126;
-  if (form == LinearFewForm::kQ6Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 127;
-  if (form == LinearFewForm::kQ8Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 128;
-  if (form == LinearFewForm::kQ8Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 129;
-  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 130;
-  if (form == LinearFewForm::kQ5 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 131;
-  if (form == LinearFewForm::kQ8 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 132;
-  if (form == LinearFewForm::kIq4 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 133;
-  if (form == LinearFewForm::kQ4Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 134;
-  if (form == LinearFewForm::kQ5Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 135;
-  if (form == LinearFewForm::kQ8Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 136;
-  if (form == LinearFewForm::kIq4Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 137;
-  if (form == LinearFewForm::kQ2Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 138;
-  if (form == LinearFewForm::kQ3Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 139;
-  if (form == LinearFewForm::kQ4Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 140;
-  if (form == LinearFewForm::kQ6Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 141;
-  if (form == LinearFewForm::kQ8Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 142;
+  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 113;
+  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 114;
+  if (form == LinearFewForm::kQ5 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 115;
+  if (form == LinearFewForm::kQ5 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 116;
+  if (form == LinearFewForm::kQ8 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 117;
+  if (form == LinearFewForm::kQ8 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 118;
+  if (form == LinearFewForm::kIq4 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 119;
+  if (form == LinearFewForm::kIq4 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 120;
+  if (form == LinearFewForm::kQ4Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 121;
+  if (form == LinearFewForm::kQ4Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 122;
+  if (form == LinearFewForm::kQ5Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 123;
+  if (form == LinearFewForm::kQ5Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 124;
+  if (form == LinearFewForm::kQ8Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 125;
+  if (form == LinearFewForm::kQ8Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 126;
+  if (form == LinearFewForm::kIq4Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 127;
+  if (form == LinearFewForm::kIq4Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 128;
+  if (form == LinearFewForm::kQ2Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 129;
+  if (form == LinearFewForm::kQ2Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 130;
+  if (form == LinearFewForm::kQ3Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 131;
+  if (form == LinearFewForm::kQ3Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 132;
+  if (form == LinearFewForm::kQ4Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 133;
+  if (form == LinearFewForm::kQ4Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 134;
+  if (form == LinearFewForm::kQ6Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 135;
+  if (form == LinearFewForm::kQ6Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 136;
+  if (form == LinearFewForm::kQ8Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 137;
+  if (form == LinearFewForm::kQ8Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 138;
+  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 139;
+  if (form == LinearFewForm::kQ5 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 140;
+  if (form == LinearFewForm::kQ8 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 141;
+  if (form == LinearFewForm::kIq4 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 142;
+  if (form == LinearFewForm::kQ4Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 143;
+  if (form == LinearFewForm::kQ5Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 144;
+  if (form == LinearFewForm::kQ8Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 145;
+  if (form == LinearFewForm::kIq4Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 146;
+  if (form == LinearFewForm::kQ2Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 147;
+  if (form == LinearFewForm::kQ3Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 148;
+  if (form == LinearFewForm::kQ4Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 149;
+  if (form == LinearFewForm::kQ6Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 150;
+  if (form == LinearFewForm::kQ8Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 151;
   return -1;
 }
 
 // of LinearPrepare; -1 where there is none
 constexpr int linear_prepare_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 143;
-  if (dtype == DType::kFloat16) return 144;
-  if (dtype == DType::kBfloat16) return 145;
+  if (dtype == DType::kFloat32) return 152;
+  if (dtype == DType::kFloat16) return 153;
+  if (dtype == DType::kBfloat16) return 154;
   return -1;
 }
 
@@ -496,38 +520,38 @@ enum class LinearManyForm { kQ4, kQ4Affine, kQ4Fine, kQ4Codes, kQ5Affine, kQ6Fin
 enum class LinearManyTile { kLarge, kSmall };
 // of LinearMany; -1 where there is none
 constexpr int linear_many_kernel(LinearManyForm form, LinearManyTile tile) {
-  if (form == LinearManyForm::kQ4 && tile == LinearManyTile::kLarge) return 146;
-  if (form == LinearManyForm::kQ4 && tile == LinearManyTile::kSmall) return 147;
-  if (form == LinearManyForm::kQ4Affine && tile == LinearManyTile::kLarge) return 148;
-  if (form == LinearManyForm::kQ4Affine && tile == LinearManyTile::kSmall) return 149;
-  if (form == LinearManyForm::kQ4Fine && tile == LinearManyTile::kLarge) return 150;
-  if (form == LinearManyForm::kQ4Fine && tile == LinearManyTile::kSmall) return 151;
-  if (form == LinearManyForm::kQ4Codes && tile == LinearManyTile::kLarge) return 152;
-  if (form == LinearManyForm::kQ4Codes && tile == LinearManyTile::kSmall) return 153;
-  if (form == LinearManyForm::kQ5Affine && tile == LinearManyTile::kLarge) return 154;
-  if (form == LinearManyForm::kQ5Affine && tile == LinearManyTile::kSmall) return 155;
-  if (form == LinearManyForm::kQ6Fine && tile == LinearManyTile::kLarge) return 156;
-  if (form == LinearManyForm::kQ6Fine && tile == LinearManyTile::kSmall) return 157;
-  if (form == LinearManyForm::kQ2Fine && tile == LinearManyTile::kLarge) return 158;
-  if (form == LinearManyForm::kQ2Fine && tile == LinearManyTile::kSmall) return 159;
-  if (form == LinearManyForm::kQ3Fine && tile == LinearManyTile::kLarge) return 160;
-  if (form == LinearManyForm::kQ3Fine && tile == LinearManyTile::kSmall) return 161;
-  if (form == LinearManyForm::kQ8 && tile == LinearManyTile::kLarge) return 162;
-  if (form == LinearManyForm::kQ8 && tile == LinearManyTile::kSmall) return 163;
-  if (form == LinearManyForm::kQ8Affine && tile == LinearManyTile::kLarge) return 164;
-  if (form == LinearManyForm::kQ8Affine && tile == LinearManyTile::kSmall) return 165;
-  if (form == LinearManyForm::kF16 && tile == LinearManyTile::kLarge) return 166;
-  if (form == LinearManyForm::kF16 && tile == LinearManyTile::kSmall) return 167;
-  if (form == LinearManyForm::kBf16 && tile == LinearManyTile::kLarge) return 168;
-  if (form == LinearManyForm::kBf16 && tile == LinearManyTile::kSmall) return 169;
+  if (form == LinearManyForm::kQ4 && tile == LinearManyTile::kLarge) return 155;
+  if (form == LinearManyForm::kQ4 && tile == LinearManyTile::kSmall) return 156;
+  if (form == LinearManyForm::kQ4Affine && tile == LinearManyTile::kLarge) return 157;
+  if (form == LinearManyForm::kQ4Affine && tile == LinearManyTile::kSmall) return 158;
+  if (form == LinearManyForm::kQ4Fine && tile == LinearManyTile::kLarge) return 159;
+  if (form == LinearManyForm::kQ4Fine && tile == LinearManyTile::kSmall) return 160;
+  if (form == LinearManyForm::kQ4Codes && tile == LinearManyTile::kLarge) return 161;
+  if (form == LinearManyForm::kQ4Codes && tile == LinearManyTile::kSmall) return 162;
+  if (form == LinearManyForm::kQ5Affine && tile == LinearManyTile::kLarge) return 163;
+  if (form == LinearManyForm::kQ5Affine && tile == LinearManyTile::kSmall) return 164;
+  if (form == LinearManyForm::kQ6Fine && tile == LinearManyTile::kLarge) return 165;
+  if (form == LinearManyForm::kQ6Fine && tile == LinearManyTile::kSmall) return 166;
+  if (form == LinearManyForm::kQ2Fine && tile == LinearManyTile::kLarge) return 167;
+  if (form == LinearManyForm::kQ2Fine && tile == LinearManyTile::kSmall) return 168;
+  if (form == LinearManyForm::kQ3Fine && tile == LinearManyTile::kLarge) return 169;
+  if (form == LinearManyForm::kQ3Fine && tile == LinearManyTile::kSmall) return 170;
+  if (form == LinearManyForm::kQ8 && tile == LinearManyTile::kLarge) return 171;
+  if (form == LinearManyForm::kQ8 && tile == LinearManyTile::kSmall) return 172;
+  if (form == LinearManyForm::kQ8Affine && tile == LinearManyTile::kLarge) return 173;
+  if (form == LinearManyForm::kQ8Affine && tile == LinearManyTile::kSmall) return 174;
+  if (form == LinearManyForm::kF16 && tile == LinearManyTile::kLarge) return 175;
+  if (form == LinearManyForm::kF16 && tile == LinearManyTile::kSmall) return 176;
+  if (form == LinearManyForm::kBf16 && tile == LinearManyTile::kLarge) return 177;
+  if (form == LinearManyForm::kBf16 && tile == LinearManyTile::kSmall) return 178;
   return -1;
 }
 
 // of Matmul; -1 where there is none
 constexpr int matmul_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 170;
-  if (dtype == DType::kFloat16) return 171;
-  if (dtype == DType::kBfloat16) return 172;
+  if (dtype == DType::kFloat32) return 179;
+  if (dtype == DType::kFloat16) return 180;
+  if (dtype == DType::kBfloat16) return 181;
   return -1;
 }
 
@@ -535,138 +559,138 @@ enum class MatmulTensorType { kHalf, kBfloat };
 enum class MatmulTensorTile { kLarge, kSmall };
 // of MatmulTensor; -1 where there is none
 constexpr int matmul_tensor_kernel(MatmulTensorType type, MatmulTensorTile tile) {
-  if (type == MatmulTensorType::kHalf && tile == MatmulTensorTile::kLarge) return 173;
-  if (type == MatmulTensorType::kHalf && tile == MatmulTensorTile::kSmall) return 174;
-  if (type == MatmulTensorType::kBfloat && tile == MatmulTensorTile::kLarge) return 175;
-  if (type == MatmulTensorType::kBfloat && tile == MatmulTensorTile::kSmall) return 176;
+  if (type == MatmulTensorType::kHalf && tile == MatmulTensorTile::kLarge) return 182;
+  if (type == MatmulTensorType::kHalf && tile == MatmulTensorTile::kSmall) return 183;
+  if (type == MatmulTensorType::kBfloat && tile == MatmulTensorTile::kLarge) return 184;
+  if (type == MatmulTensorType::kBfloat && tile == MatmulTensorTile::kSmall) return 185;
   return -1;
 }
 
 // of MatmulRow; -1 where there is none
 constexpr int matmul_row_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 177;
-  if (dtype == DType::kFloat16) return 178;
-  if (dtype == DType::kBfloat16) return 179;
+  if (dtype == DType::kFloat32) return 186;
+  if (dtype == DType::kFloat16) return 187;
+  if (dtype == DType::kBfloat16) return 188;
   return -1;
 }
 
 // of MatmulInt4; -1 where there is none
 constexpr int matmul_int4_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 180;
-  if (dtype == DType::kFloat16) return 181;
-  if (dtype == DType::kBfloat16) return 182;
+  if (dtype == DType::kFloat32) return 189;
+  if (dtype == DType::kFloat16) return 190;
+  if (dtype == DType::kBfloat16) return 191;
   return -1;
 }
 
 // of Quantize; -1 where there is none
 constexpr int quantize_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 183;
-  if (dtype == DType::kFloat16) return 184;
-  if (dtype == DType::kBfloat16) return 185;
+  if (dtype == DType::kFloat32) return 192;
+  if (dtype == DType::kFloat16) return 193;
+  if (dtype == DType::kBfloat16) return 194;
   return -1;
 }
 
 // of Reduce; -1 where there is none
 constexpr int reduce_kernel(Op op, DType dtype) {
-  if (op == Op::kSum && dtype == DType::kFloat32) return 186;
-  if (op == Op::kSum && dtype == DType::kFloat16) return 187;
-  if (op == Op::kSum && dtype == DType::kBfloat16) return 188;
-  if (op == Op::kSum && dtype == DType::kInt32) return 189;
-  if (op == Op::kMean && dtype == DType::kFloat32) return 190;
-  if (op == Op::kMean && dtype == DType::kFloat16) return 191;
-  if (op == Op::kMean && dtype == DType::kBfloat16) return 192;
-  if (op == Op::kMax && dtype == DType::kFloat32) return 193;
-  if (op == Op::kMax && dtype == DType::kFloat16) return 194;
-  if (op == Op::kMax && dtype == DType::kBfloat16) return 195;
-  if (op == Op::kMax && dtype == DType::kInt32) return 196;
+  if (op == Op::kSum && dtype == DType::kFloat32) return 195;
+  if (op == Op::kSum && dtype == DType::kFloat16) return 196;
+  if (op == Op::kSum && dtype == DType::kBfloat16) return 197;
+  if (op == Op::kSum && dtype == DType::kInt32) return 198;
+  if (op == Op::kMean && dtype == DType::kFloat32) return 199;
+  if (op == Op::kMean && dtype == DType::kFloat16) return 200;
+  if (op == Op::kMean && dtype == DType::kBfloat16) return 201;
+  if (op == Op::kMax && dtype == DType::kFloat32) return 202;
+  if (op == Op::kMax && dtype == DType::kFloat16) return 203;
+  if (op == Op::kMax && dtype == DType::kBfloat16) return 204;
+  if (op == Op::kMax && dtype == DType::kInt32) return 205;
   return -1;
 }
 
 enum class RepackVariant { kLevels, kGroups };
 // of Repack; -1 where there is none
 constexpr int repack_kernel(RepackVariant variant) {
-  if (variant == RepackVariant::kLevels) return 197;
-  if (variant == RepackVariant::kGroups) return 198;
+  if (variant == RepackVariant::kLevels) return 206;
+  if (variant == RepackVariant::kGroups) return 207;
   return -1;
 }
 
 // of RmsNorm; -1 where there is none
 constexpr int rms_norm_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 199;
-  if (dtype == DType::kFloat16) return 200;
-  if (dtype == DType::kBfloat16) return 201;
-  return -1;
-}
-
-// of RotaryEmbedding; -1 where there is none
-constexpr int rotary_embedding_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 202;
-  if (dtype == DType::kFloat16) return 203;
-  if (dtype == DType::kBfloat16) return 204;
-  return -1;
-}
-
-// of Sample; -1 where there is none
-constexpr int sample_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 205;
-  if (dtype == DType::kFloat16) return 206;
-  if (dtype == DType::kBfloat16) return 207;
-  return -1;
-}
-
-// of SiluMul; -1 where there is none
-constexpr int silu_mul_kernel(DType dtype) {
   if (dtype == DType::kFloat32) return 208;
   if (dtype == DType::kFloat16) return 209;
   if (dtype == DType::kBfloat16) return 210;
   return -1;
 }
 
-// of Softmax; -1 where there is none
-constexpr int softmax_kernel(DType dtype) {
+// of RotaryEmbedding; -1 where there is none
+constexpr int rotary_embedding_kernel(DType dtype) {
   if (dtype == DType::kFloat32) return 211;
   if (dtype == DType::kFloat16) return 212;
   if (dtype == DType::kBfloat16) return 213;
   return -1;
 }
 
-// of TopK; -1 where there is none
-constexpr int top_k_kernel(DType dtype) {
+// of Sample; -1 where there is none
+constexpr int sample_kernel(DType dtype) {
   if (dtype == DType::kFloat32) return 214;
   if (dtype == DType::kFloat16) return 215;
   if (dtype == DType::kBfloat16) return 216;
   return -1;
 }
 
+// of SiluMul; -1 where there is none
+constexpr int silu_mul_kernel(DType dtype) {
+  if (dtype == DType::kFloat32) return 217;
+  if (dtype == DType::kFloat16) return 218;
+  if (dtype == DType::kBfloat16) return 219;
+  return -1;
+}
+
+// of Softmax; -1 where there is none
+constexpr int softmax_kernel(DType dtype) {
+  if (dtype == DType::kFloat32) return 220;
+  if (dtype == DType::kFloat16) return 221;
+  if (dtype == DType::kBfloat16) return 222;
+  return -1;
+}
+
+// of TopK; -1 where there is none
+constexpr int top_k_kernel(DType dtype) {
+  if (dtype == DType::kFloat32) return 223;
+  if (dtype == DType::kFloat16) return 224;
+  if (dtype == DType::kBfloat16) return 225;
+  return -1;
+}
+
 // of Unary; -1 where there is none
 constexpr int unary_kernel(Op op, DType dtype) {
-  if (op == Op::kNeg && dtype == DType::kFloat32) return 217;
-  if (op == Op::kNeg && dtype == DType::kFloat16) return 218;
-  if (op == Op::kNeg && dtype == DType::kBfloat16) return 219;
-  if (op == Op::kNeg && dtype == DType::kInt32) return 220;
-  if (op == Op::kExp && dtype == DType::kFloat32) return 221;
-  if (op == Op::kExp && dtype == DType::kFloat16) return 222;
-  if (op == Op::kExp && dtype == DType::kBfloat16) return 223;
-  if (op == Op::kLog && dtype == DType::kFloat32) return 224;
-  if (op == Op::kLog && dtype == DType::kFloat16) return 225;
-  if (op == Op::kLog && dtype == DType::kBfloat16) return 226;
-  if (op == Op::kSqrt && dtype == DType::kFloat32) return 227;
-  if (op == Op::kSqrt && dtype == DType::kFloat16) return 228;
-  if (op == Op::kSqrt && dtype == DType::kBfloat16) return 229;
-  if (op == Op::kTanh && dtype == DType::kFloat32) return 230;
-  if (op == Op::kTanh && dtype == DType::kFloat16) return 231;
-  if (op == Op::kTanh && dtype == DType::kBfloat16) return 232;
-  if (op == Op::kSigmoid && dtype == DType::kFloat32) return 233;
-  if (op == Op::kSigmoid && dtype == DType::kFloat16) return 234;
-  if (op == Op::kSigmoid && dtype == DType::kBfloat16) return 235;
+  if (op == Op::kNeg && dtype == DType::kFloat32) return 226;
+  if (op == Op::kNeg && dtype == DType::kFloat16) return 227;
+  if (op == Op::kNeg && dtype == DType::kBfloat16) return 228;
+  if (op == Op::kNeg && dtype == DType::kInt32) return 229;
+  if (op == Op::kExp && dtype == DType::kFloat32) return 230;
+  if (op == Op::kExp && dtype == DType::kFloat16) return 231;
+  if (op == Op::kExp && dtype == DType::kBfloat16) return 232;
+  if (op == Op::kLog && dtype == DType::kFloat32) return 233;
+  if (op == Op::kLog && dtype == DType::kFloat16) return 234;
+  if (op == Op::kLog && dtype == DType::kBfloat16) return 235;
+  if (op == Op::kSqrt && dtype == DType::kFloat32) return 236;
+  if (op == Op::kSqrt && dtype == DType::kFloat16) return 237;
+  if (op == Op::kSqrt && dtype == DType::kBfloat16) return 238;
+  if (op == Op::kTanh && dtype == DType::kFloat32) return 239;
+  if (op == Op::kTanh && dtype == DType::kFloat16) return 240;
+  if (op == Op::kTanh && dtype == DType::kBfloat16) return 241;
+  if (op == Op::kSigmoid && dtype == DType::kFloat32) return 242;
+  if (op == Op::kSigmoid && dtype == DType::kFloat16) return 243;
+  if (op == Op::kSigmoid && dtype == DType::kBfloat16) return 244;
   return -1;
 }
 
 enum class WhereVariant { kBits16, kBits32 };
 // of Where; -1 where there is none
 constexpr int where_kernel(WhereVariant variant) {
-  if (variant == WhereVariant::kBits16) return 236;
-  if (variant == WhereVariant::kBits32) return 237;
+  if (variant == WhereVariant::kBits16) return 245;
+  if (variant == WhereVariant::kBits32) return 246;
   return -1;
 }
 

@@ -43,6 +43,26 @@ DEVICE void let_next_kernel_begin() {
 #endif
 }
 
+// Two float16 numbers, a in the low half.
+DEVICE unsigned pack_halves(float a, float b) {
+#if __CUDA_ARCH__ >= 800
+  unsigned pair;
+  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(b), "f"(a));
+  return pair;
+#else
+  return float_to_half(a) | static_cast<unsigned>(float_to_half(b)) << 16;
+#endif
+}
+
+// What other blocks have written before a fence of theirs and a counter that this block has seen.
+DEVICE float load_fresh(const float* from) {
+  float value;
+  asm volatile("ld.global.cg.f32 %0, [%1];" : "=f"(value) : "l"(from) : "memory");
+  return value;
+}
+DEVICE void memory_fence() { __threadfence(); }
+
+DEVICE uint2 load64(const void* from) { return *static_cast<const uint2*>(from); }
 // 16 bytes at once.
 DEVICE uint4 load128(const void* from) { return *static_cast<const uint4*>(from); }
 

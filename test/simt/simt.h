@@ -144,6 +144,8 @@ T atomicAdd(T* at, T value) {
 
 inline void wait_for_earlier_kernels() {}
 inline void let_next_kernel_begin() {}
+inline void memory_fence() {}
+inline float load_fresh(const float* from) { return *from; }
 
 struct uint4 {
   unsigned x, y, z, w;
@@ -170,13 +172,14 @@ inline unsigned float_to_bits(float value) {
 struct uint2 {
   unsigned x, y;
 };
-inline uint4 ldg_stream(const void* from) { return load128(from); }
-inline uint2 ldg_stream64(const void* from) {
+inline uint2 load64(const void* from) {
   if (reinterpret_cast<uintptr_t>(from) % 8) simt::fail("a 64-bit load must be aligned to 8 bytes");
   uint2 value;
   std::memcpy(&value, from, sizeof value);
   return value;
 }
+inline uint4 ldg_stream(const void* from) { return load128(from); }
+inline uint2 ldg_stream64(const void* from) { return load64(from); }
 inline unsigned ldg_stream32(const void* from) {
   if (reinterpret_cast<uintptr_t>(from) % 4) simt::fail("a 32-bit load must be aligned to 4 bytes");
   unsigned value;
@@ -223,3 +226,6 @@ inline double plain_product(double a, double b) { return a * b; }
 inline double plain_sum(double a, double b) { return a + b; }
 float half_to_float(unsigned short bits);
 unsigned short float_to_half(float value);  // to nearest, ties to even
+inline unsigned pack_halves(float a, float b) {
+  return float_to_half(a) | static_cast<unsigned>(float_to_half(b)) << 16;
+}

@@ -1,5 +1,7 @@
 #include "core/attention.h"
 
+#include <optional>
+
 #include "cuda/ops/attention.h"
 #include "cuda/ops/table.h"
 
@@ -25,7 +27,44 @@ T* pointer_or_null(const View* view) {
   return view ? pointer_to<T>(*view) : nullptr;
 }
 
+// How attention_flash.cu is launched.
+struct Flash {
+  AttentionFlashHead head;
+  int splits, rows;         // blocks that share the keys of a tile; the most rows of a tile
+  int64_t tiles, partials;  // blocks over rows; floats of what the splits leave
+};
+
+constexpr int kFlashRows = 16, kFlashWarps = 4, kFlashKeys = 64;  // of a block; keys that its warps take at once
+// Blocks that keep a GPU busy. The grid follows from the capacity alone: blocks that find no keys of theirs leave at once.
+constexpr int64_t kFlashBlocks = 512;
+
+std::optional<Flash> flash_of(const args::Attention& x, const AttentionSizes& s) {
+  if (x.keys.dtype != DType::kFloat16 || s.page < 1 || s.page % 16 || s.tokens < 1 || s.table < 1) return {};
+  if (s.d != 64 && s.d != 96 && s.d != 128) return {};
+  const int64_t shared = s.heads / s.groups, rows = s.tokens * shared;
+  if (s.page * s.table >= 1 << 30 || s.width * s.tokens >= 1 << 30) return {};
+  Flash flash{s.d == 64   ? AttentionFlashHead::kD64
+              : s.d == 96 ? AttentionFlashHead::kD96
+                          : AttentionFlashHead::kD128,
+              1, static_cast<int>(std::min<int64_t>(kFlashRows, rows)),
+              rows / kFlashRows + std::min(s.sequences, s.tokens) + (x.rows ? 1 : 0), 0};
+  if (flash.tiles > 65535) return {};
+  const int64_t each = flash.tiles * s.groups, most = blocks(s.page * s.table, kFlashKeys);
+  if (each < FaultWord::kCounters)
+    flash.splits = static_cast<int>(std::clamp<int64_t>(kFlashBlocks / each, 1, std::min<int64_t>(most, 64)));
+  flash.partials = each * flash.splits * flash.rows * (s.d + 2);
+  return flash;
+}
+
+bool aligned(const View& view) { return address_of(view) % 16 == 0; }
+
 }  // namespace
+
+size_t attention_scratch(const Call& call) {
+  const args::Attention x(call);
+  const auto flash = flash_of(x, AttentionSizes(x));
+  return flash && flash->splits > 1 ? static_cast<size_t>(flash->partials) * sizeof(float) : 0;
+}
 
 void attention(Context& cuda, const Call& call) {
   const args::Attention x(call);
@@ -55,8 +94,25 @@ void attention(Context& cuda, const Call& call) {
                           s.scale,
                           cuda.faults(call)};
   const int cache = cache_of(x.keys.dtype);
-  cuda.launch(attention_append_kernel(static_cast<AttentionAppendVariant>(cache), x.qkv.dtype),
-              {blocks(2 * s.groups, 8), s.tokens}, p);
+  const auto append = [&] {
+    cuda.launch(attention_append_kernel(static_cast<AttentionAppendVariant>(cache), x.qkv.dtype),
+                {blocks(2 * s.groups, 8), s.tokens}, p);
+  };
+  const auto flash = flash_of(x, s);
+  if (flash && aligned(x.keys) && aligned(x.values)) {
+    const bool fresh = s.tokens <= kFreshTokens;
+    if (!fresh) append();
+    AttentionFlashParams params{p, flash->splits, flash->rows, fresh, nullptr, nullptr};
+    if (flash->splits > 1) {
+      params.partial = pointer_to<float>(call.scratch);
+      params.counters = cuda.counters();
+    }
+    const auto shared = static_cast<size_t>(kFlashWarps * flash->rows * s.d) * sizeof(float);
+    cuda.launch(attention_flash_kernel(flash->head, x.qkv.dtype),
+                {s.groups * flash->splits, flash->tiles, kFlashWarps * 32, shared}, params);
+    return;
+  }
+  append();
   cuda.launch(attention_kernel(static_cast<AttentionVariant>(cache), x.qkv.dtype), {s.heads, s.tokens, 128}, p);
 }
 

@@ -18,4 +18,15 @@ struct AttentionParams {
   Faults faults;
 };
 
+// The fast kernel, for float16 caches whose pages hold whole sixteens of tokens. A tile is 16 query rows of one sequence and group.
+struct AttentionFlashParams : AttentionParams {
+  int splits;          // blocks that share the keys of a tile, as far as there are enough
+  int tile_rows;       // the most that a tile has
+  int fresh;           // 1: keys and values of qkv are not in the cache yet
+  float* partial;      // (tiles, groups, splits, tile_rows, d + 2), scratch
+  unsigned* counters;  // (tiles, groups), zeros before and after
+};
+// The most tokens of a call whose keys and values the kernel appends itself.
+constexpr int kFreshTokens = 16;
+
 }  // namespace lophi::cuda

@@ -72,6 +72,7 @@ OpFunction function_of(const Call& call) {
 
 size_t scratch_of(const Call& call) {
   if (function_of(call) == linear) return linear_scratch(call);
+  if (call.op->is(Op::kAttention)) return attention_scratch(call);
   if (call.op->is(Op::kSample)) return sample_scratch(call);
   if (call.op->is(Op::kTopK)) return top_k_scratch(call);
   return 0;

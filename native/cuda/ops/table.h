@@ -52,6 +52,7 @@ void zeros(Context&, const Call&);
 
 // Bytes that a call needs beside its operands.
 size_t scratch_of(const Call& call);
+size_t attention_scratch(const Call& call);
 size_t sample_scratch(const Call& call);
 size_t top_k_scratch(const Call& call);
 
