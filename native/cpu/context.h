@@ -6,29 +6,20 @@
 #include "cpu/isa.h"
 #include "cpu/memory.h"
 #include "cpu/pool.h"
+#include "cpu/thread_scratch.h"
 #include "cpu/weight.h"
 
 namespace lophi::cpu {
 
-// Memory that an op needs while it runs; grows and is kept. Used by the executor's thread only.
-class Scratch {
- public:
-  template <class T>
-  T* get(size_t count, int slot = 0) {
-    std::vector<std::byte>& block = blocks_[slot];
-    if (block.size() < count * sizeof(T) + 64) block.resize(count * sizeof(T) + 64);
-    const auto address = reinterpret_cast<uintptr_t>(block.data());
-    return reinterpret_cast<T*>(block.data() + (64 - address % 64) % 64);
-  }
-
- private:
-  std::vector<std::byte> blocks_[4];
-};
-
 struct Context {
   Pool& pool;
   const Isa& isa;
-  Scratch& scratch;
+
+  // Memory that an op needs while it runs, for all threads. Asked for by the executor's thread.
+  template <class T>
+  T* scratch(size_t count, int slot) {
+    return reinterpret_cast<T*>(thread_scratch().shared[slot].get(count * sizeof(T) + 64));
+  }
 };
 
 using OpFunction = void (*)(Context&, const Call&);

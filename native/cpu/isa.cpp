@@ -40,16 +40,7 @@ std::vector<const Isa*> detect() { return {isa_scalar()}; }
 
 }  // namespace
 
-std::byte* scratch(Slot slot, size_t bytes) {
-  ThreadScratch::Block& own = thread_scratch().blocks[static_cast<int>(slot)];
-  if (bytes > own.bytes) {
-    own.bytes = 0;
-    own.memory.reset();
-    own.memory.reset(static_cast<std::byte*>(::operator new[](bytes, std::align_val_t{64})));
-    own.bytes = bytes;
-  }
-  return own.memory.get();
-}
+std::byte* scratch(Slot slot, size_t bytes) { return thread_scratch().blocks[static_cast<int>(slot)].get(bytes); }
 
 std::span<const Isa* const> available_isas() {
   static const std::vector<const Isa*> tables = detect();

@@ -13,7 +13,7 @@ const Isa* isa_avx2();
 const Isa* isa_avx512();
 const Isa* isa_avx512vnni();
 
-// Memory of the calling thread, aligned to 64 bytes, kept until the thread ends; its contents last until the next call
+// Memory of the calling thread, aligned to 64 bytes and kept (cpu/thread_scratch.h); its contents last until the next call
 // for the same slot.
 enum class Slot { kPanel, kRow };
 std::byte* scratch(Slot slot, size_t bytes);

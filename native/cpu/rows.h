@@ -9,7 +9,7 @@ constexpr int kScratchX = 0, kScratchY = 1, kScratchInt8 = 2, kScratchOrdered = 
 inline const float* float_rows(Context& cpu, const View& x) {
   if (x.dtype == DType::kFloat32) return data_as<float>(x);
   const int64_t n = x.count();
-  float* to = cpu.scratch.get<float>(static_cast<size_t>(n), kScratchX);
+  float* to = cpu.scratch<float>(static_cast<size_t>(n), kScratchX);
   cpu.pool.run(n, kGrain, [&](int64_t begin, int64_t end) {
     cpu.isa.to_float(x.dtype, data_of(x) + begin * 2, to + begin, end - begin);
   });
@@ -17,8 +17,7 @@ inline const float* float_rows(Context& cpu, const View& x) {
 }
 
 inline float* float_place(Context& cpu, const View& y) {
-  return y.dtype == DType::kFloat32 ? data_as<float>(y)
-                                    : cpu.scratch.get<float>(static_cast<size_t>(y.count()), kScratchY);
+  return y.dtype == DType::kFloat32 ? data_as<float>(y) : cpu.scratch<float>(static_cast<size_t>(y.count()), kScratchY);
 }
 
 inline void store_place(Context& cpu, const View& y, const float* place) {

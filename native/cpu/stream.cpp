@@ -62,8 +62,7 @@ void Executor::push(const Work& work) {
 }
 
 void Executor::loop() {
-  Scratch scratch;
-  Context context{pool_, isa_, scratch};
+  Context context{pool_, isa_};
   std::unique_lock lock(mutex_);
   for (;;) {
     if (queue_.empty()) settle_thread_scratch();

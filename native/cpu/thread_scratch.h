@@ -13,17 +13,31 @@ struct ThreadScratch {
   struct Free {
     void operator()(std::byte* memory) const { ::operator delete[](memory, std::align_val_t{64}); }
   };
+  // Memory without a type; get() forgets what was there.
   struct Block {
+    std::byte* get(size_t wanted) {
+      if (wanted > bytes) grow(wanted);
+      if (wanted > used) used = wanted;
+      return memory.get();
+    }
+    void grow(size_t wanted);
     std::unique_ptr<std::byte[], Free> memory;
     size_t bytes = 0;
+    size_t used = 0;  // at most, since the last sleep
   };
   Block blocks[2];                              // of the ISA's kernels
+  Block shared[4];                              // of ops, for all threads: of the executor's thread alone
   std::vector<float> row;                       // a row that is widened
   std::vector<float> scores, widened, partial;  // of attention
   size_t counted = 0;                           // bytes that thread_scratch_bytes() knows of
   int idle = 0;                                 // sleeps since most of it was in use
 
   std::array<std::vector<float>*, 4> vectors() { return {&row, &scores, &widened, &partial}; }
+  template <class F>
+  void each_block(F&& f) {
+    for (Block& block : blocks) f(block);
+    for (Block& block : shared) f(block);
+  }
 };
 
 ThreadScratch& thread_scratch();  // the calling thread's, made at its first call

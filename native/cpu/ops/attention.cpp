@@ -278,7 +278,7 @@ void attend_in_pieces(Context& cpu, const Attend& a, const std::vector<Tile>& ti
       first.push_back(first.back() + static_cast<size_t>(tiles[i].count));
     }
   const auto d = static_cast<size_t>(a.s.d);
-  auto* y = cpu.scratch.get<float>(first.back() * (d + 2), kScratchInt8);
+  auto* y = cpu.scratch<float>(first.back() * (d + 2), kScratchInt8);
   auto* states = reinterpret_cast<Partial*>(y + first.back() * d);
   cpu.pool.run(static_cast<int64_t>(tasks.size()), 1, [&](int64_t begin, int64_t end) {
     for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i)

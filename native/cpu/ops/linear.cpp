@@ -10,7 +10,7 @@ bool takes_int8(const CpuWeight::Part& part, int64_t k) { return !part.order && 
 Int8Rows quantize_rows(Context& cpu, const float* x, int64_t m, int64_t k) {
   const int64_t groups = k / 32;
   // values [m, k] | scales [m, groups] | sums [m, 2 * groups], in one block
-  auto* values = cpu.scratch.get<int8_t>(static_cast<size_t>(m * (k + groups * 12)), kScratchInt8);
+  auto* values = cpu.scratch<int8_t>(static_cast<size_t>(m * (k + groups * 12)), kScratchInt8);
   auto* scales = reinterpret_cast<float*>(values + m * k);
   auto* sums = reinterpret_cast<int32_t*>(scales + m * groups);
   cpu.pool.run(m, 1, [&](int64_t begin, int64_t end) {
@@ -24,7 +24,7 @@ Int8Rows quantize_rows(Context& cpu, const float* x, int64_t m, int64_t k) {
 std::vector<const float*> ordered_rows(Context& cpu, const CpuWeight& w, const float* x, int64_t m) {
   const int64_t k = w.columns;
   const auto ordered = std::count_if(w.stacked.begin(), w.stacked.end(), [](const auto& part) { return part.order; });
-  float* to = ordered ? cpu.scratch.get<float>(static_cast<size_t>(ordered * m * k), kScratchOrdered) : nullptr;
+  float* to = ordered ? cpu.scratch<float>(static_cast<size_t>(ordered * m * k), kScratchOrdered) : nullptr;
   std::vector<const float*> rows;
   for (const CpuWeight::Part& part : w.stacked) {
     const int32_t* order = part.order;
