@@ -7,32 +7,34 @@
 
 namespace lophi {
 
-void Compilation::run() noexcept {
+void Compilation::run(std::shared_ptr<Compilation> plan) noexcept {
   std::exception_ptr error;
   try {
-    allocate(plan_, *device_);
-    executable_ = device_->compile(std::move(plan_));
+    allocate(plan->plan_, *plan->device_);
+    plan->executable_ = plan->device_->compile(std::move(plan->plan_));
   } catch (...) {
     error = std::current_exception();
   }
-  finish(std::move(error));
+  finish(std::move(plan), std::move(error));
 }
 
-void Compilation::give_up() noexcept {
-  if (done()) return;
+void Compilation::give_up(std::shared_ptr<Compilation> plan) noexcept {
+  if (plan->done()) return;
   try {
     throw Error("ERR_DISPOSED", "plan: must be compiled, but the environment that recorded it has ended");
   } catch (...) {
-    finish(std::current_exception());
+    finish(std::move(plan), std::current_exception());
   }
 }
 
-void Compilation::finish(std::exception_ptr error) noexcept {
-  plan_ = {};
-  device_ = nullptr;
-  error_ = std::move(error);
-  done_.store(true, std::memory_order_release);
-  done_.notify_all();
+void Compilation::finish(std::shared_ptr<Compilation> plan, std::exception_ptr error) noexcept {
+  plan->plan_ = {};
+  plan->device_ = nullptr;
+  plan->error_ = std::move(error);
+  const auto done = plan->done_;
+  plan = nullptr;
+  done->store(true, std::memory_order_release);
+  done->notify_all();
 }
 
 Executable& Compilation::result() const {

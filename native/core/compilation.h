@@ -12,23 +12,24 @@ class Compilation {
  public:
   Compilation(std::shared_ptr<Device> device, Plan plan) : device_(std::move(device)), plan_(std::move(plan)) {}
 
-  // Gives intermediates their places and compiles. From any thread, once.
-  void run() noexcept;
+  // Gives intermediates their places and compiles. From any thread, once. What is given has been let go of when others learn
+  // that it is done, so that memory goes with its last user.
+  static void run(std::shared_ptr<Compilation> plan) noexcept;
   // Nobody will compile it; nothing where somebody has.
-  void give_up() noexcept;
+  static void give_up(std::shared_ptr<Compilation> plan) noexcept;
 
-  bool done() const { return done_.load(std::memory_order_acquire); }
-  void wait() const { done_.wait(false, std::memory_order_acquire); }  // blocks until then
-  Executable& result() const;                                          // once done; throws what went wrong
+  bool done() const { return done_->load(std::memory_order_acquire); }
+  void wait() const { done_->wait(false, std::memory_order_acquire); }  // blocks until then
+  Executable& result() const;                                           // once done; throws what went wrong
 
  private:
-  void finish(std::exception_ptr error) noexcept;
+  static void finish(std::shared_ptr<Compilation> plan, std::exception_ptr error) noexcept;
 
   std::shared_ptr<Device> device_;
   Plan plan_;
   std::shared_ptr<Executable> executable_;
   std::exception_ptr error_;
-  std::atomic<bool> done_{false};
+  const std::shared_ptr<std::atomic<bool>> done_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 }  // namespace lophi

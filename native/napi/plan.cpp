@@ -26,12 +26,12 @@ void compile_later(Waiter& loader, const std::shared_ptr<Compilation>& compilati
   struct Job {
     std::weak_ptr<Compilation> wanted;
     ~Job() {
-      if (const auto dropped = wanted.lock()) dropped->give_up();
+      if (auto dropped = wanted.lock()) Compilation::give_up(std::move(dropped));
     }
   };
   const auto job = std::make_shared<Job>(compilation);
   loader.post([job] {
-    if (const auto next = job->wanted.lock()) next->run();
+    if (auto next = job->wanted.lock()) Compilation::run(std::move(next));
   });
 }
 
@@ -65,7 +65,7 @@ Napi::Value end_recording(const Napi::CallbackInfo& info) {
   if (state->device->compiles_slowly()) {
     compile_later(loader_of(info.Env()), handle->compilation);
   } else {
-    handle->compilation->run();
+    Compilation::run(handle->compilation);
     handle->compilation->result();
   }
   handle->state = std::move(state);

@@ -7,14 +7,17 @@
 #include <fstream>
 #include <iostream>
 #include <numeric>
+#include <random>
 #include <thread>
 
 #include "core/check.h"
 #include "core/compilation.h"
+#include "core/disk_cache.h"
 #include "core/lru.h"
 #include "core/plan.h"
 #include "core/pool.h"
 #include "core/queue.h"
+#include "core/uses.h"
 #include "cpu/limits.h"
 #include "cpu/pool.h"
 #include "cpu/thread_scratch.h"
@@ -133,6 +136,67 @@ void cache_drops_the_least_recently_used() {
   get(2);
   same(made, 4, "values made again");
   same(cache.size(), 2u, "values kept");
+}
+
+// ---- core/disk_cache
+
+std::string bytes_in(const DiskCache& cache, std::string_view key) {
+  const auto bytes = cache.get(key);
+  if (!bytes) return "none";
+  return {reinterpret_cast<const char*>(bytes->data()), bytes->size()};
+}
+
+void what_is_kept_on_disk_is_whole_or_not_there() {
+  const auto folder = std::filesystem::temp_directory_path() / ("lophi-cache-" + std::to_string(std::random_device{}()));
+  const auto put = [](const DiskCache& cache, std::string_view key, std::string_view bytes) {
+    cache.put(key, std::as_bytes(std::span(bytes)));
+  };
+  const auto only_file = [&] { return std::filesystem::directory_iterator(folder / "deep")->path(); };
+  const DiskCache cache((folder / "deep").string());
+  same(bytes_in(cache, "a"), std::string("none"), "what was never put");
+  put(cache, "a", "first");
+  same(bytes_in(cache, "a"), std::string("first"), "what was put");
+  put(cache, "a", "second");
+  same(bytes_in(cache, "a"), std::string("second"), "what was put over it");
+  same(std::distance(std::filesystem::directory_iterator(folder / "deep"), {}), std::ptrdiff_t{1}, "files");
+
+  std::ifstream file(only_file(), std::ios::binary);
+  const std::string whole((std::istreambuf_iterator<char>(file)), {});
+  const auto write = [&](const std::string& text) { std::ofstream(only_file(), std::ios::binary) << text; };
+  for (size_t i = 0; i < whole.size(); ++i) {
+    std::string damaged = whole;
+    damaged[i] ^= 4;
+    write(damaged);
+    same(bytes_in(cache, "a"), std::string("none"), "a file with a wrong byte");
+    write(whole.substr(0, i));
+    same(bytes_in(cache, "a"), std::string("none"), "a file that was cut");
+  }
+  write(whole + "x");
+  same(bytes_in(cache, "a"), std::string("none"), "a file with more at its end");
+  const auto mine = only_file();
+  put(cache, "b", "other");
+  for (const auto& entry : std::filesystem::directory_iterator(folder / "deep"))
+    if (entry.path() != mine) std::filesystem::copy_file(entry.path(), mine, std::filesystem::copy_options::overwrite_existing);
+  same(bytes_in(cache, "a"), std::string("none"), "the file of another key");
+  same(bytes_in(cache, "b"), std::string("other"), "the other key's own");
+
+  put(DiskCache(mine.string()), "a", "x");  // a file in the folder's place
+  put(DiskCache(""), "a", "x");
+  same(bytes_in(DiskCache(""), "a"), std::string("none"), "what is not kept");
+
+  std::vector<std::thread> writers;
+  std::atomic<int> broken = 0;
+  for (int t = 0; t < 4; ++t)
+    writers.emplace_back([&, t] {
+      for (int i = 0; i < 50; ++i) {
+        put(cache, "c", std::string(static_cast<size_t>(1000 * (t + 1)), static_cast<char>('a' + t)));
+        const std::string found = bytes_in(cache, "c");
+        broken += found.size() != 1000 * static_cast<size_t>(found[0] - 'a' + 1);
+      }
+    });
+  for (std::thread& writer : writers) writer.join();
+  same(broken.load(), 0, "files that were read half written");
+  std::filesystem::remove_all(folder);
 }
 
 // ---- core/fuse, over a device with ops of its own
@@ -297,8 +361,8 @@ void work_behind_a_plan_waits_until_it_is_compiled() {
   same(q.lane->launched, 1u, "work launched before the plan is compiled");
   q.queue->wait(before);
   same(q.lane->drains, 0u, "waits for all");
-  plan->run();
-  std::thread later([&] { other->run(); });
+  Compilation::run(plan);
+  std::thread later([&] { Compilation::run(other); });
   q.queue->wait(behind);
   later.join();
   same(q.lane->launched, 6u, "work launched in the end");
@@ -319,7 +383,7 @@ void a_plan_that_does_not_compile_fails_what_was_enqueued_behind_it() {
   q.queue->replay(plan);
   q.run();
   const Ticket behind = q.queue->submit();
-  plan->run();
+  Compilation::run(plan);
   const std::string told = "ERR_OUT_OF_MEMORY alloc: refused";
   same(error_of([&] { q.queue->wait(before); }), std::string("no error"), "the error of earlier work");
   same(error_of([&] { q.queue->wait(behind); }), told, "the error of work behind");
@@ -340,10 +404,35 @@ void a_plan_that_does_not_compile_fails_what_was_enqueued_behind_it() {
   same(error_of([&] { q.queue->wait(failed - 1); }), std::string("ERR_DRIVER mark: refused (on fake:0)"), "the error");
   q.queue->recover();
   q.run();
-  slow->run();
+  Compilation::run(slow);
   same(error_of([&] { q.queue->wait(failed); }), std::string("ERR_DRIVER mark: refused (on fake:0)"),
        "the error of a replay that was held then");
   same(error_of([&] { q.queue->wait(q.queue->submit()); }), std::string("no error"), "the error of work behind that");
+}
+
+// ---- core/uses
+
+void a_use_that_a_device_refuses_is_refused_before_a_byte_is_read() {
+  OwnOps device;
+  device.about.id = "own:0";
+  WeightSpec spec;
+  spec.rows = 2;
+  spec.columns = 64;
+  WeightPart part;
+  part.format = WeightFormat::kQ4_0;
+  part.rows = 1;
+  spec.parts = {part, part};
+  spec.parts[1].format = WeightFormat::kQ8_0;  // bytes there are none of
+  const auto refused = [&](const WeightUse& use) { return error_of([&] { check_uses(device, spec, std::span(&use, 1)); }); };
+  same(refused({"linear", true}), std::string("no error"), "the error of a use that nothing speaks against");
+  device.refused = "embedding";
+  same(refused({"linear", true}), std::string("no error"), "the error of another use");
+  same(refused({"embedding", false}),
+       std::string("ERR_OP_UNSUPPORTED refused (a weight in q4_0 and q8_0 for own:0)"), "the error of a use that is refused");
+  device.refused = "linear";
+  same(refused({"linear", false}).substr(0, 18), std::string("ERR_OP_UNSUPPORTED"), "the error of a product");
+  same(refused({"gather", false}),
+       std::string("ERR_ARGUMENT weight: uses must be linear or embedding, but one is gather"), "the error of no use");
 }
 
 void a_plan_that_nobody_compiles_ends_waits() {
@@ -351,7 +440,7 @@ void a_plan_that_nobody_compiles_ends_waits() {
   const auto plan = uncompiled(std::make_shared<OwnOps>());
   q.queue->replay(plan);
   const Ticket ticket = q.queue->submit();
-  std::thread ending([&] { plan->give_up(); });
+  std::thread ending([&] { Compilation::give_up(plan); });
   same(error_of([&] { q.queue->wait(ticket); }).substr(0, 12), std::string("ERR_DISPOSED"), "the error");
   ending.join();
 
@@ -516,6 +605,19 @@ void what_threads_keep_is_counted_and_shrinks() {
     cpu::settle_thread_scratch();
   }
   same(cpu::thread_scratch_bytes() - before < size_t{1} << 20, true, "that it shrinks");
+  auto& block = cpu::thread_scratch().shared[1];
+  const auto use = [&](int times, auto&& bytes) {
+    for (int i = 0; i < times; ++i) {
+      block.get(100);
+      block.get(bytes(i));
+      block.get(100);
+      cpu::settle_thread_scratch();
+    }
+  };
+  use(200, [](int i) { return i % 10 == 0 ? size_t{16} << 20 : size_t{100}; });
+  same(cpu::thread_scratch_bytes() - before >= size_t{16} << 20, true, "that a block stays while it is used");
+  use(200, [](int) { return size_t{100}; });
+  same(cpu::thread_scratch_bytes() - before < size_t{1} << 20, true, "that a block shrinks");
   cpu::drop_thread_scratch();
   same(cpu::thread_scratch_bytes(), before, "bytes once the thread has ended");
 }
@@ -530,9 +632,11 @@ const Case cases[] = {
     CASE(pool_keeps_the_last_used),
     CASE(pool_gives_back_when_short),
     CASE(cache_drops_the_least_recently_used),
+    CASE(what_is_kept_on_disk_is_whole_or_not_there),
     CASE(own_ops_fuse_longest_first_unless_refused),
     CASE(work_behind_a_plan_waits_until_it_is_compiled),
     CASE(a_plan_that_does_not_compile_fails_what_was_enqueued_behind_it),
+    CASE(a_use_that_a_device_refuses_is_refused_before_a_byte_is_read),
     CASE(a_plan_that_nobody_compiles_ends_waits),
     CASE(a_wait_does_not_wait_for_later_work),
     CASE(operands_live_until_the_work_is_done),

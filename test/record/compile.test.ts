@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { execPath } from 'node:process'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Device, listDevices, openDevice, ops, path, record, type Tensor } from '../../lib/index.js'
 import { fakeCounts, isFake, withEnvironment } from '../cuda/fake.js'
@@ -12,6 +11,8 @@ import { temporaryFolder } from '../support/shared.js'
 const countsFile = join(await temporaryFolder(), 'counts')
 process.env.LOPHI_FAKE_CUDA_COUNTS = countsFile
 const { devices } = await listDevices()
+// the compiled package: beside the tests' sources it is dist/, beside compiled tests lib/
+const built = new URL(import.meta.url.endsWith('.ts') ? '../../dist/index.js' : '../../lib/index.js', import.meta.url)
 const slowly = { LOPHI_FAKE_CUDA_DELAY: 'cuGraphInstantiate:150' }
 
 describe.each(devices.map(({ id }) => id))('a plan that has just been recorded on %s', (id) => {
@@ -82,7 +83,7 @@ describe.each(devices.map(({ id }) => id))('a plan that has just been recorded o
 
   test('belongs to a process that may end before it is compiled', () => {
     const script = `
-      const { openDevice, ops, record } = await import('./dist/index.js')
+      const { openDevice, ops, record } = await import(${JSON.stringify(built.href)})
       const device = await openDevice(${JSON.stringify(id)})
       const x = device.tensor(new Float32Array(4), [1, 4])
       const plan = record(device, { inputs: { x } }, ({ x }) => ({ y: ops.add({ a: x, b: x }) }))
@@ -90,7 +91,6 @@ describe.each(devices.map(({ id }) => id))('a plan that has just been recorded o
       process.argv.includes('exit') && process.exit(0)`
     for (const args of [[], ['run'], ['exit'], ['run', 'exit']]) {
       const { stderr, status, signal } = spawnSync(execPath, ['--input-type=module', '-e', script, ...args], {
-        cwd: fileURLToPath(new URL('../..', import.meta.url)),
         encoding: 'utf8',
         env: { ...process.env, ...slowly, NODE_OPTIONS: '' },
       })
