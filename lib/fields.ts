@@ -1,4 +1,5 @@
 import { FormatError, UnsupportedModelError } from './errors.js'
+import { described } from './options.js'
 
 /** A JSON object that nobody has checked. */
 export type Json = Readonly<Record<string, unknown>>
@@ -52,11 +53,5 @@ export function fieldReader(file: string): FieldReader {
 
 function actual(value: unknown): string {
   if (value === undefined) return 'is missing'
-  return value === null ? 'is null' : `is ${show(value)}`
-}
-
-/** A value of a file as errors show it. */
-export function show(value: unknown): string {
-  const text = JSON.stringify(value, (_, item) => (typeof item === 'bigint' ? `${item}` : item)) ?? String(value)
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text
+  return value === null ? 'is null' : `is ${described(value)}`
 }

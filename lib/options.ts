@@ -22,13 +22,21 @@ export function unknownName(where: string, what: string, name: string, known: re
   return new ArgumentError('ERR_ARGUMENT', `${where}: unknown ${what} ${name}; ${help}`)
 }
 
-/** How a message names a value that is not what it should be. */
+/** How a message names a value that is not what it should be, be it a caller's or a file's. */
 export function described(value: unknown): string {
-  if (value === undefined || value === null) return String(value)
-  if (Array.isArray(value)) return `[${value}]`
   if (ArrayBuffer.isView(value)) return `a ${value.constructor.name}`
-  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
-  return typeof value === 'object' ? 'an object' : typeof value === 'function' ? 'a function' : String(value)
+  if (typeof value === 'function') return 'a function'
+  const text = json(value)
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text
+}
+
+function json(value: unknown): string {
+  if (typeof value !== 'object' && typeof value !== 'string') return String(value)
+  try {
+    return JSON.stringify(value, (_, item) => (typeof item === 'bigint' ? `${item}` : item))
+  } catch {
+    return 'an object' // that holds itself
+  }
 }
 
 /** The known name that differs least, with neither case nor word separators; undefined where none is close. */

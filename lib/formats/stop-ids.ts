@@ -1,5 +1,5 @@
 import { FormatError } from '../errors.js'
-import { show } from '../fields.js'
+import { described } from '../options.js'
 import { isTokenId } from './config-checks.js'
 import type { Fields } from './fields.js'
 import { isObject } from './json.js'
@@ -24,7 +24,7 @@ export function stopIds(config: Fields, { generation, genaiEos }: ConfigCompanio
   }
   const ids = [generated ?? [], own ?? [], genaiEos ?? []].flat()
   const odd = ids.find((id) => typeof id !== 'number')
-  if (odd !== undefined) throw new FormatError(config.file, `eos_token_id must be ids, but holds ${show(odd)}`)
+  if (odd !== undefined) throw new FormatError(config.file, `eos_token_id must be ids, but holds ${described(odd)}`)
   // a number beyond the vocabulary is a token that no model generates
   return [...new Set(ids.filter((id) => isTokenId(id, vocabSize)))]
 }

@@ -1,7 +1,6 @@
 import { ArgumentError, LophiError } from '../errors.js'
-import type { ChatMessage } from '../tokenizer/index.js'
+import type { ChatMessage, Tokenizer } from '../tokenizer/index.js'
 import { type GenerateOptions, Generation } from './generation.js'
-import type { Model } from './model.js'
 import type { Sequence } from './sequence.js'
 
 export interface SessionOptions {
@@ -11,16 +10,24 @@ export interface SessionOptions {
   readonly literal?: boolean
 }
 
+/** What a conversation needs of its model. */
+export interface SessionModel {
+  readonly tokenizer: Tokenizer | null
+  readonly eosIds: readonly number[]
+  readonly context: number
+  encodeMessages(messages: readonly ChatMessage[], literal: boolean): number[]
+}
+
 /** A conversation that keeps its KV cache over turns: only what is new is computed. */
 export class Session {
-  readonly #model: Model
+  readonly #model: SessionModel
   readonly #options: SessionOptions
   readonly #sequence: Sequence
   #messages: ChatMessage[]
   #running = false
 
   /** Made by `model.session()`. */
-  constructor(model: Model, sequence: Sequence, options: SessionOptions, messages?: readonly ChatMessage[]) {
+  constructor(model: SessionModel, sequence: Sequence, options: SessionOptions, messages?: readonly ChatMessage[]) {
     this.#model = model
     this.#sequence = sequence
     this.#options = options

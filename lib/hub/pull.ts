@@ -1,6 +1,7 @@
 import { mkdir, readFile, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ArgumentError, DownloadError } from '../errors.js'
+import { checkOptions, type OptionNames } from '../options.js'
 import { fetchBlob, partialBytes } from './blob.js'
 import { type RepositoryCache, refer, repositoryCache, sizeOf } from './cache.js'
 import type { Connection } from './http.js'
@@ -51,8 +52,20 @@ export interface PullResult {
   readonly downloadedBytes: number
 }
 
+const pullOptions: OptionNames<PullOptions> = {
+  variant: true,
+  revision: true,
+  backend: true,
+  signal: true,
+  onPlan: true,
+  onProgress: true,
+  retryMs: true,
+  stallMs: true,
+}
+
 /** Downloads what is missing of a model, after asking the hub what its revision is now. Offline: finds it in the cache. */
 export async function pullModel(id: string, options: PullOptions = {}): Promise<PullResult> {
+  checkOptions('pullModel', options, pullOptions)
   const settings = await settingsFor(options)
   if (settings.offline) return (await findCached(id, settings, options)) ?? (await failOffline(id, settings, options))
   return download(id, settings, options)
@@ -60,6 +73,7 @@ export async function pullModel(id: string, options: PullOptions = {}): Promise<
 
 /** A model from the cache as it is there; what is not there is downloaded. */
 export async function locateModel(id: string, options: PullOptions = {}): Promise<PullResult> {
+  checkOptions('locateModel', options, pullOptions)
   const settings = await settingsFor(options)
   const cached = await findCached(id, settings, options)
   if (cached) return cached
@@ -70,6 +84,7 @@ export async function listVariants(
   id: string,
   options: PullOptions = {},
 ): Promise<{ revision: string; variants: Variant[] }> {
+  checkOptions('listVariants', options, pullOptions)
   const settings = await settingsFor(options)
   const { revision = 'main' } = options
   if (!settings.offline) {

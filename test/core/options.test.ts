@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { listVariants, pullModel } from '../../lib/hub/index.js'
 import {
   ArgumentError,
   convert,
@@ -60,6 +61,8 @@ describe('an option that nobody knows is an error with the nearest name', () => 
     ['step', () => model.sequence().step(1, { logit: true } as Loose), 'logit', 'logits'],
     ['convert', () => convert('a', 'b.gguf', { type: 'f16', overwite: true } as Loose), 'overwite', 'overwrite'],
     ['inspect', () => inspect(tinyPhi3, { contxt: 5 } as Loose), 'contxt', 'context'],
+    ['pullModel', () => pullModel('a/b', { varient: 'x' } as Loose), 'varient', 'variant'],
+    ['listVariants', () => listVariants('a/b', { revison: 'x' } as Loose), 'revison', 'revision'],
     ['record', () => record(device, { input: { x } } as Loose, () => ({})), 'input', 'inputs'],
     ['a run', () => plan().run({}, { reads: ['y'] } as Loose), 'reads', 'read'],
     ['the inputs of a run', () => plan().run({ X: data } as Loose), 'X', 'x'],

@@ -458,7 +458,7 @@ describe('GGUF metadata', () => {
     ['phi3.block_count', undefined, 'phi3.block_count must be an integer from 1 to 4096, but is missing'],
     ['phi3.embedding_length', 'large', 'phi3.embedding_length must be an integer from 1 to 1048576, but is "large"'],
     ['phi3.attention.head_count', [32], 'phi3.attention.head_count must be an integer'],
-    ['phi3.context_length', 2n ** 63n, 'but is "9223372036854775808"'],
+    ['phi3.context_length', 2n ** 63n, 'but is 9223372036854775808'],
     ['phi3.attention.value_length', 64, 'phi3.attention.value_length must be 96 like the keys, but is 64'],
     ['phi3.rope.dimension_count', 98, 'rotary dimensions must be even and at most 96, but are 98'],
     ['phi3.rope.scaling.attn_factor', 1.19, 'must have rope_factors tensors, but has none'],

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
 import { FormatError } from '../../errors.js'
-import { show } from '../../fields.js'
+import { described } from '../../options.js'
 import { containedFile, isPlainName } from '../contained.js'
 import { isObject, readJsonObject } from '../json.js'
 import type { FileTensor } from '../source.js'
@@ -31,7 +31,10 @@ export async function readShards(index: string): Promise<ShardedTensors> {
   const shards = new Map<string, string[]>()
   for (const [name, shard] of Object.entries(map)) {
     if (typeof shard !== 'string' || !isPlainName(shard)) {
-      throw new FormatError(index, `weight_map must hold names of files beside it, but ${name} is in ${show(shard)}`)
+      throw new FormatError(
+        index,
+        `weight_map must hold names of files beside it, but ${name} is in ${described(shard)}`,
+      )
     }
     const names = shards.get(shard)
     if (names) names.push(name)
