@@ -83,7 +83,7 @@ class Copies {
 };
 
 // linear for rows of a form: what the form fixes is compiled in.
-int linear_shader(Shaders& shaders, const Form& form, DType type) {
+int linear_shader(Shaders& shaders, const Form& form, bool ordered, DType type) {
   const Macro macros[] = {{"TYPE", static_cast<int>(type)},
                           {"FLOATS", form.floats},
                           {"FLOAT_TYPE", static_cast<int>(form.type)},
@@ -98,7 +98,8 @@ int linear_shader(Shaders& shaders, const Form& form, DType type) {
                           {"SCALE_ZERO", form.scale_zero},
                           {"SHIFT", static_cast<int>(form.shift)},
                           {"SHIFT_LOW", form.shift_levels.low},
-                          {"SHIFT_HIGH", form.shift_levels.high}};
+                          {"SHIFT_HIGH", form.shift_levels.high},
+                          {"ORDER", ordered}};
   return shaders.number("linear", macros);
 }
 
@@ -133,8 +134,10 @@ std::shared_ptr<const Weight> make_weight(Gpu& gpu, const WeightSpec& spec) {
       copies.submit();
     });
     DmlWeight::Part& part = weight->stacked.emplace_back();
-    part.shaders = {linear_shader(*gpu.shaders, reader.form(), DType::kFloat32),
-                    linear_shader(*gpu.shaders, reader.form(), DType::kFloat16)};
+    const auto shader = [&, ordered = !reader.order().empty()](DType type) {
+      return linear_shader(*gpu.shaders, reader.form(), ordered, type);
+    };
+    part.shaders = {shader(DType::kFloat32), shader(DType::kFloat16)};
     for (size_t s = 0; s < kSections; ++s) {
       part.offset[s] = static_cast<uint32_t>(at + layout.offset[s]);
       part.stride[s] = static_cast<uint32_t>(layout.stride[s]);

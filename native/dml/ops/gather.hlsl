@@ -12,7 +12,8 @@ RWByteAddressBuffer y : register(u2);
   const int index = asint(indices.Load(at * 4));
   const bool known = index >= 0 && (uint)index < size;
   if (!known) report(FAULT_INDEX, 1, at, index, size);
-  const uint from = (outer * size + index) * inner + i % inner;
+  // `?:` reads both of its sides
+  const uint from = (outer * size + (known ? index : 0)) * inner + i % inner;
 #if TYPE == FLOAT16
   store_float(y, starts0.z, i, TYPE, known ? load_float(x, starts0.x, from, TYPE) : 0);
 #else

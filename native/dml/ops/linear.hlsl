@@ -76,7 +76,11 @@ float dot16(uint n, uint m, uint first) {
   find_form(n, first / c3.y, scale, zero, offset);
 #endif
   for (uint k = first; k < end; ++k) {
-    const uint column = c3.z ? w.Load(c3.z + k * 4) : k;
+#if ORDER
+    const uint column = w.Load(c3.z + k * 4);
+#else
+    const uint column = k;
+#endif
 #if FLOATS
     const float value = load_float(w, low_plane(n), k, FLOAT_TYPE);
 #else
@@ -109,7 +113,8 @@ float dot16(uint n, uint m, uint first) {
     }
     if (thread == 0) {
       const uint column = c2.w + n;
-      const float added = c3.w ? load_float(bias, starts0.w, column, FLOAT32) : 0;
+      // `?:` reads both of its sides
+      const float first = load_float(bias, starts0.w, c3.w ? column : 0, FLOAT32), added = c3.w ? first : 0;
       store_float(y, starts0.z, m * c2.y + column, TYPE, sums[0] + added);
     }
     GroupMemoryBarrierWithGroupSync();
