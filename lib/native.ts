@@ -2,7 +2,8 @@
 import { readdirSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { dirname, join, sep } from 'node:path'
+import { homedir } from 'node:os'
+import { dirname, join, resolve, sep } from 'node:path'
 import { arch, env, execPath, platform, report, version } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -176,7 +177,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
 export const native: NativeModule = load()
 native.setErrorFactory(errorOf)
-native.setEnvironment(env)
+native.setEnvironment({ ...env, LOPHI_CACHE: cacheFolder() })
 
 // Device code is the same for every platform: one set of files serves all binaries of the package.
 const images = join(env.LOPHI_PREBUILD || root, 'prebuilds', 'images')
@@ -191,6 +192,17 @@ native.setImageNames(
 /** The device code of a name that was told, unpacked. */
 export async function readImage(name: string): Promise<Uint8Array> {
   return promisify(brotliDecompress)(await readFile(join(images, `${name}.br`)))
+}
+
+/** Where compiled device code is kept from process to process; '' where it is not. */
+function cacheFolder(): string {
+  const { LOPHI_CACHE: named, LOCALAPPDATA, XDG_CACHE_HOME } = env
+  if (named) return named === 'off' ? '' : resolve(named)
+  const caches =
+    platform === 'win32'
+      ? LOCALAPPDATA || join(homedir(), 'AppData', 'Local')
+      : XDG_CACHE_HOME || join(homedir(), '.cache')
+  return join(caches, 'lophi')
 }
 
 function load(): NativeModule {

@@ -23,6 +23,18 @@ std::string beside_addon(const char* name) {
   return {utf8.begin(), utf8.end()};
 }
 
+// What tells a loaded DLL from another version of it.
+std::string identity(const wchar_t* name) {
+  wchar_t path[32768];
+  const DWORD length = GetModuleFileNameW(GetModuleHandleW(name), path, static_cast<DWORD>(std::size(path)));
+  if (!length || length == std::size(path)) return {};
+  std::error_code error;
+  const std::filesystem::path file(path);
+  const auto utf8 = file.u8string();
+  return std::string(utf8.begin(), utf8.end()) + " " + std::to_string(std::filesystem::file_size(file, error)) + " " +
+         std::to_string(std::filesystem::last_write_time(file, error).time_since_epoch().count());
+}
+
 const Library* open(const char* name, std::string& reason) {
   const std::string beside = beside_addon(name);
   return Library::open(beside.empty() ? name : beside, reason);
@@ -53,6 +65,7 @@ struct Loaded {
     find(compiler, "D3DCompile", api.compile, reason);
     find(directml, "DMLCreateDevice1", api.create_dml_device, reason);
     if (directml) api.directml = directml->path();
+    if (compiler) api.compiler = identity(L"d3dcompiler_47.dll");
   }
 };
 

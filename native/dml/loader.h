@@ -14,6 +14,7 @@ struct Api {
   HRESULT(WINAPI* create_dml_device)(ID3D12Device*, DML_CREATE_DEVICE_FLAGS, DML_FEATURE_LEVEL, REFIID, void**);
   pD3DCompile compile;
   std::string directml;  // path of the DLL that was taken
+  std::string compiler;  // path, size and time of d3dcompiler_47.dll
 };
 
 // null, with the reason, where one is missing. DirectML.dll: LOPHI_DIRECTML_DLL if set, else beside the addon, else Windows' own;

@@ -3,6 +3,7 @@
 #include <deque>
 #include <sstream>
 
+#include "core/env.h"
 #include "core/error.h"
 #include "dml/check.h"
 #include "dml/kernels.gen.h"
@@ -15,10 +16,19 @@ std::string text_of(ID3DBlob* blob) {
   return blob ? std::string(static_cast<const char*>(blob->GetBufferPointer()), blob->GetBufferSize()) : "";
 }
 
-const KernelSource& source_of(const std::string& name) {
+constexpr const char* kTarget = "cs_5_1";
+
+// Of a key, whose first word is the file's name.
+const KernelSource& source_of(const std::string& key) {
+  const std::string name = key.substr(0, key.find(' '));
   for (const KernelSource& kernel : kKernels)
     if (name == kernel.name) return kernel;
   throw Error("ERR_DRIVER", "dml: no kernel " + name + " is built in");
+}
+
+std::string shader_folder() {
+  const std::string cache = env::cache();
+  return cache.empty() ? cache : cache + "/shaders";
 }
 
 std::string key_of(const ShaderInstance& instance) {
@@ -33,7 +43,7 @@ std::string key_of(const ShaderInstance& instance) {
 }  // namespace
 
 Shaders::Shaders(const Api& api, ComPtr<ID3D12Device> device)
-    : api_(api), device_(std::move(device)), pipelines_(kShaderCount) {
+    : api_(api), cache_(shader_folder()), device_(std::move(device)), pipelines_(kShaderCount) {
   D3D12_ROOT_PARAMETER parameters[2 + kOperands]{};
   parameters[0].ParameterType = D3D12_ROOT_PARAMETER_TYPE_32BIT_CONSTANTS;
   parameters[0].Constants.Num32BitValues = kConstants;
@@ -68,11 +78,28 @@ ID3D12PipelineState* Shaders::pipeline(int shader) {
   ComPtr<ID3D12PipelineState>& pipeline = pipelines_[static_cast<size_t>(shader)];
   if (!pipeline)
     pipeline =
-        compile(shader < kShaderCount ? key_of(kShaders[shader]) : made_[static_cast<size_t>(shader - kShaderCount)]);
+        make(shader < kShaderCount ? key_of(kShaders[shader]) : made_[static_cast<size_t>(shader - kShaderCount)]);
   return pipeline.Get();
 }
 
-ComPtr<ID3D12PipelineState> Shaders::compile(const std::string& key) {
+// Code for shader model 5.1 is the same for every adapter and driver.
+ComPtr<ID3D12PipelineState> Shaders::make(const std::string& key) {
+  D3D12_COMPUTE_PIPELINE_STATE_DESC desc{};
+  desc.pRootSignature = signature_.Get();
+  ComPtr<ID3D12PipelineState> pipeline;
+  const auto from = [&](std::span<const std::byte> code) {
+    desc.CS = {code.data(), code.size()};
+    return device_->CreateComputePipelineState(&desc, IID_PPV_ARGS(&pipeline));
+  };
+  const std::string all = key + "\n" + kTarget + " -O3, " + api_.compiler + "\n" + kCommon + source_of(key).text;
+  if (const auto kept = cache_.get(all); kept && SUCCEEDED(from(*kept))) return pipeline;
+  const std::vector<std::byte> code = compile(key);
+  check(from(code), ("ID3D12Device::CreateComputePipelineState of " + key).c_str(), device_.Get());
+  cache_.put(all, code);
+  return pipeline;
+}
+
+std::vector<std::byte> Shaders::compile(const std::string& key) const {
   std::istringstream words(key);
   std::string name, word;
   words >> name;
@@ -84,18 +111,13 @@ ComPtr<ID3D12PipelineState> Shaders::compile(const std::string& key) {
     defines.push_back({macro.c_str(), value.c_str()});
   }
   defines.push_back({nullptr, nullptr});
-  const std::string text = std::string(kCommon) + source_of(name).text;
+  const std::string text = std::string(kCommon) + source_of(key).text;
   ComPtr<ID3DBlob> code, errors;
   const HRESULT compiled = api_.compile(text.data(), text.size(), (name + ".hlsl").c_str(), defines.data(), nullptr,
-                                        "main", "cs_5_1", D3DCOMPILE_OPTIMIZATION_LEVEL3, 0, &code, &errors);
+                                        "main", kTarget, D3DCOMPILE_OPTIMIZATION_LEVEL3, 0, &code, &errors);
   check(compiled, ("D3DCompile of " + key + ": " + text_of(errors.Get())).c_str());
-  D3D12_COMPUTE_PIPELINE_STATE_DESC desc{};
-  desc.pRootSignature = signature_.Get();
-  desc.CS = {code->GetBufferPointer(), code->GetBufferSize()};
-  ComPtr<ID3D12PipelineState> pipeline;
-  check(device_->CreateComputePipelineState(&desc, IID_PPV_ARGS(&pipeline)),
-        ("ID3D12Device::CreateComputePipelineState of " + key).c_str(), device_.Get());
-  return pipeline;
+  const auto* first = static_cast<const std::byte*>(code->GetBufferPointer());
+  return {first, first + code->GetBufferSize()};
 }
 
 }  // namespace lophi::dml

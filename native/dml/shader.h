@@ -1,4 +1,4 @@
-// HLSL kernels, compiled at run time for shader model 5.1. All share one root signature: constants and buffers, no descriptors.
+// HLSL kernels, compiled at run time for shader model 5.1 and kept on disk (LOPHI_CACHE). All share one root signature: constants and buffers, no descriptors.
 #pragma once
 #include <map>
 #include <mutex>
@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/disk_cache.h"
 #include "dml/loader.h"
 
 namespace lophi::dml {
@@ -28,9 +29,11 @@ class Shaders {
   int number(const std::string& file, std::span<const Macro> macros);
 
  private:
-  ComPtr<ID3D12PipelineState> compile(const std::string& key);  // "binary OP=ADD TYPE=FLOAT32"
+  ComPtr<ID3D12PipelineState> make(const std::string& key);  // "binary OP=ADD TYPE=FLOAT32"
+  std::vector<std::byte> compile(const std::string& key) const;
 
   const Api& api_;
+  const DiskCache cache_;
   ComPtr<ID3D12Device> device_;
   ComPtr<ID3D12RootSignature> signature_;
   std::mutex mutex_;

@@ -11,7 +11,16 @@ const given = argv.slice(2)
 const at = given.indexOf('-t')
 const options = at < 0 ? ['-t', 'dml:'] : given.splice(at, 2)
 const files =
-  given.length > 0 ? given : ['test/ops/ops.test.ts', 'test/record/seam.test.ts', 'test/record/seam.failures.test.ts']
+  given.length > 0
+    ? given
+    : [
+        'test/ops/ops.test.ts',
+        'test/record/seam.test.ts',
+        'test/record/seam.failures.test.ts',
+        'test/record/compile.test.ts',
+        'test/dml/shader-cache.test.ts',
+        'test/dml/refused-load.test.ts',
+      ]
 const compiledFile = (file) => windowsPath(join(compiled, file.replace(/\.ts$/, '.js')))
 
 // for .ci/run, which adds the counts to those of the suite
