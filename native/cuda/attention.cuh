@@ -60,3 +60,31 @@ DEVICE i64 slot_of(const AttentionParams& p, i64 sequence, i64 group, i64 j) {
   }
   return (page * p.groups + group) * p.page + j % p.page;
 }
+
+// Splits of a row's keys meet in memory. A part is d sums of values, the largest score, in powers of two, and the sum of probabilities
+// below it; the block that comes last has them all.
+DEVICE bool comes_last(unsigned* counter, int parts) {
+  SHARED(int, last, 1);
+  memory_fence();
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    *last = atomicAdd(counter, 1u) == static_cast<unsigned>(parts) - 1;
+    if (*last) *counter = 0;
+  }
+  __syncthreads();
+  memory_fence();
+  return *last;
+}
+
+// Element k of y from parts that lie `stride` floats apart.
+DEVICE float merge_parts(const float* part, i64 stride, int parts, i64 d, i64 k) {
+  float top = -kInfinity, sum = 0, value = 0;
+  for (int i = 0; i < parts; ++i) top = fmaxf(top, load_fresh(part + i * stride + d));
+  for (int i = 0; i < parts; ++i) {
+    const float mine = load_fresh(part + i * stride + d);
+    const float weight = mine == -kInfinity ? 0.0f : exp2f(mine - top);
+    sum += weight * load_fresh(part + i * stride + d + 1);
+    value += weight * load_fresh(part + i * stride + k);
+  }
+  return sum == 0 ? 0.0f : value / sum;
+}

@@ -60,10 +60,22 @@ bool aligned(const View& view) { return address_of(view) % 16 == 0; }
 
 }  // namespace
 
+// Blocks that share the keys of a row in attention.cu.
+int splits_of(const AttentionSizes& s) {
+  const int64_t rows = s.tokens * s.heads, most = blocks(s.page * s.table, kFlashKeys);
+  if (rows >= FaultWord::kCounters || s.d > 128 || most < 2) return 1;
+  return static_cast<int>(
+      std::clamp<int64_t>(kFlashBlocks / std::max<int64_t>(1, rows), 1, std::min<int64_t>(most, 64)));
+}
+
 size_t attention_scratch(const Call& call) {
   const args::Attention x(call);
-  const auto flash = flash_of(x, AttentionSizes(x));
-  return flash && flash->splits > 1 ? static_cast<size_t>(flash->partials) * sizeof(float) : 0;
+  const AttentionSizes s(x);
+  if (!s.tokens || !s.d) return 0;
+  const auto flash = flash_of(x, s);
+  const int splits = splits_of(s);
+  const int64_t plain = splits > 1 ? s.tokens * s.heads * splits * (s.d + 2) : 0;
+  return static_cast<size_t>(std::max(plain, flash && flash->splits > 1 ? flash->partials : 0)) * sizeof(float);
 }
 
 void attention(Context& cuda, const Call& call) {
@@ -113,7 +125,13 @@ void attention(Context& cuda, const Call& call) {
     return;
   }
   append();
-  cuda.launch(attention_kernel(static_cast<AttentionVariant>(cache), x.qkv.dtype), {s.heads, s.tokens, 128}, p);
+  AttentionSplitParams params{p, splits_of(s), nullptr, nullptr};
+  if (params.splits > 1) {
+    params.partial = pointer_to<float>(call.scratch);
+    params.counters = cuda.counters();
+  }
+  cuda.launch(attention_kernel(static_cast<AttentionVariant>(cache), x.qkv.dtype),
+              {s.heads * params.splits, s.tokens, 256}, params);
 }
 
 }  // namespace lophi::cuda

@@ -1,4 +1,4 @@
-// Attention in two launches: keys and values of all rows are written to their slots, then rows attend. The plain version.
+// Attention in two launches: keys and values of all rows are written to their slots, then rows attend. For every dtype and size.
 #include "cuda/attention.cuh"
 
 namespace {
@@ -54,68 +54,116 @@ struct AttentionAppend {
   }
 };
 
-// A block of 128 threads per head and row, rows by grid.y. Each thread takes the score of a key, then each sums up its own elements of
-// the values. Softmaxes of consecutive pieces are merged in order.
+// A block of eight warps per head and row, rows by grid.y, that splits the keys with its neighbours. A warp takes four keys at a time, its
+// lanes side by side along their elements; then the warps merge their softmaxes, and the block that comes last those of the splits.
 template <class C, class T>
 struct Attention {
-  using Params = AttentionParams;
+  using Params = lophi::cuda::AttentionSplitParams;
   using Element = typename C::Element;
-  static constexpr int kPiece = 128, kOwn = 4;
+  static constexpr int kWarps = 8, kKeys = 4, kUnit = kWarps * kKeys, kOwn = 4, kPart = 32 * kOwn;
 
   DEVICE static float scale_of(const float* scales, i64 slot) { return scales ? scales[slot] : 1.0f; }
 
-  DEVICE static float score(const Params& p, const T* q, i64 slot) {
-    const Element* key = static_cast<const Element*>(p.keys) + slot * p.d;
-    float sum = 0;
-    for (i64 i = 0; i < p.d; ++i) sum += to_float(q[i]) * to_float(key[i]);
-    return sum * scale_of(p.key_scales, slot) * p.scale;
-  }
-
-  // Elements [first, first + kPiece * kOwn) of y.
-  DEVICE static void attend(const Params& p, i64 sequence, i64 head, i64 t, i64 first) {
-    SHARED(float, weights, kPiece);
-    SHARED(i64, slots, kPiece);
+  // Elements [first, first + kPart) of y of one row, over units [from, to) of its keys from `start` on.
+  struct State {
+    float top, sum, own[kOwn];
+  };
+  DEVICE static State attend(const Params& p, i64 sequence, i64 head, i64 t, i64 first, i64 from, i64 to) {
     const i64 group = head / (p.heads / p.groups), last = p.position[t];
     const T* q = static_cast<const T*>(p.qkv) + t * p.width + head * p.d;
-    const Element* values = static_cast<const Element*>(p.values);
-    float top = -kInfinity, sum = 0, own[kOwn] = {};
-    for (i64 from = p.window && last >= p.window ? last - p.window + 1 : 0; from <= last; from += kPiece) {
-      const i64 j = from + threadIdx.x, slot = j <= last ? slot_of(p, sequence, group, j) : -1;
-      const float mine = slot < 0 ? -kInfinity : score(p, q, slot);
-      const float grown = fmaxf(top, block_max(mine));
-      const float weight = slot < 0 ? 0.0f : expf(mine - grown);
-      const float kept = grown == top ? 1.0f : expf(top - grown);
-      sum = sum * kept + block_sum(weight);
-      top = grown;
-      weights[threadIdx.x] = slot < 0 ? 0.0f : weight * scale_of(p.value_scales, slot);
-      slots[threadIdx.x] = slot;
-      __syncthreads();
-      for (int k = 0; k < kOwn; ++k) own[k] *= kept;
-      for (int i = 0; i < kPiece && from + i <= last; ++i) {
-        if (slots[i] < 0) continue;
+    const float factor = p.scale * 1.4426950408889634f;
+    float query[kOwn] = {};
+    for (int k = 0; k < kOwn; ++k)
+      if (const i64 i = lane_id() + 32 * k; i < p.d) query[k] = to_float(q[i]);
+    State s{-kInfinity, 0, {}};
+    for (i64 j = from + warp_id() * kKeys; j < to; j += kUnit) {
+      i64 slots[kKeys];
+      float scores[kKeys], values[kKeys][kOwn] = {}, top = s.top;
+      for (int n = 0; n < kKeys; ++n) slots[n] = j + n <= last ? slot_of(p, sequence, group, j + n) : -1;
+      for (int n = 0; n < kKeys; ++n) {
+        scores[n] = 0;
+        if (slots[n] < 0) continue;
+        const Element *key = static_cast<const Element*>(p.keys) + slots[n] * p.d,
+                      *value = static_cast<const Element*>(p.values) + slots[n] * p.d;
         for (int k = 0; k < kOwn; ++k)
-          if (const i64 at = first + threadIdx.x + k * kPiece; at < p.d)
-            own[k] += weights[i] * to_float(values[slots[i] * p.d + at]);
+          if (const i64 i = lane_id() + 32 * k; i < p.d) scores[n] += query[k] * to_float(key[i]);
+        for (i64 i = kPart + lane_id(); i < p.d; i += 32) scores[n] += to_float(q[i]) * to_float(key[i]);
+        for (int k = 0; k < kOwn; ++k)
+          if (const i64 i = first + lane_id() + 32 * k; i < p.d) values[n][k] = to_float(value[i]);
+      }
+      for (int n = 0; n < kKeys; ++n) {
+        scores[n] = warp_sum(scores[n]);
+        if (slots[n] < 0)
+          scores[n] = -kInfinity;
+        else
+          scores[n] *= scale_of(p.key_scales, slots[n]) * factor;
+        top = fmaxf(top, scores[n]);
+      }
+      const float base = top == -kInfinity ? 0.0f : top, kept = exp2f(s.top - base);
+      s.top = top;
+      s.sum *= kept;
+      for (int k = 0; k < kOwn; ++k) s.own[k] *= kept;
+      for (int n = 0; n < kKeys; ++n) {
+        const float weight = exp2f(scores[n] - base);
+        s.sum += weight;
+        const float scaled = slots[n] < 0 ? 0.0f : weight * scale_of(p.value_scales, slots[n]);
+        for (int k = 0; k < kOwn; ++k) s.own[k] += scaled * values[n][k];
       }
     }
-    for (int k = 0; k < kOwn; ++k)
-      if (const i64 at = first + threadIdx.x + k * kPiece; at < p.d)
-        store(static_cast<T*>(p.y) + (t * p.heads + head) * p.d + at, sum == 0 ? 0.0f : own[k] / sum);
+    return s;
+  }
+
+  DEVICE static void row(const Params& p, i64 sequence, i64 head, i64 t, i64 split) {
+    SHARED(float, tops, kWarps);
+    SHARED(float, sums, kWarps);
+    SHARED(float, owns, kWarps* kPart);
+    const i64 last = p.position[t], start = p.window && last >= p.window ? last - p.window + 1 : 0;
+    const i64 units = (last - start) / kUnit + 1, each = (units + p.splits - 1) / p.splits;
+    const int parts = static_cast<int>((units + each - 1) / each);
+    if (split >= parts) return;
+    const i64 from = start + split * each * kUnit, end = from + each * kUnit, to = end <= last ? end : last + 1;
+    T* y = static_cast<T*>(p.y) + (t * p.heads + head) * p.d;
+    const i64 at = t * p.heads + head, stride = p.d + 2;
+    float* part = p.partial + (at * p.splits + split) * stride;
+    for (i64 first = 0; first < p.d; first += kPart) {
+      const State s = attend(p, sequence, head, t, first, from, to);
+      __syncthreads();
+      tops[warp_id()] = s.top;
+      sums[warp_id()] = s.sum;
+      for (int k = 0; k < kOwn; ++k) owns[warp_id() * kPart + 32 * k + lane_id()] = s.own[k];
+      __syncthreads();
+      float top = -kInfinity, sum = 0, value = 0;
+      const int k = static_cast<int>(threadIdx.x);
+      if (k >= kPart || first + k >= p.d) continue;
+      for (int warp = 0; warp < kWarps; ++warp) top = fmaxf(top, tops[warp]);
+      for (int warp = 0; warp < kWarps; ++warp) {
+        const float weight = tops[warp] == -kInfinity ? 0.0f : exp2f(tops[warp] - top);
+        sum += weight * sums[warp];
+        value += weight * owns[warp * kPart + k];
+      }
+      if (parts == 1) {
+        store(y + first + k, sum == 0 ? 0.0f : value / sum);
+        continue;
+      }
+      part[k] = value;
+      if (k == 0) part[p.d] = top;
+      if (k == 0) part[p.d + 1] = sum;
+    }
+    if (parts == 1 || !comes_last(p.counters + at, parts)) return;
+    const float* all = p.partial + at * p.splits * stride;
+    for (i64 k = threadIdx.x; k < p.d; k += blockDim.x) store(y + k, merge_parts(all, stride, parts, p.d, k));
   }
 
   DEVICE static void run(const Params& p) {
+    const i64 split = blockIdx.x % p.splits, head = blockIdx.x / p.splits;
     for (i64 t = blockIdx.y; t < p.tokens; t += gridDim.y) {
       const Owner owner = owner_of(p, t);
-      const bool right = owner.sequence >= 0 && check_position(p, owner, t);
-      for (i64 head = blockIdx.x; head < p.heads; head += gridDim.x)
-        for (i64 first = 0; first < p.d; first += kPiece * kOwn) {
-          if (right) {
-            attend(p, owner.sequence, head, t, first);
-            continue;
-          }
-          for (i64 i = first + threadIdx.x; i < p.d && i < first + kPiece * kOwn; i += kPiece)
-            store(static_cast<T*>(p.y) + (t * p.heads + head) * p.d + i, 0.0f);
-        }
+      if (owner.sequence >= 0 && check_position(p, owner, t)) {
+        row(p, owner.sequence, head, t, split);
+        continue;
+      }
+      for (i64 i = threadIdx.x; split == 0 && i < p.d; i += blockDim.x)
+        store(static_cast<T*>(p.y) + (t * p.heads + head) * p.d + i, 0.0f);
     }
   }
 };

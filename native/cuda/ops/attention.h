@@ -18,6 +18,12 @@ struct AttentionParams {
   Faults faults;
 };
 
+struct AttentionSplitParams : AttentionParams {
+  int splits;          // blocks that share the keys of a row, as far as there are enough
+  float* partial;      // (tokens, heads, splits, d + 2), scratch
+  unsigned* counters;  // (tokens, heads), zeros before and after
+};
+
 // The fast kernel, for float16 caches whose pages hold whole sixteens of tokens. A tile is 16 query rows of one sequence and group.
 struct AttentionFlashParams : AttentionParams {
   int splits;          // blocks that share the keys of a tile, as far as there are enough

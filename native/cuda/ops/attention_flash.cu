@@ -254,10 +254,10 @@ struct AttentionFlash {
     }
   }
 
-  DEVICE static void put(const Params& p, const Rows& rows, i64 group, int r, int i, float sum, float value) {
+  DEVICE static void put(const Params& p, const Rows& rows, i64 group, int r, int i, float value) {
     const i64 shared = p.heads / p.groups, at = rows.first + r;
     const i64 token = rows.begin + at / shared, head = group * shared + at % shared;
-    store(static_cast<T*>(p.y) + (token * p.heads + head) * kDim + i, sum == 0 ? 0.0f : value / sum);
+    store(static_cast<T*>(p.y) + (token * p.heads + head) * kDim + i, value);
   }
 
   DEVICE static void run(const Params& p) {
@@ -265,7 +265,6 @@ struct AttentionFlash {
     SHARED(Fresh, fresh, 1);
     SHARED(float, tops, kWarps* kRowsOfTile);
     SHARED(float, sums, kWarps* kRowsOfTile);
-    SHARED(int, is_last, 1);
     const i64 group = blockIdx.x / p.splits, split = blockIdx.x % p.splits;
     if (p.rows && p.fresh && blockIdx.x == 0 && blockIdx.y == 0) check_rows(p);
     Rows rows;
@@ -346,7 +345,7 @@ struct AttentionFlash {
         value += weight * merged[(warp * rows.count + r) * kDim + k];
       }
       if (active == 1) {
-        put(p, rows, group, r, k, sum, value);
+        put(p, rows, group, r, k, sum == 0 ? 0.0f : value / sum);
         continue;
       }
       part[r * (kDim + 2) + k] = value;
@@ -356,28 +355,12 @@ struct AttentionFlash {
     }
     if (active == 1) return;
 
-    // Parts meet in memory.
-    memory_fence();
-    __syncthreads();
-    if (threadIdx.x == 0) *is_last = atomicAdd(p.counters + tile, 1u) == static_cast<unsigned>(active) - 1;
-    __syncthreads();
-    if (!*is_last) return;
-    memory_fence();
-    if (threadIdx.x == 0) p.counters[tile] = 0;
-    const float* parts = p.partial + tile * p.splits * p.tile_rows * (kDim + 2);
-    const i64 stride = p.tile_rows * (kDim + 2);
+    if (!comes_last(p.counters + tile, active)) return;
+    const i64 stride = static_cast<i64>(p.tile_rows) * (kDim + 2);
+    const float* parts = p.partial + tile * p.splits * stride;
     for (int i = static_cast<int>(threadIdx.x); i < rows.count * kDim; i += kWarps * 32) {
       const int r = i / kDim, k = i % kDim;
-      const float* at = parts + r * (kDim + 2);
-      float top = -kInfinity, sum = 0, value = 0;
-      for (int s = 0; s < active; ++s) top = fmaxf(top, load_fresh(at + s * stride + kDim));
-      for (int s = 0; s < active; ++s) {
-        const float mine = load_fresh(at + s * stride + kDim);
-        const float weight = mine == -kInfinity ? 0.0f : exp2f(mine - top);
-        sum += weight * load_fresh(at + s * stride + kDim + 1);
-        value += weight * load_fresh(at + s * stride + k);
-      }
-      put(p, rows, group, r, k, sum, value);
+      put(p, rows, group, r, k, merge_parts(parts + r * (kDim + 2), stride, active, kDim, k));
     }
   }
 };
