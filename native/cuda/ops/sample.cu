@@ -91,6 +91,21 @@ struct Sample {
     return index_of(find_place(count, target, weigh).key);
   }
 
+  // f(i, logit) for this thread's logits; eight are on their way at once.
+  template <class F>
+  DEVICE static void each(const T* logits, i64 count, F&& f) {
+    constexpr int kAtOnce = 8;
+    for (i64 first = threadIdx.x; first < count; first += kAtOnce * static_cast<i64>(blockDim.x)) {
+      T held[kAtOnce];
+#pragma unroll
+      for (int n = 0; n < kAtOnce; ++n)
+        if (const i64 i = first + n * static_cast<i64>(blockDim.x); i < count) held[n] = logits[i];
+#pragma unroll
+      for (int n = 0; n < kAtOnce; ++n)
+        if (const i64 i = first + n * static_cast<i64>(blockDim.x); i < count) f(i, to_float(held[n]));
+    }
+  }
+
   DEVICE static void row(const Params& p, i64 row) {
     const T* logits = static_cast<const T*>(p.logits) + row * p.vocabulary;
     float* changed = p.changed + row * p.vocabulary;
@@ -98,15 +113,15 @@ struct Sample {
     const Chosen& chosen = reinterpret_cast<const Chosen*>(p.params)[row];
     const int position = p.position[row];
 
+    const bool copies = chosen.penalizes() || chosen.temperature > 0;
     u64 best = 0;
     bool numbers = true;
-    for (i64 i = threadIdx.x; i < p.vocabulary; i += blockDim.x) {
-      const float logit = to_float(logits[i]);
+    each(logits, p.vocabulary, [&](i64 i, float logit) {
       numbers = numbers && logit == logit;
       const u64 key = ranked(logit, i);
       best = best < key ? key : best;
-      changed[i] = logit;
-    }
+      if (copies) changed[i] = logit;
+    });
     best = block_largest(best);
     numbers = block_total(numbers ? 0 : 1) == 0;
     const float top = numbers ? to_float(logits[index_of(best)]) : bits_to_float(0x7fc00000);
@@ -121,8 +136,7 @@ struct Sample {
       return;
     }
     double sum = 0;
-    for (i64 i = threadIdx.x; i < p.vocabulary; i += blockDim.x)
-      sum += static_cast<double>(expf(to_float(logits[i]) - top));
+    each(logits, p.vocabulary, [&](i64, float logit) { sum += static_cast<double>(expf(logit - top)); });
     sum = block_total(sum);
 
     if (chosen.penalizes()) {
