@@ -27,7 +27,7 @@ describe.runIf(has)('tiny-phi3 on cuda:0', () => {
 
   const start = [5, 17]
   const started = async (model: Model): Promise<Sequence> => {
-    const sequence = model.sequence({ seed: 7, temperature: 0 })
+    const sequence = model.sequence()
     await sequence.prefill(start)
     return sequence
   }

@@ -249,32 +249,34 @@ const drafts: Batch['sequences'] = [
 ]
 
 // float16 pages of whole sixteens and heads of 64, 96 and 128: what GPUs have kernels of their own for
-const sixteens: readonly Batch[] = [
-  one,
-  { ...one, dim: 128, window: 300 },
-  { heads: 8, groups: 2, dim: 128, page: 16, sequences: decoding, idle: [1, 2] },
-  { heads: 4, groups: 1, dim: 64, page: 32, sequences: drafts, window: 40 },
-  { heads: 3, groups: 1, dim: 96, page: 64, sequences: drafts, table: false },
-  { heads: 2, groups: 1, dim: 64, page: 16, sequences: [[100, 9]], stride: 3 },
-  { heads: 40, groups: 2, dim: 64, page: 48, sequences: [[130, 1]] },
-  {
-    heads: 4,
-    groups: 2,
-    dim: 96,
-    page: 64,
-    sequences: [
-      [130, 7],
-      [3, 7],
-      [64, 6],
-    ],
-    rows: false,
-  },
-  { heads: 2, groups: 1, dim: 128, page: 32, sequences: [[40, 83]], window: 25 },
-  { heads: 2, groups: 2, dim: 64, page: 128, sequences: [[0, 150]], idle: [0, 3] },
-  { heads: 4, groups: 2, dim: 64, page: 16, sequences: drafts, dtype: 'float16' },
-  { heads: 4, groups: 2, dim: 96, page: 16, sequences: decoding, dtype: 'bfloat16' },
-  { heads: 2, groups: 2, dim: 64, page: 16, sequences: [[0, 0]], idle: [2, 1] },
-].map((batch) => ({ ...batch, cache: 'float16' as const }))
+const sixteens: readonly Batch[] = (
+  [
+    one,
+    { ...one, dim: 128, window: 300 },
+    { heads: 8, groups: 2, dim: 128, page: 16, sequences: decoding, idle: [1, 2] },
+    { heads: 4, groups: 1, dim: 64, page: 32, sequences: drafts, window: 40 },
+    { heads: 3, groups: 1, dim: 96, page: 64, sequences: drafts, table: false },
+    { heads: 2, groups: 1, dim: 64, page: 16, sequences: [[100, 9]], stride: 3 },
+    { heads: 40, groups: 2, dim: 64, page: 48, sequences: [[130, 1]] },
+    {
+      heads: 4,
+      groups: 2,
+      dim: 96,
+      page: 64,
+      sequences: [
+        [130, 7],
+        [3, 7],
+        [64, 6],
+      ],
+      rows: false,
+    },
+    { heads: 2, groups: 1, dim: 128, page: 32, sequences: [[40, 83]], window: 25 },
+    { heads: 2, groups: 2, dim: 64, page: 128, sequences: [[0, 150]], idle: [0, 3] },
+    { heads: 4, groups: 2, dim: 64, page: 16, sequences: drafts, dtype: 'float16' },
+    { heads: 4, groups: 2, dim: 96, page: 16, sequences: decoding, dtype: 'bfloat16' },
+    { heads: 2, groups: 2, dim: 64, page: 16, sequences: [[0, 0]], idle: [2, 1] },
+  ] satisfies readonly Batch[]
+).map((batch: Batch) => ({ ...batch, cache: 'float16' as const }))
 
 const behind: AttentionSize[] = [
   { heads: 4, groups: 2, dim: 64, tokens: 1, start: 4, spare: 59, unused: Number.NaN },
