@@ -38,6 +38,7 @@ stage machine 20 bash -c 'nvidia-smi; nvcc --version; python3 -c "import torch; 
 stage constants 60 python3 test/gpu/constants.py --images constants --out "$results/constants.json"
 tests ops 90 'cuda:' test/ops/ops.test.ts
 tests seam 40 'cuda:' test/record/seam.test.ts
+stage tiny 30 node lib/cli/main.js run models/tiny-phi3 -p 'What is 27 + 48?' --device cuda:0
 stage kernels 110 node test/gpu/kernels.js --out "$results/kernels.json" --seconds "${KERNEL_SECONDS:-80}"
 for format in q4_0 q4_k_m q8_0 f16; do
   stage "mini-$format" 60 node test/gpu/mini.js "$format" --out "$results/mini-$format.json"
