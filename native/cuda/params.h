@@ -136,14 +136,15 @@ struct LinearPrepareParams {
   float* scales;          // (m_padded)
   float* sums;            // (k_padded / group, m_padded), of the planes; null where group is 0
   long long m, k, m_padded, k_padded;
-  int planes, bfloat, int8, group;
+  float* steps;  // (k_padded / 32, m_padded) where x is rounded as int8: planes hold levels; else null
+  int planes, bfloat, group;
   int levels;  // columns stand as for levels
 };
 // LinearParams for many rows of x, of which the planes were made; y and residual are of `dtype`.
 struct LinearManyParams {
   LinearParams linear;
   const unsigned short* plane;
-  const float *scales, *sums;
+  const float *scales, *sums, *steps;
   long long m_padded, k_padded, strips;
   int planes, dtype;
   unsigned bias;  // 1024 + what levels count from, as float16, twice

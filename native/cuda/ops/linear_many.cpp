@@ -18,14 +18,23 @@ constexpr int64_t padded(int64_t count, int64_t to) { return blocks(count, to) *
 // Where things lie in scratch memory.
 struct Layout {
   int64_t m_padded, k_padded;
-  size_t scales, sums, bytes;
+  size_t scales, sums, steps, bytes;
   Layout(int64_t m, int64_t columns)
       : m_padded(padded(m, kRows)),
         k_padded(padded(columns, kChunk)),
         scales(static_cast<size_t>(kMaxPlanes * m_padded * k_padded) * 2),
         sums(scales + static_cast<size_t>(m_padded) * 4),
-        bytes(sums + static_cast<size_t>(k_padded / kMinGroup * m_padded) * 4) {}
+        steps(sums + static_cast<size_t>(k_padded / kMinGroup * m_padded) * 4),
+        bytes(steps + static_cast<size_t>(k_padded / 32 * m_padded) * 4) {}
 };
+
+// The blocks of linear_many.cu: rows of x, strips of w.
+struct Tile {
+  LinearManyTile tile;
+  int rows, strips;
+};
+constexpr Tile kTiles[] = {
+    {LinearManyTile::kLarge, 128, 8}, {LinearManyTile::kMedium, 64, 8}, {LinearManyTile::kSmall, 64, 4}};
 
 std::optional<Form> form_of(const WeightRows& w) {
   if (w.floats) {
@@ -66,24 +75,26 @@ bool linear_many(Context& cuda, const LinearParams& linear, DType dtype, const V
   auto* plane = reinterpret_cast<unsigned short*>(memory);
   auto* scales = reinterpret_cast<float*>(memory + at.scales);
   auto* sums = reinterpret_cast<float*>(memory + at.sums);
+  auto* steps = linear.int8 ? reinterpret_cast<float*>(memory + at.steps) : nullptr;
 
   const bool bfloat = *form == Form::kBf16, affine = !w.floats && w.shift != WeightRows::kNone;
   const bool exact = !linear.int8 && dtype == (bfloat ? DType::kBfloat16 : DType::kFloat16);
-  const int planes = exact ? 1 : bfloat ? 3 : 2, group = w.group == 16 ? 16 : 32;
-  cuda.launch(
-      linear_prepare_kernel(dtype), {at.m_padded},
-      LinearPrepareParams{linear.x, w.order, plane, scales, affine ? sums : nullptr, linear.m, w.columns, at.m_padded,
-                          at.k_padded, planes, bfloat, linear.int8, affine ? group : 0, !w.floats});
+  const int planes = exact || steps ? 1 : bfloat ? 3 : 2, group = w.group == 16 ? 16 : 32;
+  cuda.launch(linear_prepare_kernel(dtype), {at.m_padded},
+              LinearPrepareParams{linear.x, w.order, plane, scales, affine ? sums : nullptr, linear.m, w.columns,
+                                  at.m_padded, at.k_padded, steps, planes, bfloat, affine ? group : 0, !w.floats});
 
   const int64_t strips = blocks(w.count, 16);
-  const LinearManyParams params{linear,      plane,  scales, affine ? sums : nullptr, at.m_padded,
+  const LinearManyParams params{linear,      plane,  scales, affine ? sums : nullptr, steps,     at.m_padded,
                                 at.k_padded, strips, planes, static_cast<int>(dtype), bias_of(w)};
-  // large blocks where they are enough for the device
-  const int64_t large = blocks(linear.m, 128) * blocks(strips, 8);
-  const bool small = large < kManyBlocks;
-  cuda.launch(linear_many_kernel(*form, small ? LinearManyTile::kSmall : LinearManyTile::kLarge),
-              small ? Grid{blocks(linear.m, 64), blocks(strips, 4)} : Grid{blocks(linear.m, 128), blocks(strips, 8)},
-              params);
+  // the largest blocks that are enough for the device
+  for (const Tile& tile : kTiles) {
+    const int kernel = linear_many_kernel(*form, tile.tile);
+    const Grid grid{blocks(linear.m, tile.rows), blocks(strips, tile.strips)};
+    if (kernel < 0 || (tile.tile != LinearManyTile::kSmall && grid.x * grid.y < kManyBlocks)) continue;
+    cuda.launch(kernel, grid, params);
+    break;
+  }
   return true;
 }
 

@@ -1,7 +1,8 @@
 // y = x · wᵀ + bias + residual for many rows of x: blocks of rows of w by rows of x, as products of a warp of 16-bit floats.
 //
 // LinearPrepare splits x into planes of 16-bit floats whose sum is x, times a power of two per row: one for float16, which is exact as it
-// is, two for float32 (22 bits), three where w is bfloat16. LinearMany takes tiles of 64 columns of w straight from memory to registers,
+// is, two for float32 (22 bits), three where w is bfloat16; int8
+// activations are one plane and a step for every 32 columns. LinearMany takes tiles of 64 columns of w straight from memory to registers,
 // levels less their zero point as exact floats, and the planes through shared memory; each plane is like as many columns more. Sums of
 // a group are scaled in float32.
 #include "cuda/weights.cuh"
@@ -35,11 +36,7 @@ template <class T>
 struct LinearPrepare {
   using Params = LinearPrepareParams;
   DEVICE static float value_at(const Params& p, i64 row, i64 k) {
-    float value =
-        row < p.m && k < p.k ? to_float(static_cast<const T*>(p.x)[row * p.k + (p.order ? p.order[k] : k)]) : 0;
-    if (!p.int8) return value;
-    const float step = warp_max(fabsf(value)) / 127.0f;
-    return step > 0 ? rintf(value / step) * step : 0.0f;
+    return row < p.m && k < p.k ? to_float(static_cast<const T*>(p.x)[row * p.k + (p.order ? p.order[k] : k)]) : 0.0f;
   }
   DEVICE static void run(const Params& p) {
     SHARED(float, most, 32);
@@ -60,9 +57,14 @@ struct LinearPrepare {
     if (threadIdx.x == 0) p.scales[row] = bits_to_float(static_cast<unsigned>(127 - shift) << 23);
 
     for (i64 first = warp_id() * 32; first < p.k_padded; first += warps * 32) {
-      float value = value_at(p, row, first + lane_id()) * scale;
+      float value = value_at(p, row, first + lane_id()) * scale, step = 1;
+      if (p.steps) {
+        step = warp_max(fabsf(value)) / 127.0f;
+        value = step > 0 ? rintf(value / step) : 0.0f;
+        if (lane_id() == 0) p.steps[first / 32 * p.m_padded + row] = step;
+      }
       if (p.group) {
-        float sum = value;
+        float sum = value * step;
         for (int distance = 1; distance < p.group; distance *= 2) sum += __shfl_xor_sync(kAllLanes, sum, distance);
         if (lane_id() % p.group == 0) p.sums[(first + lane_id()) / p.group * p.m_padded + row] = sum;
       }
@@ -152,7 +154,7 @@ struct TileLevels {
 template <bool bfloat>
 struct TileFloats {
   static constexpr bool kLevels = false, kBfloat = bfloat, kHalfScales = false;
-  static constexpr int kGroup = 0;
+  static constexpr int kGroup = 64;
   uint4 words[4];
   DEVICE void load(const WeightRows& w, i64 strip, int tile) {
     const u8* at = w.data[WeightRows::kLow] + strip * w.stride[WeightRows::kLow] + static_cast<i64>(tile) * 2048;
@@ -185,6 +187,7 @@ struct WarpTile {
   static constexpr int kStrips = strips, kTiles = tiles;
 };
 struct Large : WarpTile<2, 8> {};
+struct Medium : WarpTile<2, 4> {};
 struct Small : WarpTile<1, 4> {};
 
 template <class Form, class Tile>
@@ -193,6 +196,7 @@ struct LinearMany {
   static constexpr int kStrips = Tile::kStrips, kTiles = Tile::kTiles, kStages = 3;
   static constexpr int kRows = 2 * 8 * kTiles, kStageBytes = kRows * kChunk * 2;
   static constexpr int kThreads = 256;
+  static constexpr bool kBegins = true;
 
   // Columns of tile `tile` of one plane, of the block's rows of x: eight pieces of 16 bytes a row, turned so that eight rows of one
   // piece lie in different banks.
@@ -205,34 +209,86 @@ struct LinearMany {
     cp_async_commit();
   }
 
-  struct Scale {
-    float scale[2], offset[2];  // of rows g and g + 8
+  static constexpr int kSteps = Form::kGroup / 16, kGroups = 4 / kSteps;  // steps of a group, groups of a tile
+
+  // Of rows g and g + 8 in the groups of a tile.
+  struct Scales {
+    unsigned pair[kGroups];  // as they come: both, as float16
+    float scale[kGroups][2], offset[kGroups][2];
+
+    DEVICE void load(const WeightRows& w, i64 strip, int tile) {
+      const int lane = lane_id(), g = lane / 4, t = lane % 4;
+      const int last = static_cast<int>(w.columns) - 1, size = static_cast<int>(w.group);
+      const auto group_of = [&](int i) {
+        const int first = tile * kChunk + i * Form::kGroup;
+        return (first < last ? first : last) / size;
+      };
+      if constexpr (Form::kHalfScales) {
+        const u8* at = w.data[WeightRows::kScales] + strip * w.stride[WeightRows::kScales];
+        for (int i = 0; i < kGroups; ++i) pair[i] = ldg_stream32(at + (group_of(i) * 8 + g) * 4);
+      } else if constexpr (Form::kLevels) {
+        // each lane finds what two or four of them need: row t % 2 of groups t / 2 and so on
+        for (int first = 0; first < kGroups; first += 2) {
+          Affine made = affine_at(w, strip * kStripRows + g + 8 * (t % 2), group_of(first + t / 2));
+          if (w.shift == WeightRows::kZeros || w.shift == WeightRows::kFloatZeros) made.offset *= -made.scale;
+          for (int i = 0; i < 4; ++i) {
+            scale[first + i / 2][i % 2] = __shfl_sync(kAllLanes, made.scale, (lane & 28) + i);
+            offset[first + i / 2][i % 2] = __shfl_sync(kAllLanes, made.offset, (lane & 28) + i);
+          }
+        }
+      }
+    }
+    DEVICE float of(int group, int row) const {
+      if constexpr (Form::kHalfScales) return half_to_float(static_cast<u16>(pair[group] >> 16 * row));
+      return scale[group][row];
+    }
   };
 
-  DEVICE static Scale scale_of(const Params& p, i64 strip, int block) {
-    const WeightRows& w = p.linear.w;
-    const int lane = lane_id(), g = lane / 4, t = lane % 4;
-    if constexpr (Form::kGroup == 0) return {{1, 1}, {0, 0}};
-    const int last = static_cast<int>(w.columns) - 1, first = block * (Form::kGroup ? Form::kGroup : 32);
-    const int group = (first < last ? first : last) / static_cast<int>(w.group);
-    if constexpr (Form::kHalfScales) {
-      const unsigned pair =
-          ldg_stream32(w.data[WeightRows::kScales] + strip * w.stride[WeightRows::kScales] + (group * 8 + g) * 4);
-      return {{half_to_float(static_cast<u16>(pair)), half_to_float(static_cast<u16>(pair >> 16))}, {0, 0}};
-    }
-    // lanes t = 0 and 1 find one row each
-    Affine made{0, 0};
-    if (t < 2) {
-      made = affine_at(w, strip * kStripRows + g + 8 * t, group);
-      if (w.shift == WeightRows::kZeros || w.shift == WeightRows::kFloatZeros) made.offset *= -made.scale;
-    }
-    Scale found;
+  using Sums = float[kStrips][kTiles][4];
+
+  // `column`: the first row of x that the lane has products of.
+  DEVICE static void add_group(const Params& p, const Scales (&scales)[kStrips], int group, int tile, int plane,
+                               i64 column, Sums& part, Sums& sums) {
+    if constexpr (!Form::kLevels) {
 #pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      found.scale[i] = __shfl_sync(kAllLanes, made.scale, (lane & 28) + i);
-      found.offset[i] = __shfl_sync(kAllLanes, made.offset, (lane & 28) + i);
+      for (int s = 0; s < kStrips; ++s)
+#pragma unroll
+        for (int j = 0; j < kTiles; ++j)
+#pragma unroll
+          for (int i = 0; i < 4; ++i) sums[s][j][i] += part[s][j][i];
+    } else {
+      if (p.steps) {
+        const float* of = p.steps + (tile * 2 + group * 2 / kGroups) * p.m_padded + column;
+#pragma unroll
+        for (int j = 0; j < kTiles; ++j) {
+          const float step[2] = {of[j * 8], of[j * 8 + 1]};
+#pragma unroll
+          for (int s = 0; s < kStrips; ++s)
+#pragma unroll
+            for (int i = 0; i < 4; ++i) part[s][j][i] *= step[i % 2];
+        }
+      }
+#pragma unroll
+      for (int s = 0; s < kStrips; ++s) {
+        const float scale[2] = {scales[s].of(group, 0), scales[s].of(group, 1)};
+#pragma unroll
+        for (int j = 0; j < kTiles; ++j)
+#pragma unroll
+          for (int i = 0; i < 4; ++i) sums[s][j][i] = fmaf(part[s][j][i], scale[i / 2], sums[s][j][i]);
+      }
+      if constexpr (!Form::kHalfScales) {
+        if (!p.sums || plane > 0) return;
+        const float* of = p.sums + (tile * kGroups + group) * p.m_padded + column;
+#pragma unroll
+        for (int j = 0; j < kTiles; ++j) {
+          const float sum[2] = {of[j * 8], of[j * 8 + 1]};
+#pragma unroll
+          for (int s = 0; s < kStrips; ++s)
+#pragma unroll
+            for (int i = 0; i < 4; ++i) sums[s][j][i] = fmaf(sum[i % 2], scales[s].offset[group][i / 2], sums[s][j][i]);
+        }
+      }
     }
-    return found;
   }
 
   DEVICE static void run(const Params& p) {
@@ -247,9 +303,16 @@ struct LinearMany {
     const int tiles = static_cast<int>(p.k_padded / kChunk), chunks = tiles * p.planes;
     const unsigned bias = p.bias;
 
-    float sums[kStrips][kTiles][4] = {};
-    Form weights[kStrips];
+    Sums sums = {};
+    Form weights[kStrips], next_weights[kStrips];
+    Scales scales[kStrips], next_scales[kStrips];
     const auto strip_of = [&](int s) { return first_strip + s < p.strips ? first_strip + s : p.strips - 1; };
+    for (int s = 0; s < kStrips; ++s) {
+      next_weights[s].load(w, strip_of(s), 0);
+    }
+    wait_for_earlier_kernels();
+    let_next_kernel_begin();
+    for (int s = 0; s < kStrips; ++s) next_scales[s].load(w, strip_of(s), 0);
     for (int stage = 0; stage < kStages - 1; ++stage) {
       if (stage < chunks) {
         fetch(p, shared + stage * kStageBytes, stage % p.planes, stage / p.planes, first_row);
@@ -259,9 +322,16 @@ struct LinearMany {
     }
     for (int chunk = 0; chunk < chunks; ++chunk) {
       const int tile = chunk / p.planes, plane = chunk % p.planes;
-      if (plane == 0)
+      if (plane == 0) {
 #pragma unroll
-        for (int s = 0; s < kStrips; ++s) weights[s].load(w, strip_of(s), tile);
+        for (int s = 0; s < kStrips; ++s) {
+          weights[s] = next_weights[s];
+          scales[s] = next_scales[s];
+          if (tile + 1 == tiles) continue;
+          next_weights[s].load(w, strip_of(s), tile + 1);
+          next_scales[s].load(w, strip_of(s), tile + 1);
+        }
+      }
       cp_async_wait<kStages - 2>();
       __syncthreads();
       if (const int next = chunk + kStages - 1; next < chunks) {
@@ -270,10 +340,9 @@ struct LinearMany {
         cp_async_commit();
       }
       const u8* stage = shared + chunk % kStages * kStageBytes;
-      float part[kStrips][kTiles][4];
+      Sums part;
 #pragma unroll
       for (int step = 0; step < 4; ++step) {
-        constexpr int kSteps = Form::kGroup ? Form::kGroup / 16 : 4;  // of a group
         unsigned a[kStrips][4];
 #pragma unroll
         for (int s = 0; s < kStrips; ++s) weights[s].operands(step, bias, a[s]);
@@ -286,29 +355,17 @@ struct LinearMany {
           for (int s = 0; s < kStrips; ++s)
 #pragma unroll
             for (int i = 0; i < 2; ++i) {
-              float (&c)[4] = Form::kGroup ? part[s][pair * 2 + i] : sums[s][pair * 2 + i];
-              if (Form::kGroup && step % kSteps == 0) c[0] = c[1] = c[2] = c[3] = 0;
+              float (&c)[4] = part[s][pair * 2 + i];
+              if (step % kSteps == 0) c[0] = c[1] = c[2] = c[3] = 0;
               if constexpr (Form::kBfloat)
                 mma16816_bf16(c, a[s], b[i]);
               else
                 mma16816(c, a[s], b[i]);
             }
         }
-        if (Form::kGroup == 0 || step % kSteps != kSteps - 1) continue;
-        const int block = (tile * 4 + step) / kSteps;
-#pragma unroll
-        for (int s = 0; s < kStrips; ++s) {
-          const Scale scale = scale_of(p, strip_of(s), block);
-#pragma unroll
-          for (int j = 0; j < kTiles; ++j) {
-#pragma unroll
-            for (int i = 0; i < 4; ++i) sums[s][j][i] = fmaf(part[s][j][i], scale.scale[i / 2], sums[s][j][i]);
-            if (Form::kHalfScales || plane > 0 || !p.sums) continue;
-            const float* of = p.sums + block * p.m_padded + first_row + warp_row + j * 8 + t * 2;
-#pragma unroll
-            for (int i = 0; i < 4; ++i) sums[s][j][i] = fmaf(of[i % 2], scale.offset[i / 2], sums[s][j][i]);
-          }
-        }
+        // tensor cores cut off what they add to; few of their sums are added up here, which rounds
+        if (step % kSteps == kSteps - 1)
+          add_group(p, scales, step / kSteps, tile, plane, first_row + warp_row + t * 2, part, sums);
       }
       __syncthreads();
     }
@@ -333,4 +390,6 @@ struct LinearMany {
 }  // namespace
 
 // instances: LinearPrepare<dtype>
-// instances: LinearMany<form = Q4 Q4Affine Q4Fine Q4Codes Q5Affine Q6Fine Q2Fine Q3Fine Q8 Q8Affine F16 Bf16, tile = Large Small>
+// instances: LinearMany<form = Q4 F16 Bf16, tile = Large Small>
+// instances: LinearMany<form = Q8 Q4Affine Q4Codes Q5Affine Q8Affine, tile = Medium Small>
+// instances: LinearMany<form = Q4Fine Q6Fine Q2Fine Q3Fine, tile = Small>
