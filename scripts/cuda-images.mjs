@@ -3,6 +3,7 @@
 // Fails where kernels are not what scripts/cuda-gates.mjs says. Results are kept by source, architecture and compiler.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync } from 'node:zlib'
 import { kernelsOf, ptxProblems, registerProblems, sassProblems } from './cuda-gates.mjs'
@@ -61,13 +62,19 @@ const nvdisasm = isRelease ? fromPyPI('nvidia-cuda-nvdisasm', nvdisasmVersion, '
 if (isRelease && !ptxas) console.error('PTX is not checked with an older ptxas: there is none')
 if (isRelease && !nvdisasm) console.error('machine code is not checked: there is no nvdisasm')
 
-/** Code of one module, and what is wrong with its kernels. */
-function compile({ name, text, headers, kernels: names }, arch) {
-  const stem = `${cache}/${name}.${arch}.${hash(...compiler.key, text, ...headers)}`
-  if (!existsSync(`${stem}.log`)) {
-    writeFileSync(`${stem}.cu`, text)
-    writeFileSync(`${stem}.log`, compiler.compile(`${stem}.cu`, arch, `${stem}.bin`))
-  }
+const stemOf = ({ name, text, headers }, arch) => `${cache}/${name}.${arch}.${hash(...compiler.key, text, ...headers)}`
+
+async function compile(module, arch) {
+  const stem = stemOf(module, arch)
+  if (existsSync(`${stem}.log`)) return
+  writeFileSync(`${stem}.cu`, module.text)
+  writeFileSync(`${stem}.log`, await compiler.compile(`${stem}.cu`, arch, `${stem}.bin`))
+}
+
+/** Code of one compiled module, and what is wrong with its kernels. */
+function judge(module, arch) {
+  const { name, kernels: names } = module
+  const stem = stemOf(module, arch)
   const isPtx = arch.startsWith('compute_')
   const early = Number(/\d+/.exec(arch)[0]) >= 90
   const kernels = kernelsOf(read(`${stem}.log`)).map((kernel) => ({ ...kernel, template: templateOf.get(kernel.name) }))
@@ -95,11 +102,16 @@ function assemblyProblems(file, arch) {
   return status === 0 ? [] : [`ptxas ${ptxasVersion} for ${arch}: ${stdout}${stderr}`]
 }
 
+const queue = architectures.flatMap((arch) => modules.map((module) => () => compile(module, arch)))
+const worker = async () => {
+  for (let job = queue.shift(); job; job = queue.shift()) await job()
+}
+await Promise.all(Array.from({ length: availableParallelism() }, worker))
+
 let failed = false
 let bytes = 0
 for (const arch of architectures) {
-  const start = performance.now()
-  const compiled = modules.map((module) => compile(module, arch))
+  const compiled = modules.map((module) => judge(module, arch))
   const kernels = compiled.flatMap((module) => module.kernels)
   const problems = compiled.flatMap((module) => module.problems)
   for (const problem of problems) console.error(`${arch}: ${problem}`)
@@ -115,8 +127,7 @@ for (const arch of architectures) {
   const count = modules.reduce((sum, module) => sum + module.kernels.length, 0)
   const most =
     kernels.length > 0 ? `, at most ${Math.max(...kernels.map((k) => k.registers))} registers, no spills` : ''
-  const time = ((performance.now() - start) / 1000).toFixed(1)
-  console.log(`${arch}: ${count} kernels${most}, ${image.length} bytes, packed ${packed.length}, ${time} s`)
+  console.log(`${arch}: ${count} kernels${most}, ${image.length} bytes, packed ${packed.length}`)
 }
 if (isRelease) {
   console.log(`${bytes} bytes of images, packed`)

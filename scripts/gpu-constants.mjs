@@ -14,4 +14,4 @@ if (!folder) {
 mkdirSync(folder, { recursive: true })
 const { compile } = nvrtc()
 const source = fileURLToPath(new URL('../test/gpu/constants.cu', import.meta.url))
-for (const arch of architectures) compile(source, arch, `${folder}/constants.${arch}.cubin`)
+for (const arch of architectures) await compile(source, arch, `${folder}/constants.${arch}.cubin`)

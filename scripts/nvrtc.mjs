@@ -1,13 +1,15 @@
 // NVRTC as a compiler ahead of time: fetched from PyPI once (87 MB) unless LOPHI_NVRTC names a libnvrtc, driven by nvrtc.cpp.
-import { spawnSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { headersOf } from './cuda-kernels.mjs'
 
 /** 12.8's cubins for sm_75 to sm_90a load in every CUDA 12 driver; those of 13 need driver 580. */
 const nvrtcVersion = '12.8.93'
 
+const execute = promisify(execFile)
 const root = fileURLToPath(new URL('..', import.meta.url))
 export const cache = `${root}node_modules/.cache/lophi`
 
@@ -64,7 +66,7 @@ function findCompiler() {
   process.exit(1)
 }
 
-/** `compile(source.cu, arch, output)` gives the log; `key` changes with whatever changes its results, headers not counted. */
+/** `await compile(source.cu, arch, output)` gives the log; `key` changes with whatever changes its results, headers not counted. */
 export function nvrtc() {
   mkdirSync(cache, { recursive: true })
   const library = findNvrtc()
@@ -76,9 +78,14 @@ export function nvrtc() {
   }
   return {
     key: [compiler, process.env.LOPHI_NVRTC ?? nvrtcVersion],
-    compile: (source, arch, output) => {
+    compile: async (source, arch, output) => {
       const headers = headersOf(readFileSync(source, 'utf8')).map(({ name }) => name)
-      return run(compiler, [library, arch, source, output, `${root}native`, ...headers], `${source} for ${arch}`)
+      const args = [library, arch, source, output, `${root}native`, ...headers]
+      const { stdout } = await execute(compiler, args, { maxBuffer: 2 ** 30 }).catch((error) => {
+        console.error(`${source} for ${arch}: ${error.stderr || error.message}`)
+        process.exit(1)
+      })
+      return stdout
     },
   }
 }

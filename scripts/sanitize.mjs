@@ -28,16 +28,22 @@ function run(command, args, options = {}) {
   exit(status ?? 1)
 }
 
+const output = (command, args) => spawnSync(command, args, { cwd: root, encoding: 'utf8' }).stdout?.trim()
+
 run(execPath, ['scripts/build.mjs', option])
 run(execPath, ['node_modules/typescript/bin/tsc'])
 const compiler = env.CXX ?? 'c++'
-const library = spawnSync(compiler, [`-print-file-name=${kind.library}`], { encoding: 'utf8' }).stdout?.trim()
+const library = output(compiler, [`-print-file-name=${kind.library}`])
 if (!library?.includes('/')) {
   console.error(`sanitize: ${compiler} must have ${kind.library}, but it has not`)
   exit(1)
 }
+// Kernels of the emulated GPU are looked at too.
+const emulated = option === '--asan' && env.LOPHI_CUDA_DRIVER === undefined
+const driver = emulated ? output(execPath, ['scripts/simt-driver.mjs', '--asan']) : ''
+const cuda = driver ? { LOPHI_CUDA_DRIVER: driver } : {}
 const files = given.length > 0 ? given : ['test/core', 'test/record', 'test/cuda']
 // Without randomised addresses: the thread sanitizer needs its own at fixed places.
 run('setarch', ['-R', execPath, 'node_modules/vitest/vitest.mjs', 'run', '--no-file-parallelism', ...files], {
-  env: { ...env, ...kind.env, LOPHI_PREBUILD: `${root}build/${option.slice(2)}`, LD_PRELOAD: library },
+  env: { ...env, ...kind.env, LOPHI_PREBUILD: `${root}build/${option.slice(2)}`, LD_PRELOAD: library, ...cuda },
 })

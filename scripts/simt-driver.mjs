@@ -1,5 +1,7 @@
 // node scripts/simt-driver.mjs: builds the fake CUDA driver of test/simt with the kernels of native/cuda, and prints its path for
-// LOPHI_CUDA_DRIVER. Beside it lies `check`, which runs the planted kernels. Objects are kept by what they are made of.
+// LOPHI_CUDA_DRIVER. `--check`: instead of it a program that runs planted kernels. `--asan`: AddressSanitizer finds what kernels read and
+// write outside of the memory that they were given; a process that loads the driver must have loaded its library before. Objects are
+// kept by what they are made of.
 import { spawn, spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
@@ -10,6 +12,10 @@ import { readSchema } from './schema.mjs'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const build = `${root}build/simt`
 const flags = ['-std=c++20', '-O2', '-g1', '-fPIC', '-fvisibility=hidden', '-fno-strict-aliasing', '-ffp-contract=off']
+// the stacks are those of fibers, which it does not know
+const asan = ['-fsanitize=address', '--param=asan-stack=0', '-fno-omit-frame-pointer']
+const withAsan = process.argv.includes('--asan')
+if (withAsan) flags.push(...asan)
 const includes = [`-I${root}native`, `-I${root}test/simt`]
 const compiler = [process.env.CXX, 'c++', 'g++', 'clang++'].find((name) => name && versionOf(name))
 
@@ -107,12 +113,14 @@ async function library(name, main, units, link) {
   return target
 }
 
-const driver = await library('driver', 'fake_cuda', list('native/cuda/ops', /\.cu$/).map(unit), {
-  target: ['libcuda', '.so'],
-  flags: ['-shared', '-pthread'],
-})
-const check = await library('check', 'check', list('test/simt/planted', /\.cu$/).map(unit), {
-  target: ['check', ''],
-  flags: ['-pthread'],
-})
-console.log(process.argv.includes('--check') ? check : driver)
+const sanitizers = withAsan ? asan : []
+const made = process.argv.includes('--check')
+  ? await library('check', 'check', list('test/simt/planted', /\.cu$/).map(unit), {
+      target: ['check', ''],
+      flags: ['-pthread', ...sanitizers],
+    })
+  : await library('driver', 'fake_cuda', list('native/cuda/ops', /\.cu$/).map(unit), {
+      target: ['libcuda', '.so'],
+      flags: ['-shared', '-pthread', ...sanitizers],
+    })
+console.log(made)

@@ -387,6 +387,18 @@ describe.runIf(fake)('the emulator', () => {
       expect(check('missing_wait', order)).toBe(`1 kernel missing_wait: 64 of 64 elements are wrong in ${order} order`)
   })
 
+  const asan = spawnSync('c++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).stdout?.trim()
+  test.runIf(asan?.includes('/'))('finds what is written behind the end of memory, under AddressSanitizer', () => {
+    const args = ['scripts/simt-driver.mjs', '--check', '--asan']
+    const program = spawnSync(process.execPath, args, { cwd: root, encoding: 'utf8' }).stdout.trim()
+    const outcome = (kernel: string) => {
+      const { stdout, stderr } = spawnSync(program, [kernel], { encoding: 'utf8' })
+      return `${stdout}${stderr}`
+    }
+    expect(outcome('reverse_64')).toBe('kernel reverse_64: 0 of 64 elements are wrong in forward order\n')
+    expect(outcome('behind_the_end')).toMatch(/heap-buffer-overflow[\s\S]*WRITE of size 4[\s\S]*behind_the_end/)
+  })
+
   test('refuses a misaligned 128-bit load', () => {
     expect(check('misaligned_load', 'forward')).toContain('must be aligned to 16 bytes, but its address ends in 4')
   })

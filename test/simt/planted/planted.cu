@@ -25,6 +25,12 @@ KERNEL(divergent_shuffle)(const int* x, int* y) {
   y[threadIdx.x] = value;
 }
 
+// One element behind the 64 of y; only AddressSanitizer sees it.
+KERNEL(behind_the_end)(const int* x, int* y) {
+  y[threadIdx.x + 1] = x[62 - threadIdx.x % 63];
+  if (threadIdx.x == 0) y[0] = x[63];
+}
+
 KERNEL(misaligned_load)(const int* x, int* y) { y[threadIdx.x] = static_cast<int>(load128(x + 1).x); }
 
 // Every warp primitive, with the result that the same indices give: y = x reversed.
