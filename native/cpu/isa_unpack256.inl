@@ -8,6 +8,7 @@ namespace {
 // Rows of a source of isa_formats256.inl: see UnitRows.
 template <class Source>
 struct UnpackedRows {
+  using Levels = Source;
   static constexpr UnitKind kKind = Source::kKind;
   static constexpr int kChunkBytes = Source::kChunkBytes;
   using Row = typename Source::Row;

@@ -124,6 +124,10 @@ LOPHI_INLINE I add32(I a, I b) { return _mm256_add_epi32(a, b); }
 LOPHI_INLINE I add16(I a, I b) { return _mm256_add_epi16(a, b); }
 LOPHI_INLINE I and_bits(I a, I b) { return _mm256_and_si256(a, b); }
 template <int N>
+LOPHI_INLINE I shift_right32(I a) {
+  return _mm256_srli_epi32(a, N);
+}
+template <int N>
 LOPHI_INLINE I shift_right16(I a) {
   return _mm256_srli_epi16(a, N);
 }

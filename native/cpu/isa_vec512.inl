@@ -106,6 +106,10 @@ LOPHI_INLINE I add16(I a, I b) { return _mm512_add_epi16(a, b); }
 LOPHI_INLINE I and_bits(I a, I b) { return _mm512_and_si512(a, b); }
 LOPHI_INLINE I xor_bits(I a, I b) { return _mm512_xor_si512(a, b); }
 template <int N>
+LOPHI_INLINE I shift_right32(I a) {
+  return _mm512_srli_epi32(a, N);
+}
+template <int N>
 LOPHI_INLINE I shift_right16(I a) {
   return _mm512_srli_epi16(a, N);
 }

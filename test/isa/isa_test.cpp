@@ -384,8 +384,10 @@ void test_groups(const Isa& isa) {
                 for (int64_t k = 0; k < columns; ++k) {
                   const double xi = x.get(i * columns + k), scale = w.get(w.scales, n * w.groups + k / group);
                   exact += w.value(n, k) * xi;
-                  // levels and what is added to them are summed apart
-                  size += std::fabs(w.value(n, k) * xi) + std::fabs(scale * xi) * (bits == 4 ? 16 : 256);
+                  // of one row the levels, their middle and the offset are summed apart: each rounds by its own size
+                  const int level = w.level(w.data, n * w.row, k), middle = bits == 4 ? 8 : 0;
+                  const double levels = std::fabs(scale * (bits == 4 ? level : level - 128)) + std::fabs(scale * middle);
+                  size += std::fabs(xi) * (m == 1 ? levels + std::fabs(w.offset(n, k)) : std::fabs(w.value(n, k)));
                 }
                 CHECK(std::fabs(y.get(i * kRows + n) - exact) <= 1e-6 * size, "int%d [%lld, %lld] of %d columns", bits,
                       static_cast<long long>(i), static_cast<long long>(n), columns);
