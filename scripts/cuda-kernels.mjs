@@ -61,6 +61,8 @@ export function cudaKernels(schema) {
         kernels: kernels.map(({ arguments: values, words, ...rest }) => ({
           name: [...prefix, ...words].join('_'),
           type: `${template}<${values.join(', ')}>`,
+          // says how many threads its blocks have, and how many of them share a multiprocessor
+          bounded: new RegExp(`struct ${template} {(?:(?!\\nstruct|\\n};)[\\s\\S])*kResident`).test(source),
           ...rest,
         })),
       }
@@ -105,7 +107,10 @@ function wordsOf(axis) {
 export function instances(templates) {
   return templates
     .flatMap(({ kernels }) => kernels)
-    .map(({ name, type }) => `KERNEL(${name})(PARAMS(${type}::Params) p) { begin<${type}>(0); ${type}::run(p); }\n`)
+    .map(({ name, type, bounded }) => {
+      const head = bounded ? `using ${name}_type = ${type};\nBOUNDED_KERNEL(${name}, ${name}_type)` : `KERNEL(${name})`
+      return `${head}(PARAMS(${type}::Params) p) { begin<${type}>(0); ${type}::run(p); }\n`
+    })
     .join('')
 }
 

@@ -42,7 +42,7 @@ const templates = cudaKernels(await readSchema())
 function unit(file) {
   const name = file.replace(/^.*\/|\.cu$/g, '')
   const made = file.startsWith('native/') ? instances(templates.filter(({ module }) => module === name)) : ''
-  const kernels = [...(read(file) + made).matchAll(/^KERNEL\((\w+)\)/gm)].map(([, kernel]) => kernel)
+  const kernels = [...(read(file) + made).matchAll(/^(?:BOUNDED_)?KERNEL\((\w+)/gm)].map(([, kernel]) => kernel)
   const rows = kernels.map((kernel) => `  kernels.push_back(simt::kernel("${kernel}", ${kernel}));`)
   return {
     name,

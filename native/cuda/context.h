@@ -36,6 +36,7 @@ class Context {
   // FaultWord::kCounters of them, zeros before and after every launch.
   unsigned* counters();
   bool may_report() const { return may_report_; }
+  int multiprocessors() const { return gpu_->multiprocessors; }
   // A weight whose bytes are there for what is launched next.
   const CudaWeight& use(const Weight& weight) {
     const auto& used = static_cast<const CudaWeight&>(weight);

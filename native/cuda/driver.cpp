@@ -125,11 +125,14 @@ std::string dotted_version(int version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
+int attribute_of(const Driver& driver, CUdevice device, int attribute) {
+  int value = 0;
+  driver.check(driver.device_attribute(&value, attribute, device), "cuDeviceGetAttribute");
+  return value;
+}
+
 int capability_of(const Driver& driver, CUdevice device) {
-  int major = 0, minor = 0;
-  driver.check(driver.device_attribute(&major, kAttributeMajor, device), "cuDeviceGetAttribute");
-  driver.check(driver.device_attribute(&minor, kAttributeMinor, device), "cuDeviceGetAttribute");
-  return major * 10 + minor;
+  return attribute_of(driver, device, kAttributeMajor) * 10 + attribute_of(driver, device, kAttributeMinor);
 }
 
 const Driver* driver(std::string& reason) {

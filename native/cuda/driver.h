@@ -20,7 +20,8 @@ using CUgraph = struct CUgraph_st*;
 using CUgraphExec = struct CUgraphExec_st*;
 
 constexpr CUresult kSuccess = 0, kOutOfMemory = 2;
-constexpr int kAttributeMajor = 75, kAttributeMinor = 76;  // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, _MINOR
+// CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, _COMPUTE_CAPABILITY_MAJOR, _MINOR
+constexpr int kAttributeMultiprocessors = 16, kAttributeMajor = 75, kAttributeMinor = 76;
 constexpr unsigned kStreamNonBlocking = 1, kEventNoTiming = 2;
 constexpr int kCaptureThreadLocal = 1;
 
@@ -91,6 +92,7 @@ struct Driver {
 
 std::string dotted_version(int version);  // "12.8"
 
+int attribute_of(const Driver& driver, CUdevice device, int attribute);
 // The compute capability: 90 is 9.0.
 int capability_of(const Driver& driver, CUdevice device);
 

@@ -20,6 +20,7 @@ struct Gpu {
   const CUdevice device;
   const std::string id;
   const int capability = capability_of(driver, device);  // 90 is 9.0
+  const int multiprocessors = attribute_of(driver, device, kAttributeMultiprocessors);
   CUcontext context = nullptr;
   // A kernel may begin while the one before it ends, see begin() in common.cuh.
   const bool dependent_launch = capability >= 90 && env::cuda_pdl() != "off";

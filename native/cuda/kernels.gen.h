@@ -123,45 +123,48 @@ inline constexpr KernelName kKernels[] = {
     {"linear", "linear_float32"},
     {"linear", "linear_float16"},
     {"linear", "linear_bfloat16"},
+    {"linear_few", "linear_bytes_steps"},
+    {"linear_few", "linear_bytes_sums"},
+    {"linear_few", "linear_bytes_fine_sums"},
     {"linear_few", "linear_few_q4_one_deep"},
     {"linear_few", "linear_few_q4_eight_deep"},
     {"linear_few", "linear_few_q5_one_deep"},
     {"linear_few", "linear_few_q5_eight_deep"},
-    {"linear_few", "linear_few_q8_one_deep"},
-    {"linear_few", "linear_few_q8_eight_deep"},
     {"linear_few", "linear_few_iq4_one_deep"},
     {"linear_few", "linear_few_iq4_eight_deep"},
-    {"linear_few", "linear_few_q4_any_one_deep"},
-    {"linear_few", "linear_few_q4_any_eight_deep"},
-    {"linear_few", "linear_few_q5_any_one_deep"},
-    {"linear_few", "linear_few_q5_any_eight_deep"},
-    {"linear_few", "linear_few_q8_any_one_deep"},
-    {"linear_few", "linear_few_q8_any_eight_deep"},
-    {"linear_few", "linear_few_iq4_any_one_deep"},
-    {"linear_few", "linear_few_iq4_any_eight_deep"},
-    {"linear_few", "linear_few_q2_fine_one_deep"},
-    {"linear_few", "linear_few_q2_fine_eight_deep"},
-    {"linear_few", "linear_few_q3_fine_one_deep"},
-    {"linear_few", "linear_few_q3_fine_eight_deep"},
-    {"linear_few", "linear_few_q4_fine_one_deep"},
-    {"linear_few", "linear_few_q4_fine_eight_deep"},
-    {"linear_few", "linear_few_q6_fine_one_deep"},
-    {"linear_few", "linear_few_q6_fine_eight_deep"},
-    {"linear_few", "linear_few_q8_fine_one_deep"},
-    {"linear_few", "linear_few_q8_fine_eight_deep"},
+    {"linear_few", "linear_few_q8_one_short"},
+    {"linear_few", "linear_few_q8_eight_short"},
     {"linear_few", "linear_few_q4_sixteen_narrow"},
     {"linear_few", "linear_few_q5_sixteen_narrow"},
     {"linear_few", "linear_few_q8_sixteen_narrow"},
     {"linear_few", "linear_few_iq4_sixteen_narrow"},
-    {"linear_few", "linear_few_q4_any_sixteen_narrow"},
-    {"linear_few", "linear_few_q5_any_sixteen_narrow"},
-    {"linear_few", "linear_few_q8_any_sixteen_narrow"},
-    {"linear_few", "linear_few_iq4_any_sixteen_narrow"},
-    {"linear_few", "linear_few_q2_fine_sixteen_narrow"},
-    {"linear_few", "linear_few_q3_fine_sixteen_narrow"},
-    {"linear_few", "linear_few_q4_fine_sixteen_narrow"},
-    {"linear_few", "linear_few_q6_fine_sixteen_narrow"},
-    {"linear_few", "linear_few_q8_fine_sixteen_narrow"},
+    {"linear_few", "linear_few_q4_any_one_roomy"},
+    {"linear_few", "linear_few_q4_any_eight_roomy"},
+    {"linear_few", "linear_few_q5_any_one_roomy"},
+    {"linear_few", "linear_few_q5_any_eight_roomy"},
+    {"linear_few", "linear_few_q8_any_one_roomy"},
+    {"linear_few", "linear_few_q8_any_eight_roomy"},
+    {"linear_few", "linear_few_iq4_any_one_roomy"},
+    {"linear_few", "linear_few_iq4_any_eight_roomy"},
+    {"linear_few", "linear_few_q2_fine_one_roomy"},
+    {"linear_few", "linear_few_q2_fine_eight_roomy"},
+    {"linear_few", "linear_few_q3_fine_one_roomy"},
+    {"linear_few", "linear_few_q3_fine_eight_roomy"},
+    {"linear_few", "linear_few_q4_fine_one_roomy"},
+    {"linear_few", "linear_few_q4_fine_eight_roomy"},
+    {"linear_few", "linear_few_q6_fine_one_roomy"},
+    {"linear_few", "linear_few_q6_fine_eight_roomy"},
+    {"linear_few", "linear_few_q8_fine_one_roomy"},
+    {"linear_few", "linear_few_q8_fine_eight_roomy"},
+    {"linear_few", "linear_few_q4_any_sixteen_narrow_short"},
+    {"linear_few", "linear_few_q5_any_sixteen_narrow_short"},
+    {"linear_few", "linear_few_q8_any_sixteen_narrow_short"},
+    {"linear_few", "linear_few_iq4_any_sixteen_narrow_short"},
+    {"linear_few", "linear_few_q2_fine_sixteen_narrow_short"},
+    {"linear_few", "linear_few_q3_fine_sixteen_narrow_short"},
+    {"linear_few", "linear_few_q4_fine_sixteen_narrow_short"},
+    {"linear_few", "linear_few_q6_fine_sixteen_narrow_short"},
+    {"linear_few", "linear_few_q8_fine_sixteen_narrow_short"},
     {"linear_many", "linear_prepare_float32"},
     {"linear_many", "linear_prepare_float16"},
     {"linear_many", "linear_prepare_bfloat16"},
@@ -254,7 +257,7 @@ inline constexpr KernelName kKernels[] = {
     {"where", "where_bits16"},
     {"where", "where_bits32"},
 };
-inline constexpr int kKernelCount = 243;
+inline constexpr int kKernelCount = 246;
 
 // of AddRmsNorm; -1 where there is none
 constexpr int add_rms_norm_kernel(DType dtype) {
@@ -457,58 +460,67 @@ constexpr int linear_kernel(DType dtype) {
   return -1;
 }
 
-enum class LinearFewForm { kQ4, kQ5, kQ8, kIq4, kQ4Any, kQ5Any, kQ8Any, kIq4Any, kQ2Fine, kQ3Fine, kQ4Fine, kQ6Fine, kQ8Fine };
+enum class LinearBytesKnown { kSteps, kSums, kFineSums };
+// of LinearBytes; -1 where there is none
+constexpr int linear_bytes_kernel(LinearBytesKnown known) {
+  if (known == LinearBytesKnown::kSteps) return 113;
+  if (known == LinearBytesKnown::kSums) return 114;
+  if (known == LinearBytesKnown::kFineSums) return 115;
+  return -1;
+}
+
+enum class LinearFewForm { kQ4, kQ5, kIq4, kQ8, kQ4Any, kQ5Any, kQ8Any, kIq4Any, kQ2Fine, kQ3Fine, kQ4Fine, kQ6Fine, kQ8Fine };
 enum class LinearFewColumns { kOne, kEight, kSixteen };
-enum class LinearFewShape { kDeep, kNarrow };
+enum class LinearFewShape { kDeep, kShort, kNarrow, kRoomy, kNarrowShort };
 // of LinearFew; -1 where there is none
 constexpr int linear_few_kernel(LinearFewForm form, LinearFewColumns columns, LinearFewShape shape) {
-  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 113;
-  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 114;
-  if (form == LinearFewForm::kQ5 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 115;
-  if (form == LinearFewForm::kQ5 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 116;
-  if (form == LinearFewForm::kQ8 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 117;
-  if (form == LinearFewForm::kQ8 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 118;
-  if (form == LinearFewForm::kIq4 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 119;
-  if (form == LinearFewForm::kIq4 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 120;
-  if (form == LinearFewForm::kQ4Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 121;
-  if (form == LinearFewForm::kQ4Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 122;
-  if (form == LinearFewForm::kQ5Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 123;
-  if (form == LinearFewForm::kQ5Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 124;
-  if (form == LinearFewForm::kQ8Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 125;
-  if (form == LinearFewForm::kQ8Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 126;
-  if (form == LinearFewForm::kIq4Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 127;
-  if (form == LinearFewForm::kIq4Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 128;
-  if (form == LinearFewForm::kQ2Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 129;
-  if (form == LinearFewForm::kQ2Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 130;
-  if (form == LinearFewForm::kQ3Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 131;
-  if (form == LinearFewForm::kQ3Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 132;
-  if (form == LinearFewForm::kQ4Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 133;
-  if (form == LinearFewForm::kQ4Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 134;
-  if (form == LinearFewForm::kQ6Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 135;
-  if (form == LinearFewForm::kQ6Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 136;
-  if (form == LinearFewForm::kQ8Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 137;
-  if (form == LinearFewForm::kQ8Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 138;
-  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 139;
-  if (form == LinearFewForm::kQ5 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 140;
-  if (form == LinearFewForm::kQ8 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 141;
-  if (form == LinearFewForm::kIq4 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 142;
-  if (form == LinearFewForm::kQ4Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 143;
-  if (form == LinearFewForm::kQ5Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 144;
-  if (form == LinearFewForm::kQ8Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 145;
-  if (form == LinearFewForm::kIq4Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 146;
-  if (form == LinearFewForm::kQ2Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 147;
-  if (form == LinearFewForm::kQ3Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 148;
-  if (form == LinearFewForm::kQ4Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 149;
-  if (form == LinearFewForm::kQ6Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 150;
-  if (form == LinearFewForm::kQ8Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 151;
+  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 116;
+  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 117;
+  if (form == LinearFewForm::kQ5 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 118;
+  if (form == LinearFewForm::kQ5 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 119;
+  if (form == LinearFewForm::kIq4 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 120;
+  if (form == LinearFewForm::kIq4 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 121;
+  if (form == LinearFewForm::kQ8 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kShort) return 122;
+  if (form == LinearFewForm::kQ8 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kShort) return 123;
+  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 124;
+  if (form == LinearFewForm::kQ5 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 125;
+  if (form == LinearFewForm::kQ8 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 126;
+  if (form == LinearFewForm::kIq4 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 127;
+  if (form == LinearFewForm::kQ4Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 128;
+  if (form == LinearFewForm::kQ4Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 129;
+  if (form == LinearFewForm::kQ5Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 130;
+  if (form == LinearFewForm::kQ5Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 131;
+  if (form == LinearFewForm::kQ8Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 132;
+  if (form == LinearFewForm::kQ8Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 133;
+  if (form == LinearFewForm::kIq4Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 134;
+  if (form == LinearFewForm::kIq4Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 135;
+  if (form == LinearFewForm::kQ2Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 136;
+  if (form == LinearFewForm::kQ2Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 137;
+  if (form == LinearFewForm::kQ3Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 138;
+  if (form == LinearFewForm::kQ3Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 139;
+  if (form == LinearFewForm::kQ4Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 140;
+  if (form == LinearFewForm::kQ4Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 141;
+  if (form == LinearFewForm::kQ6Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 142;
+  if (form == LinearFewForm::kQ6Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 143;
+  if (form == LinearFewForm::kQ8Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 144;
+  if (form == LinearFewForm::kQ8Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 145;
+  if (form == LinearFewForm::kQ4Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 146;
+  if (form == LinearFewForm::kQ5Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 147;
+  if (form == LinearFewForm::kQ8Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 148;
+  if (form == LinearFewForm::kIq4Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 149;
+  if (form == LinearFewForm::kQ2Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 150;
+  if (form == LinearFewForm::kQ3Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 151;
+  if (form == LinearFewForm::kQ4Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 152;
+  if (form == LinearFewForm::kQ6Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 153;
+  if (form == LinearFewForm::kQ8Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 154;
   return -1;
 }
 
 // of LinearPrepare; -1 where there is none
 constexpr int linear_prepare_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 152;
-  if (dtype == DType::kFloat16) return 153;
-  if (dtype == DType::kBfloat16) return 154;
+  if (dtype == DType::kFloat32) return 155;
+  if (dtype == DType::kFloat16) return 156;
+  if (dtype == DType::kBfloat16) return 157;
   return -1;
 }
 
@@ -516,34 +528,34 @@ enum class LinearManyForm { kQ4, kF16, kBf16, kQ8, kQ4Affine, kQ4Codes, kQ5Affin
 enum class LinearManyTile { kLarge, kSmall, kMedium };
 // of LinearMany; -1 where there is none
 constexpr int linear_many_kernel(LinearManyForm form, LinearManyTile tile) {
-  if (form == LinearManyForm::kQ4 && tile == LinearManyTile::kLarge) return 155;
-  if (form == LinearManyForm::kQ4 && tile == LinearManyTile::kSmall) return 156;
-  if (form == LinearManyForm::kF16 && tile == LinearManyTile::kLarge) return 157;
-  if (form == LinearManyForm::kF16 && tile == LinearManyTile::kSmall) return 158;
-  if (form == LinearManyForm::kBf16 && tile == LinearManyTile::kLarge) return 159;
-  if (form == LinearManyForm::kBf16 && tile == LinearManyTile::kSmall) return 160;
-  if (form == LinearManyForm::kQ8 && tile == LinearManyTile::kMedium) return 161;
-  if (form == LinearManyForm::kQ8 && tile == LinearManyTile::kSmall) return 162;
-  if (form == LinearManyForm::kQ4Affine && tile == LinearManyTile::kMedium) return 163;
-  if (form == LinearManyForm::kQ4Affine && tile == LinearManyTile::kSmall) return 164;
-  if (form == LinearManyForm::kQ4Codes && tile == LinearManyTile::kMedium) return 165;
-  if (form == LinearManyForm::kQ4Codes && tile == LinearManyTile::kSmall) return 166;
-  if (form == LinearManyForm::kQ5Affine && tile == LinearManyTile::kMedium) return 167;
-  if (form == LinearManyForm::kQ5Affine && tile == LinearManyTile::kSmall) return 168;
-  if (form == LinearManyForm::kQ8Affine && tile == LinearManyTile::kMedium) return 169;
-  if (form == LinearManyForm::kQ8Affine && tile == LinearManyTile::kSmall) return 170;
-  if (form == LinearManyForm::kQ4Fine && tile == LinearManyTile::kSmall) return 171;
-  if (form == LinearManyForm::kQ6Fine && tile == LinearManyTile::kSmall) return 172;
-  if (form == LinearManyForm::kQ2Fine && tile == LinearManyTile::kSmall) return 173;
-  if (form == LinearManyForm::kQ3Fine && tile == LinearManyTile::kSmall) return 174;
+  if (form == LinearManyForm::kQ4 && tile == LinearManyTile::kLarge) return 158;
+  if (form == LinearManyForm::kQ4 && tile == LinearManyTile::kSmall) return 159;
+  if (form == LinearManyForm::kF16 && tile == LinearManyTile::kLarge) return 160;
+  if (form == LinearManyForm::kF16 && tile == LinearManyTile::kSmall) return 161;
+  if (form == LinearManyForm::kBf16 && tile == LinearManyTile::kLarge) return 162;
+  if (form == LinearManyForm::kBf16 && tile == LinearManyTile::kSmall) return 163;
+  if (form == LinearManyForm::kQ8 && tile == LinearManyTile::kMedium) return 164;
+  if (form == LinearManyForm::kQ8 && tile == LinearManyTile::kSmall) return 165;
+  if (form == LinearManyForm::kQ4Affine && tile == LinearManyTile::kMedium) return 166;
+  if (form == LinearManyForm::kQ4Affine && tile == LinearManyTile::kSmall) return 167;
+  if (form == LinearManyForm::kQ4Codes && tile == LinearManyTile::kMedium) return 168;
+  if (form == LinearManyForm::kQ4Codes && tile == LinearManyTile::kSmall) return 169;
+  if (form == LinearManyForm::kQ5Affine && tile == LinearManyTile::kMedium) return 170;
+  if (form == LinearManyForm::kQ5Affine && tile == LinearManyTile::kSmall) return 171;
+  if (form == LinearManyForm::kQ8Affine && tile == LinearManyTile::kMedium) return 172;
+  if (form == LinearManyForm::kQ8Affine && tile == LinearManyTile::kSmall) return 173;
+  if (form == LinearManyForm::kQ4Fine && tile == LinearManyTile::kSmall) return 174;
+  if (form == LinearManyForm::kQ6Fine && tile == LinearManyTile::kSmall) return 175;
+  if (form == LinearManyForm::kQ2Fine && tile == LinearManyTile::kSmall) return 176;
+  if (form == LinearManyForm::kQ3Fine && tile == LinearManyTile::kSmall) return 177;
   return -1;
 }
 
 // of Matmul; -1 where there is none
 constexpr int matmul_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 175;
-  if (dtype == DType::kFloat16) return 176;
-  if (dtype == DType::kBfloat16) return 177;
+  if (dtype == DType::kFloat32) return 178;
+  if (dtype == DType::kFloat16) return 179;
+  if (dtype == DType::kBfloat16) return 180;
   return -1;
 }
 
@@ -551,138 +563,138 @@ enum class MatmulTensorType { kHalf, kBfloat };
 enum class MatmulTensorTile { kLarge, kSmall };
 // of MatmulTensor; -1 where there is none
 constexpr int matmul_tensor_kernel(MatmulTensorType type, MatmulTensorTile tile) {
-  if (type == MatmulTensorType::kHalf && tile == MatmulTensorTile::kLarge) return 178;
-  if (type == MatmulTensorType::kHalf && tile == MatmulTensorTile::kSmall) return 179;
-  if (type == MatmulTensorType::kBfloat && tile == MatmulTensorTile::kLarge) return 180;
-  if (type == MatmulTensorType::kBfloat && tile == MatmulTensorTile::kSmall) return 181;
+  if (type == MatmulTensorType::kHalf && tile == MatmulTensorTile::kLarge) return 181;
+  if (type == MatmulTensorType::kHalf && tile == MatmulTensorTile::kSmall) return 182;
+  if (type == MatmulTensorType::kBfloat && tile == MatmulTensorTile::kLarge) return 183;
+  if (type == MatmulTensorType::kBfloat && tile == MatmulTensorTile::kSmall) return 184;
   return -1;
 }
 
 // of MatmulRow; -1 where there is none
 constexpr int matmul_row_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 182;
-  if (dtype == DType::kFloat16) return 183;
-  if (dtype == DType::kBfloat16) return 184;
-  return -1;
-}
-
-// of MatmulInt4; -1 where there is none
-constexpr int matmul_int4_kernel(DType dtype) {
   if (dtype == DType::kFloat32) return 185;
   if (dtype == DType::kFloat16) return 186;
   if (dtype == DType::kBfloat16) return 187;
   return -1;
 }
 
-// of Quantize; -1 where there is none
-constexpr int quantize_kernel(DType dtype) {
+// of MatmulInt4; -1 where there is none
+constexpr int matmul_int4_kernel(DType dtype) {
   if (dtype == DType::kFloat32) return 188;
   if (dtype == DType::kFloat16) return 189;
   if (dtype == DType::kBfloat16) return 190;
   return -1;
 }
 
+// of Quantize; -1 where there is none
+constexpr int quantize_kernel(DType dtype) {
+  if (dtype == DType::kFloat32) return 191;
+  if (dtype == DType::kFloat16) return 192;
+  if (dtype == DType::kBfloat16) return 193;
+  return -1;
+}
+
 // of Reduce; -1 where there is none
 constexpr int reduce_kernel(Op op, DType dtype) {
-  if (op == Op::kSum && dtype == DType::kFloat32) return 191;
-  if (op == Op::kSum && dtype == DType::kFloat16) return 192;
-  if (op == Op::kSum && dtype == DType::kBfloat16) return 193;
-  if (op == Op::kSum && dtype == DType::kInt32) return 194;
-  if (op == Op::kMean && dtype == DType::kFloat32) return 195;
-  if (op == Op::kMean && dtype == DType::kFloat16) return 196;
-  if (op == Op::kMean && dtype == DType::kBfloat16) return 197;
-  if (op == Op::kMax && dtype == DType::kFloat32) return 198;
-  if (op == Op::kMax && dtype == DType::kFloat16) return 199;
-  if (op == Op::kMax && dtype == DType::kBfloat16) return 200;
-  if (op == Op::kMax && dtype == DType::kInt32) return 201;
+  if (op == Op::kSum && dtype == DType::kFloat32) return 194;
+  if (op == Op::kSum && dtype == DType::kFloat16) return 195;
+  if (op == Op::kSum && dtype == DType::kBfloat16) return 196;
+  if (op == Op::kSum && dtype == DType::kInt32) return 197;
+  if (op == Op::kMean && dtype == DType::kFloat32) return 198;
+  if (op == Op::kMean && dtype == DType::kFloat16) return 199;
+  if (op == Op::kMean && dtype == DType::kBfloat16) return 200;
+  if (op == Op::kMax && dtype == DType::kFloat32) return 201;
+  if (op == Op::kMax && dtype == DType::kFloat16) return 202;
+  if (op == Op::kMax && dtype == DType::kBfloat16) return 203;
+  if (op == Op::kMax && dtype == DType::kInt32) return 204;
   return -1;
 }
 
 enum class RepackVariant { kLevels, kGroups };
 // of Repack; -1 where there is none
 constexpr int repack_kernel(RepackVariant variant) {
-  if (variant == RepackVariant::kLevels) return 202;
-  if (variant == RepackVariant::kGroups) return 203;
+  if (variant == RepackVariant::kLevels) return 205;
+  if (variant == RepackVariant::kGroups) return 206;
   return -1;
 }
 
 // of RmsNorm; -1 where there is none
 constexpr int rms_norm_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 204;
-  if (dtype == DType::kFloat16) return 205;
-  if (dtype == DType::kBfloat16) return 206;
-  return -1;
-}
-
-// of RotaryEmbedding; -1 where there is none
-constexpr int rotary_embedding_kernel(DType dtype) {
   if (dtype == DType::kFloat32) return 207;
   if (dtype == DType::kFloat16) return 208;
   if (dtype == DType::kBfloat16) return 209;
   return -1;
 }
 
-// of Sample; -1 where there is none
-constexpr int sample_kernel(DType dtype) {
+// of RotaryEmbedding; -1 where there is none
+constexpr int rotary_embedding_kernel(DType dtype) {
   if (dtype == DType::kFloat32) return 210;
   if (dtype == DType::kFloat16) return 211;
   if (dtype == DType::kBfloat16) return 212;
   return -1;
 }
 
-// of SiluMul; -1 where there is none
-constexpr int silu_mul_kernel(DType dtype) {
+// of Sample; -1 where there is none
+constexpr int sample_kernel(DType dtype) {
   if (dtype == DType::kFloat32) return 213;
   if (dtype == DType::kFloat16) return 214;
   if (dtype == DType::kBfloat16) return 215;
   return -1;
 }
 
-// of Softmax; -1 where there is none
-constexpr int softmax_kernel(DType dtype) {
+// of SiluMul; -1 where there is none
+constexpr int silu_mul_kernel(DType dtype) {
   if (dtype == DType::kFloat32) return 216;
   if (dtype == DType::kFloat16) return 217;
   if (dtype == DType::kBfloat16) return 218;
   return -1;
 }
 
-// of TopK; -1 where there is none
-constexpr int top_k_kernel(DType dtype) {
+// of Softmax; -1 where there is none
+constexpr int softmax_kernel(DType dtype) {
   if (dtype == DType::kFloat32) return 219;
   if (dtype == DType::kFloat16) return 220;
   if (dtype == DType::kBfloat16) return 221;
   return -1;
 }
 
+// of TopK; -1 where there is none
+constexpr int top_k_kernel(DType dtype) {
+  if (dtype == DType::kFloat32) return 222;
+  if (dtype == DType::kFloat16) return 223;
+  if (dtype == DType::kBfloat16) return 224;
+  return -1;
+}
+
 // of Unary; -1 where there is none
 constexpr int unary_kernel(Op op, DType dtype) {
-  if (op == Op::kNeg && dtype == DType::kFloat32) return 222;
-  if (op == Op::kNeg && dtype == DType::kFloat16) return 223;
-  if (op == Op::kNeg && dtype == DType::kBfloat16) return 224;
-  if (op == Op::kNeg && dtype == DType::kInt32) return 225;
-  if (op == Op::kExp && dtype == DType::kFloat32) return 226;
-  if (op == Op::kExp && dtype == DType::kFloat16) return 227;
-  if (op == Op::kExp && dtype == DType::kBfloat16) return 228;
-  if (op == Op::kLog && dtype == DType::kFloat32) return 229;
-  if (op == Op::kLog && dtype == DType::kFloat16) return 230;
-  if (op == Op::kLog && dtype == DType::kBfloat16) return 231;
-  if (op == Op::kSqrt && dtype == DType::kFloat32) return 232;
-  if (op == Op::kSqrt && dtype == DType::kFloat16) return 233;
-  if (op == Op::kSqrt && dtype == DType::kBfloat16) return 234;
-  if (op == Op::kTanh && dtype == DType::kFloat32) return 235;
-  if (op == Op::kTanh && dtype == DType::kFloat16) return 236;
-  if (op == Op::kTanh && dtype == DType::kBfloat16) return 237;
-  if (op == Op::kSigmoid && dtype == DType::kFloat32) return 238;
-  if (op == Op::kSigmoid && dtype == DType::kFloat16) return 239;
-  if (op == Op::kSigmoid && dtype == DType::kBfloat16) return 240;
+  if (op == Op::kNeg && dtype == DType::kFloat32) return 225;
+  if (op == Op::kNeg && dtype == DType::kFloat16) return 226;
+  if (op == Op::kNeg && dtype == DType::kBfloat16) return 227;
+  if (op == Op::kNeg && dtype == DType::kInt32) return 228;
+  if (op == Op::kExp && dtype == DType::kFloat32) return 229;
+  if (op == Op::kExp && dtype == DType::kFloat16) return 230;
+  if (op == Op::kExp && dtype == DType::kBfloat16) return 231;
+  if (op == Op::kLog && dtype == DType::kFloat32) return 232;
+  if (op == Op::kLog && dtype == DType::kFloat16) return 233;
+  if (op == Op::kLog && dtype == DType::kBfloat16) return 234;
+  if (op == Op::kSqrt && dtype == DType::kFloat32) return 235;
+  if (op == Op::kSqrt && dtype == DType::kFloat16) return 236;
+  if (op == Op::kSqrt && dtype == DType::kBfloat16) return 237;
+  if (op == Op::kTanh && dtype == DType::kFloat32) return 238;
+  if (op == Op::kTanh && dtype == DType::kFloat16) return 239;
+  if (op == Op::kTanh && dtype == DType::kBfloat16) return 240;
+  if (op == Op::kSigmoid && dtype == DType::kFloat32) return 241;
+  if (op == Op::kSigmoid && dtype == DType::kFloat16) return 242;
+  if (op == Op::kSigmoid && dtype == DType::kBfloat16) return 243;
   return -1;
 }
 
 enum class WhereVariant { kBits16, kBits32 };
 // of Where; -1 where there is none
 constexpr int where_kernel(WhereVariant variant) {
-  if (variant == WhereVariant::kBits16) return 241;
-  if (variant == WhereVariant::kBits32) return 242;
+  if (variant == WhereVariant::kBits16) return 244;
+  if (variant == WhereVariant::kBits32) return 245;
   return -1;
 }
 

@@ -115,17 +115,29 @@ struct LinearParams {
   int int8;  // x is rounded as int8 per 32 values
 };
 
-// The same for few rows of x, of `dtype`, and units of 128 columns.
+// x as bytes, for linear_few
+struct LinearBytesParams {
+  const void* x;     // (m, k), of `dtype`
+  const int* order;  // [k], null: its own
+  unsigned char* bytes;
+  void* known;
+  long long k;
+  int dtype, aligned;  // float32 in its own order, to be read 16 bytes at a time
+  int blocks;          // of 32 columns
+  int digits, zero;    // bytes of a value, what levels count from
+  int known_columns;   // for each block
+};
+
+// LinearParams for few rows of x and units of 128 columns.
 struct LinearFewParams {
   LinearParams linear;
+  LinearBytesParams x;        // without memory where blocks find the bytes themselves
   int strips, units, groups;  // of w
   int group_pieces;           // of a group: as many blocks of 32 columns, or of 16 where groups are fine
+  int super_shift;            // groups that share a scale
   int turns;                  // of a warp for a set of strips: a multiple of its stages
   int phase;                  // units whose bytes of x lie in shared memory at once: a multiple of warps times stages
-  int dtype;
-  int digits, columns;  // of a value of x: bytes; rows times digits
-  int zero;             // what levels count from
-  int aligned;          // x is float32, in its own order, and can be read 16 bytes at a time
+  int columns;                // rows times digits
 };
 
 // x [m, k] as planes of 16-bit floats, padded with zeros, whose sum is x times 1 / scales[row]

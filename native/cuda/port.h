@@ -4,6 +4,8 @@
 #ifdef __CUDACC__
 
 #define KERNEL(name) extern "C" __global__ void name
+// For blocks of kThreads of which kResident share a multiprocessor: that tells what registers they may have.
+#define BOUNDED_KERNEL(name, type) extern "C" __global__ void __launch_bounds__(type::kThreads, type::kResident) name
 // The parameter of a kernel, read where the driver put it.
 #define PARAMS(...) const __grid_constant__ __VA_ARGS__
 #define DEVICE __device__ __forceinline__
@@ -83,6 +85,17 @@ DEVICE uint2 ldg_stream64(const void* from) {
 DEVICE unsigned ldg_stream32(const void* from) {
   unsigned v;
   asm volatile("ld.global.nc.L1::no_allocate.u32 %0, [%1];" : "=r"(v) : "l"(from));
+  return v;
+}
+
+DEVICE unsigned ldg_stream16(const void* from) {
+  unsigned short v;
+  asm volatile("ld.global.nc.L1::no_allocate.u16 %0, [%1];" : "=h"(v) : "l"(from));
+  return v;
+}
+DEVICE unsigned ldg_stream8(const void* from) {
+  unsigned v;
+  asm volatile("ld.global.nc.L1::no_allocate.u8 %0, [%1];" : "=r"(v) : "l"(from));
   return v;
 }
 

@@ -307,7 +307,7 @@ EXPORT int cuDeviceTotalMem_v2(size_t* bytes, int) {
 }
 EXPORT int cuDeviceGetAttribute(int* value, int attribute, int device) {
   const int capability = capabilities()[static_cast<size_t>(device)];
-  *value = attribute == 75 ? capability / 10 : capability % 10;
+  *value = attribute == 75 ? capability / 10 : attribute == 76 ? capability % 10 : 2;  // multiprocessors
   return kSuccess;
 }
 

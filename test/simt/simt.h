@@ -12,6 +12,7 @@
 #include <vector>
 
 #define KERNEL(name) extern "C" void name
+#define BOUNDED_KERNEL(name, type) KERNEL(name)
 #define PARAMS(...) __VA_ARGS__
 #define DEVICE inline
 // A key of its own tells the arrays of a block apart.
@@ -186,6 +187,12 @@ inline unsigned ldg_stream32(const void* from) {
   std::memcpy(&value, from, sizeof value);
   return value;
 }
+inline unsigned ldg_stream16(const void* from) {
+  unsigned short value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+inline unsigned ldg_stream8(const void* from) { return *static_cast<const unsigned char*>(from); }
 template <int table>
 unsigned lop3(unsigned a, unsigned b, unsigned c) {
   unsigned d = 0;

@@ -1,5 +1,7 @@
 #include "cuda/ops/linear.h"
 
+#include <algorithm>
+
 #include "cuda/ops/table.h"
 
 namespace lophi::cuda {
@@ -15,7 +17,7 @@ void linear(Context& cuda, const Call& call) {
   for (const CudaWeight::Part& part : w.stacked) {
     const LinearParams p{pointer_to(x.x), part.rows, bias,   residual,
                          pointer_to(x.y), m,         w.rows, int8 && part.takes_int8};
-    if (linear_few(cuda, p, x.x.dtype) || linear_many(cuda, p, x.x.dtype, call.scratch)) continue;
+    if (linear_few(cuda, p, x.x.dtype, call.scratch) || linear_many(cuda, p, x.x.dtype, call.scratch)) continue;
     cuda.launch(linear_kernel(x.x.dtype), {blocks(part.rows.count, 8), m}, p);
   }
 }
@@ -23,7 +25,8 @@ void linear(Context& cuda, const Call& call) {
 size_t linear_scratch(const Call& call) {
   const args::Linear x(call);
   const int64_t m = x.w.rows ? x.y.count() / x.w.rows : 0;
-  return m > 0 && x.w.columns > 0 ? linear_many_scratch(m, x.w.columns) : 0;
+  if (m < 1 || x.w.columns < 1) return 0;
+  return std::max(linear_few_scratch(m, x.w.columns), linear_many_scratch(m, x.w.columns));
 }
 
 }  // namespace lophi::cuda

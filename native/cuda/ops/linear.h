@@ -6,7 +6,9 @@
 namespace lophi::cuda {
 
 // For few rows of x and levels in tile order; false where it does not take them.
-bool linear_few(Context& cuda, const LinearParams& params, DType dtype);
+bool linear_few(Context& cuda, const LinearParams& params, DType dtype, const View& scratch);
+// Bytes that linear_few needs for `m` rows of x of `columns` columns.
+size_t linear_few_scratch(int64_t m, int64_t columns);
 
 // For many rows; false where it does not take the weight, or the weight's float32 values.
 bool linear_many(Context& cuda, const LinearParams& params, DType dtype, const View& scratch);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <optional>
 
@@ -9,13 +10,15 @@ namespace lophi::cuda {
 namespace {
 
 constexpr int kShared = 48 << 10;  // of a block, without asking for more
+constexpr int64_t kUnit = 128;     // columns of w that a warp takes at a time
+
+constexpr int kMaxColumns = 16;
 
 // A shape of the kernel, as linear_few.cu has it.
 struct Shape {
   LinearFewShape shape;
-  int strips, warps, stages;
+  int warps, stages, resident;
 };
-constexpr Shape kDeep{LinearFewShape::kDeep, 1, 8, 3}, kNarrow{LinearFewShape::kNarrow, 1, 4, 3};
 
 // A form of the kernel, as linear_few.cu has it.
 struct Form {
@@ -23,6 +26,13 @@ struct Form {
   int piece;  // columns that a group has a multiple of
   bool half_scales;
 };
+
+Shape shape_of(const Form& form, bool wide) {
+  using enum LinearFewShape;
+  if (wide) return form.half_scales ? Shape{kNarrow, 4, 3, 2} : Shape{kNarrowShort, 4, 2, 2};
+  if (!form.half_scales) return {kRoomy, 8, 2, 1};
+  return form.form == LinearFewForm::kQ8 ? Shape{kShort, 8, 2, 2} : Shape{kDeep, 8, 3, 2};
+}
 
 std::optional<Form> form_of(const WeightRows& w) {
   using enum LinearFewForm;
@@ -51,41 +61,68 @@ std::optional<Form> form_of(const WeightRows& w) {
 
 }  // namespace
 
-bool linear_few(Context& cuda, const LinearParams& linear, DType dtype) {
+// In scratch memory, where x becomes bytes once: those of all columns, and behind them what is known of the blocks.
+size_t linear_few_scratch(int64_t m, int64_t columns) {
+  const auto units = static_cast<size_t>(blocks(columns, kUnit));
+  return m > kMaxColumns ? 0 : units * (kMaxColumns * kUnit + 4 * kMaxColumns * sizeof(float) * 5);
+}
+
+bool linear_few(Context& cuda, const LinearParams& linear, DType dtype, const View& scratch) {
   const WeightRows& w = linear.w;
   const int digits = linear.int8 ? 1 : 3;
   const auto form = form_of(w);
-  if (!form || linear.m < 1 || linear.m * digits > 16 || w.columns < 1 || w.count < 1) return false;
+  if (!form || linear.m < 1 || linear.m * digits > kMaxColumns || w.columns < 1 || w.count < 1) return false;
 
   const int columns = static_cast<int>(linear.m) * digits, tiles = (columns + 7) / 8;
   const bool single = columns == 1;
-  const Shape& shape = tiles == 2 ? kNarrow : kDeep;  // so that a round of units fits into shared memory
+  const Shape shape = shape_of(*form, tiles == 2);
   LinearFewParams p{};
   p.linear = linear;
   p.strips = static_cast<int>(blocks(w.count, 16));
-  p.units = static_cast<int>(blocks(w.columns, 128));
+  p.units = static_cast<int>(blocks(w.columns, kUnit));
   p.groups = static_cast<int>(blocks(w.columns, w.group));
   p.group_pieces = static_cast<int>(w.group / form->piece);
+  p.super_shift = std::countr_zero(static_cast<unsigned>(w.super));
   p.turns = static_cast<int>(blocks(p.units, shape.warps * shape.stages)) * shape.stages;
-  p.dtype = static_cast<int>(dtype);
-  p.digits = digits;
   p.columns = columns;
-  p.zero = w.codebook ? 128 : w.zero;
-  p.aligned =
+  const int known_columns = single ? 1 : 8 * tiles;
+  p.x = {linear.x,
+         w.order,
+         nullptr,
+         nullptr,
+         w.columns,
+         static_cast<int>(dtype),
+         0,
+         p.units * 4,
+         digits,
+         w.codebook ? 128 : w.zero,
+         known_columns};
+  p.x.aligned =
       dtype == DType::kFloat32 && !w.order && w.columns % 4 == 0 && reinterpret_cast<uintptr_t>(linear.x) % 16 == 0;
+
+  // One row and one digit are quickly made in every block.
+  if (!single) {
+    p.x.bytes = pointer_to<unsigned char>(scratch);
+    p.x.known = p.x.bytes + static_cast<int64_t>(columns) * p.units * kUnit;
+    const auto known = form->half_scales   ? LinearBytesKnown::kSteps
+                       : form->piece == 32 ? LinearBytesKnown::kSums
+                                           : LinearBytesKnown::kFineSums;
+    cuda.launch(linear_bytes_kernel(known), {blocks(p.x.blocks, 32), linear.m}, p.x);
+  }
 
   // what linear_few.cu keeps in shared memory, see its Shared
   const int known = form->half_scales ? 8 : form->piece == 32 ? 12 : 20;  // bytes of its Known
-  const int fixed = shape.warps * shape.strips * tiles * (single ? 2 : 4) * 128 + 64 + columns * 32;
-  const int unit = 4 * (single ? 1 : 8 * tiles) * known + columns * 128, round = shape.warps * shape.stages;
+  const int fixed = shape.warps * tiles * (single ? 2 : 4) * 128 + 64 + columns * 32;
+  const int unit = 4 * known_columns * known + columns * static_cast<int>(kUnit), round = shape.warps * shape.stages;
   p.phase = std::min(p.turns * shape.warps, (kShared - fixed) / unit / round * round);
 
   const auto kind = single       ? LinearFewColumns::kOne
                     : tiles == 1 ? LinearFewColumns::kEight
                                  : LinearFewColumns::kSixteen;
-  const auto shared = static_cast<size_t>(fixed + unit * p.phase);
+  const int64_t resident = static_cast<int64_t>(cuda.multiprocessors()) * shape.resident;
   cuda.launch(linear_few_kernel(form->form, kind, shape.shape),
-              {blocks(p.strips, shape.strips), 1, shape.warps * 32, shared}, p);
+              {std::min<int64_t>(p.strips, resident), 1, shape.warps * 32, static_cast<size_t>(fixed + unit * p.phase)},
+              p);
   return true;
 }
 

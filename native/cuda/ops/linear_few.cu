@@ -47,13 +47,16 @@ struct One : Columns<1, true> {};
 struct Eight : Columns<1> {};
 struct Sixteen : Columns<2> {};
 
-// Strips of a warp, warps of a block, units that a warp has under way.
-template <int strips, int warps, int stages>
+// Strips of a warp, warps of a block, units that a warp has under way, blocks that share a multiprocessor.
+template <int strips, int warps, int stages, int resident>
 struct Shape {
-  static constexpr int kStrips = strips, kWarps = warps, kStages = stages;
+  static constexpr int kStrips = strips, kWarps = warps, kStages = stages, kResident = resident;
 };
-struct Deep : Shape<1, 8, 3> {};
-struct Narrow : Shape<1, 4, 3> {};
+struct Deep : Shape<1, 8, 3, 2> {};
+struct Short : Shape<1, 8, 2, 2> {};
+struct Roomy : Shape<1, 8, 2, 1> {};
+struct Narrow : Shape<1, 4, 3, 2> {};
+struct NarrowShort : Shape<1, 4, 2, 2> {};
 
 // The words of a lane for a unit in a plane.
 template <int bits>
@@ -101,9 +104,73 @@ DEVICE unsigned coded(unsigned nibbles) {
   return prmt(low, high, 0x3210 | (nibbles & 0x8888) >> 1);
 }
 
-// Rows g and g + 8 of a group.
+// Rows g and g + 8 of a group: q * scale + offset.
 struct Scales {
   float scale[2], offset[2];
+};
+
+// What groups have, as it comes from memory: words of floats, and levels of both rows.
+struct Raw {
+  unsigned scale[2], shift[2], levels[4];
+
+  // Element (group, g) of a section, of two rows of `bits` each.
+  DEVICE static unsigned pair(const WeightRows& w, int section, int bits, i64 strip, unsigned group, int g) {
+    const u8* at = w.data[section] + strip * w.stride[section];
+    const unsigned element = group * 8 + g;
+    if (bits == 8) return ldg_stream16(at + element * 2);
+    if (bits == 4) return ldg_stream8(at + element);
+    return ldg_stream8(at + element / 2) >> element % 2 * 4;
+  }
+  DEVICE static void floats(const WeightRows& w, int section, i64 strip, unsigned group, int g, unsigned (&to)[2]) {
+    const u8* at = w.data[section] + strip * w.stride[section];
+    if (w.scale_type == kFloat32) {
+      const uint2 v = ldg_stream64(at + (group * 8 + g) * 8);
+      to[0] = v.x;
+      to[1] = v.y;
+    } else {
+      to[0] = ldg_stream32(at + (group * 8 + g) * 4);
+    }
+  }
+
+  DEVICE void load(const LinearFewParams& p, i64 strip, unsigned group) {
+    const WeightRows& w = p.linear.w;
+    const int g = lane_id() / 4;
+    const unsigned super = group >> p.super_shift;
+    floats(w, WeightRows::kScales, strip, super, g, scale);
+    if (w.scale_low) levels[0] = pair(w, WeightRows::kScaleLow, w.scale_low, strip, group, g);
+    if (w.scale_high) levels[1] = pair(w, WeightRows::kScaleHigh, w.scale_high, strip, group, g);
+    if (w.shift > WeightRows::kZeros) floats(w, WeightRows::kShifts, strip, super, g, shift);
+    if (w.shift_low) levels[2] = pair(w, WeightRows::kShiftLow, w.shift_low, strip, group, g);
+    if (w.shift_high) levels[3] = pair(w, WeightRows::kShiftHigh, w.shift_high, strip, group, g);
+  }
+
+  DEVICE static float number(const WeightRows& w, const unsigned (&words)[2], int row) {
+    if (w.scale_type == kFloat32) return bits_to_float(words[row]);
+    const u16 bits = static_cast<u16>(words[0] >> 16 * row);
+    return w.scale_type == kFloat16 ? to_float(Half{bits}) : to_float(Bfloat{bits});
+  }
+  DEVICE static int level(unsigned low, int low_bits, unsigned high, int high_bits, int row) {
+    int made = static_cast<int>(low >> row * low_bits) & ((1 << low_bits) - 1);
+    if (high_bits) made |= (static_cast<int>(high >> row * high_bits) & ((1 << high_bits) - 1)) << low_bits;
+    return made;
+  }
+
+  DEVICE Scales scales(const WeightRows& w) const {
+    Scales made;
+    for (int row = 0; row < 2; ++row) {
+      float s = number(w, scale, row), o = 0;
+      if (w.scale_low)
+        s *= static_cast<float>(level(levels[0], w.scale_low, levels[1], w.scale_high, row) - w.scale_zero);
+      if (w.shift_low) o = static_cast<float>(level(levels[2], w.shift_low, levels[3], w.shift_high, row));
+      if (w.shift > WeightRows::kZeros) {
+        const float given = number(w, shift, row);
+        o = w.shift == WeightRows::kMinima ? -given * o : given;
+      }
+      made.scale[row] = s;
+      made.offset[row] = w.shift == WeightRows::kZeros || w.shift == WeightRows::kFloatZeros ? -o * s : o;
+    }
+    return made;
+  }
 };
 
 // Weights of a strip and a unit, as they come from memory.
@@ -111,7 +178,8 @@ template <class Form>
 struct Loaded {
   Plane<Form::kLow> low;
   Plane<Form::kHigh> high;
-  unsigned scales;  // of group t, rows g and g + 8, where there is nothing but float16
+  unsigned scales;                                // of block t, rows g and g + 8, where there is nothing but float16
+  Raw raw[Form::kHalfScales ? 1 : Form::kParts];  // of block t, else
 
   DEVICE void load(const LinearFewParams& p, int strip, int unit) {
     const WeightRows& w = p.linear.w;
@@ -122,6 +190,8 @@ struct Loaded {
     if constexpr (Form::kHalfScales) {
       const u8* at = w.data[WeightRows::kScales] + strip * w.stride[WeightRows::kScales];
       scales = ldg_stream32(at + (group_of(p, unit, lane % 4) * 8 + lane / 4) * 4);
+    } else {
+      for (int part = 0; part < Form::kParts; ++part) raw[part].load(p, strip, group_of(p, unit, lane % 4, part));
     }
   }
 
@@ -149,42 +219,34 @@ struct Loaded {
 // and step times the sum of the bytes.
 template <bool half_scales, int parts>
 struct Known {
+  static constexpr bool kSums = true;
+  static constexpr int kParts = parts;
   float step;
   int begin[parts];
   float sum[parts];
 };
-template <int parts>
-struct Known<true, parts> {
+template <>
+struct Known<true, 1> {
+  static constexpr bool kSums = false;
+  static constexpr int kParts = 1;
   float step;
-  int begin[parts];
+  int begin[1];
 };
 
-template <class Form, class Columns, class Shape>
-struct LinearFew {
-  using Params = LinearFewParams;
-  static constexpr bool kBegins = true;
-  static constexpr int kTiles = Columns::kTiles, kStrips = Shape::kStrips, kWarps = Shape::kWarps,
-                       kStages = Shape::kStages;
-  static constexpr int kSums = Columns::kSingle ? 2 : 4;            // of a lane, a strip and a tile
-  static constexpr int kKnown = Columns::kSingle ? 1 : 8 * kTiles;  // for each block
-  static constexpr int kOfWarp = kStrips * kTiles * kSums * 32;     // floats
-  using Block = Known<Form::kHalfScales, Form::kParts>;
-  using Sums = float[kStrips][kTiles][kSums];
+using lophi::cuda::LinearBytesParams;
 
-  // Where things lie in shared memory.
-  struct Shared {
-    float* sums;  // [warp][strip][tile][sum][lane]
-    Block* known;
-    u8* bytes;
-    int column_bytes;  // from column to column
-  };
+// Values of x on their way into bytes: each block of 32 by eight lanes.
+template <class Block>
+struct Bytes {
+  Block* known;
+  u8* bytes;
+  int column_bytes;  // from column to column
 
-  // Four values of a row of x; zeros where it ends.
-  DEVICE static void read(const Params& p, int row, int k, float (&value)[4]) {
-    const WeightRows& w = p.linear.w;
-    const i64 first = static_cast<i64>(row) * w.columns;
-    if (p.aligned && k < w.columns) {
-      const uint4 bits = load128(static_cast<const float*>(p.linear.x) + first + k);
+  // Four values of a row; zeros where it ends.
+  DEVICE static void read(const LinearBytesParams& p, int row, int k, float (&value)[4]) {
+    const i64 first = row * p.k;
+    if (p.aligned && k < p.k) {
+      const uint4 bits = load128(static_cast<const float*>(p.x) + first + k);
       value[0] = bits_to_float(bits.x);
       value[1] = bits_to_float(bits.y);
       value[2] = bits_to_float(bits.z);
@@ -192,11 +254,10 @@ struct LinearFew {
       return;
     }
     for (int i = 0; i < 4; ++i)
-      value[i] = k + i < w.columns ? load(p.linear.x, p.dtype, first + (w.order ? w.order[k + i] : k + i)) : 0.0f;
+      value[i] = k + i < p.k ? load(p.x, p.dtype, first + (p.order ? p.order[k + i] : k + i)) : 0.0f;
   }
 
-  // Bytes of four values in each of eight lanes, and what is known of the block; `row` and `block` of shared memory.
-  DEVICE static void put(const Params& p, const Shared& s, int row, int block, bool there, float (&value)[4]) {
+  DEVICE void put(const LinearBytesParams& p, int row, int block, bool there, float (&value)[4]) const {
     constexpr float kLargest = 3.402823466e38f;
     const int q = lane_id() % 8;
     float most = 0;
@@ -224,25 +285,59 @@ struct LinearFew {
       // the words t and t + 4 side by side, for lane t of a product
       const int column = row * p.digits + digit;
       if (there)
-        *reinterpret_cast<unsigned*>(s.bytes + column * s.column_bytes + block * kBlockColumns +
-                                     (q % 4 * 2 + q / 4) * 4) = word;
+        *reinterpret_cast<unsigned*>(bytes + column * column_bytes + block * kBlockColumns + (q % 4 * 2 + q / 4) * 4) =
+            word;
       for (int distance = 1; distance < 4; distance *= 2) sum += __shfl_xor_sync(kAllLanes, sum, distance);
       const int other = __shfl_xor_sync(kAllLanes, sum, 4);
       if (there && q == 0) {
-        Block& known = s.known[block * kKnown + column];
-        known.step = finite ? step : bits_to_float(0x7fc00000);
-        for (int part = 0; part < Form::kParts; ++part) {
-          const int total = Form::kParts == 1 ? sum + other : part == 0 ? sum : other;
-          known.begin[part] = kMagicBits - p.zero * total;
-          if constexpr (!Form::kHalfScales) known.sum[part] = known.step * static_cast<float>(total);
+        Block& to = known[block * p.known_columns + column];
+        to.step = finite ? step : bits_to_float(0x7fc00000);
+        for (int part = 0; part < Block::kParts; ++part) {
+          const int total = Block::kParts == 1 ? sum + other : part == 0 ? sum : other;
+          to.begin[part] = kMagicBits - p.zero * total;
+          if constexpr (Block::kSums) to.sum[part] = to.step * static_cast<float>(total);
         }
       }
       step *= 1.0f / 254.0f;
     }
   }
+};
+
+template <class Form, class Columns, class Shape>
+struct LinearFew {
+  using Params = LinearFewParams;
+  static constexpr bool kBegins = true;
+  static constexpr int kThreads = 32 * Shape::kWarps, kResident = Shape::kResident;
+  static constexpr int kTiles = Columns::kTiles, kStrips = Shape::kStrips, kWarps = Shape::kWarps,
+                       kStages = Shape::kStages;
+  static constexpr int kSums = Columns::kSingle ? 2 : 4;            // of a lane, a strip and a tile
+  static constexpr int kKnown = Columns::kSingle ? 1 : 8 * kTiles;  // for each block
+  static constexpr int kOfWarp = kStrips * kTiles * kSums * 32;     // floats
+  using Block = Known<Form::kHalfScales, Form::kParts>;
+  using Totals = float[kStrips][kTiles][kSums];
+
+  // Where things lie in shared memory.
+  struct Shared : Bytes<Block> {
+    float* sums;  // [warp][strip][tile][sum][lane]
+  };
 
   // x of units [from, from + units) as bytes.
   DEVICE static void prepare(const Params& p, const Shared& s, int from, int units) {
+    if (p.x.bytes) {
+      const int words = units * (kUnitColumns / 16),
+                known = units * kBlocks * kKnown * static_cast<int>(sizeof(Block)) / 16;
+      for (int column = 0; column < p.columns; ++column) {
+        const u8* at = p.x.bytes + (static_cast<i64>(column) * p.units + from) * kUnitColumns;
+        for (int i = static_cast<int>(threadIdx.x); i < words; i += kThreads)
+          cp_async16(s.bytes + column * s.column_bytes + 16 * i, at + 16 * i);
+      }
+      const u8* at = reinterpret_cast<const u8*>(static_cast<const Block*>(p.x.known) + from * kBlocks * kKnown);
+      for (int i = static_cast<int>(threadIdx.x); i < known; i += kThreads)
+        cp_async16(reinterpret_cast<u8*>(s.known) + 16 * i, at + 16 * i);
+      cp_async_commit();
+      cp_async_wait<0>();
+      return;
+    }
     constexpr int kBatch = 4, kLoop = kWarps * 4;  // blocks that a thread loads at once; that a block of threads takes
     const int blocks = units * kBlocks, first = static_cast<int>(threadIdx.x) / 8, q = lane_id() % 8;
     for (int row = 0; row < p.linear.m; ++row)
@@ -252,34 +347,25 @@ struct LinearFew {
         for (int i = 0; i < kBatch; ++i) {
           const int mine = block + i * kLoop + first;
           const int k = (from * kBlocks + (mine < blocks ? mine : 0)) * kBlockColumns + q * 4;
-          if (block + i * kLoop < blocks) read(p, row, k, value[i]);
+          if (block + i * kLoop < blocks) s.read(p.x, row, k, value[i]);
         }
 #pragma unroll 1
         for (int i = 0; i < kBatch; ++i) {
           const int mine = block + i * kLoop + first;
-          if (block + i * kLoop < blocks) put(p, s, row, mine, mine < blocks, value[0]);
+          if (block + i * kLoop < blocks) s.put(p.x, row, mine, mine < blocks, value[0]);
           for (int next = 1; next < kBatch; ++next)
             for (int j = 0; j < 4; ++j) value[next - 1][j] = value[next][j];
         }
       }
   }
 
-  DEVICE static void consume(const Params& p, const Shared& s, const Loaded<Form> (&loaded)[kStrips], int strip,
-                             int unit, int from, Sums& sums) {
-    const WeightRows& w = p.linear.w;
+  DEVICE static void consume(const Params& p, const Shared& s, const Loaded<Form> (&loaded)[kStrips], int unit,
+                             int from, Totals& sums) {
     const int lane = lane_id(), g = lane / 4, t = lane % 4;
     Scales mine[kStrips][Form::kParts];  // of block t
     if constexpr (!Form::kHalfScales) {
       for (int r = 0; r < kStrips; ++r)
-        for (int part = 0; part < Form::kParts; ++part)
-          for (int i = 0; i < 2; ++i) {
-            const int row = (strip + r) * kStripRows + g + 8 * i;
-            const Affine made =
-                strip + r < p.strips ? affine_at(w, row, Loaded<Form>::group_of(p, unit, t, part)) : Affine{0, 0};
-            const bool zeros = w.shift == WeightRows::kZeros || w.shift == WeightRows::kFloatZeros;
-            mine[r][part].scale[i] = made.scale;
-            mine[r][part].offset[i] = zeros ? -made.offset * made.scale : made.offset;
-          }
+        for (int part = 0; part < Form::kParts; ++part) mine[r][part] = loaded[r].raw[part].scales(p.linear.w);
     }
 #pragma unroll
     for (int block = 0; block < kBlocks; ++block) {
@@ -336,7 +422,7 @@ struct LinearFew {
     }
   }
 
-  DEVICE static void finish(const Params& p, const Shared& s, int strip, Sums& sums) {
+  DEVICE static void finish(const Params& p, const Shared& s, int strip, Totals& sums) {
     const auto& linear = p.linear;
     const WeightRows& w = linear.w;
     float* mine = s.sums + warp_id() * kOfWarp + lane_id();
@@ -348,21 +434,21 @@ struct LinearFew {
         }
     __syncthreads();
     const int rows = static_cast<int>(linear.m);
-    for (int at = static_cast<int>(threadIdx.x); at < rows * kStrips * kStripRows; at += kWarps * 32) {
+    for (int at = static_cast<int>(threadIdx.x); at < rows * kStrips * kStripRows; at += kThreads) {
       const int in = at % kStripRows, r = at / kStripRows % kStrips, m = at / (kStripRows * kStrips);
       const int n = (strip + r) * kStripRows + in;
       if (n >= w.count) continue;
       float sum = 0;
-      for (int digit = p.digits - 1; digit >= 0; --digit) {
-        const int column = m * p.digits + digit, tile = column / 8;
+      for (int digit = p.x.digits - 1; digit >= 0; --digit) {
+        const int column = m * p.x.digits + digit, tile = column / 8;
         const int i = Columns::kSingle ? in / 8 : in / 8 * 2 + column % 2, lane = in % 8 * 4 + column % 8 / 2;
         for (int warp = 0; warp < kWarps; ++warp)
           sum += s.sums[warp * kOfWarp + ((r * kTiles + tile) * kSums + i) * 32 + lane];
       }
       const i64 to = m * linear.n + w.first + n;
       if (linear.bias) sum += linear.bias[w.first + n];
-      if (linear.residual) sum += load(linear.residual, p.dtype, to);
-      store_as(linear.y, p.dtype, to, sum);
+      if (linear.residual) sum += load(linear.residual, p.x.dtype, to);
+      store_as(linear.y, p.x.dtype, to, sum);
     }
     __syncthreads();
   }
@@ -393,7 +479,7 @@ struct LinearFew {
     wait_for_earlier_kernels();
     let_next_kernel_begin();
 
-    Sums sums = {};
+    Totals sums = {};
     bool ready = false;
     for (int set = blockIdx.x; set < sets; set += gridDim.x) {
       for (int from = 0; from < last; from += p.phase) {
@@ -408,7 +494,7 @@ struct LinearFew {
 #pragma unroll
           for (int stage = 0; stage < kStages; ++stage) {
             const int mine = unit + stage * kWarps;
-            if (mine < p.units) consume(p, s, ring[stage], set * kStrips, mine, from, sums);
+            if (mine < p.units) consume(p, s, ring[stage], mine, from, sums);
             issue(ring[stage]);
           }
       }
@@ -417,7 +503,27 @@ struct LinearFew {
   }
 };
 
+// The bytes of all of x once, for more than one row.
+template <class Block>
+struct LinearBytes {
+  using Params = LinearBytesParams;
+  DEVICE static void run(const Params& p) {
+    const Bytes<Block> to{static_cast<Block*>(p.known), p.bytes, p.blocks * kBlockColumns};
+    const int row = blockIdx.y, block = (blockIdx.x * blockDim.x + threadIdx.x) / 8, q = lane_id() % 8;
+    float value[4];
+    to.read(p, row, (block < p.blocks ? block : 0) * kBlockColumns + q * 4, value);
+    to.put(p, row, block, block < p.blocks, value);
+  }
+};
+struct Steps : Known<true, 1> {};
+struct Sums : Known<false, 1> {};
+struct FineSums : Known<false, 2> {};
+
 }  // namespace
 
-// instances: LinearFew<form = Q4 Q5 Q8 Iq4 Q4Any Q5Any Q8Any Iq4Any Q2Fine Q3Fine Q4Fine Q6Fine Q8Fine, columns = One Eight, shape = Deep>
-// instances: LinearFew<form = Q4 Q5 Q8 Iq4 Q4Any Q5Any Q8Any Iq4Any Q2Fine Q3Fine Q4Fine Q6Fine Q8Fine, columns = Sixteen, shape = Narrow>
+// instances: LinearBytes<known = Steps Sums FineSums>
+// instances: LinearFew<form = Q4 Q5 Iq4, columns = One Eight, shape = Deep>
+// instances: LinearFew<form = Q8, columns = One Eight, shape = Short>
+// instances: LinearFew<form = Q4 Q5 Q8 Iq4, columns = Sixteen, shape = Narrow>
+// instances: LinearFew<form = Q4Any Q5Any Q8Any Iq4Any Q2Fine Q3Fine Q4Fine Q6Fine Q8Fine, columns = One Eight, shape = Roomy>
+// instances: LinearFew<form = Q4Any Q5Any Q8Any Iq4Any Q2Fine Q3Fine Q4Fine Q6Fine Q8Fine, columns = Sixteen, shape = NarrowShort>
