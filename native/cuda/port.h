@@ -113,6 +113,13 @@ DEVICE unsigned prmt(unsigned a, unsigned b, unsigned select) {
   return d;
 }
 
+// c plus the sum of the products of signed bytes.
+DEVICE int dp4a(unsigned a, unsigned b, int c) {
+  int d;
+  asm("dp4a.s32.s32 %0, %1, %2, %3;" : "=r"(d) : "r"(a), "r"(b), "r"(c));
+  return d;
+}
+
 // Copies 16 bytes from global to shared memory, or zeros, behind the thread's back: they are there after cp_async_wait, for others
 // after a barrier behind it.
 DEVICE void cp_async16(void* shared, const void* global, bool valid = true) {

@@ -209,6 +209,10 @@ inline unsigned prmt(unsigned a, unsigned b, unsigned select) {
   }
   return d;
 }
+inline int dp4a(unsigned a, unsigned b, int c) {
+  for (int i = 0; i < 4; ++i) c += static_cast<int8_t>(a >> 8 * i) * static_cast<int8_t>(b >> 8 * i);
+  return c;
+}
 inline void cp_async16(void* shared, const void* global, bool valid = true) {
   simt::copy_later(shared, valid ? global : nullptr);
 }

@@ -97,11 +97,13 @@ bool linear_few(Context& cuda, const LinearParams& linear, DType dtype, const Vi
          digits,
          w.codebook ? 128 : w.zero,
          known_columns};
-  p.x.aligned =
+  const bool aligned =
       dtype == DType::kFloat32 && !w.order && w.columns % 4 == 0 && reinterpret_cast<uintptr_t>(linear.x) % 16 == 0;
+  p.x.aligned = aligned;
 
-  // One row and one digit are quickly made in every block.
-  if (!single) {
+  // One row of float32 is quickly rounded in every block; else x becomes bytes once.
+  const bool at_once = single && aligned && w.columns % 16 == 0 && form->piece == 32;
+  if (!at_once) {
     p.x.bytes = pointer_to<unsigned char>(scratch);
     p.x.known = p.x.bytes + static_cast<int64_t>(columns) * p.units * kUnit;
     const auto known = form->half_scales   ? LinearBytesKnown::kSteps

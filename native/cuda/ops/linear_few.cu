@@ -323,7 +323,7 @@ struct LinearFew {
 
   // x of units [from, from + units) as bytes.
   DEVICE static void prepare(const Params& p, const Shared& s, int from, int units) {
-    if (p.x.bytes) {
+    if (!Columns::kSingle || Form::kParts != 1 || p.x.bytes) {
       const int words = units * (kUnitColumns / 16),
                 known = units * kBlocks * kKnown * static_cast<int>(sizeof(Block)) / 16;
       for (int column = 0; column < p.columns; ++column) {
@@ -338,25 +338,55 @@ struct LinearFew {
       cp_async_wait<0>();
       return;
     }
-    constexpr int kBatch = 4, kLoop = kWarps * 4;  // blocks that a thread loads at once; that a block of threads takes
-    const int blocks = units * kBlocks, first = static_cast<int>(threadIdx.x) / 8, q = lane_id() % 8;
-    for (int row = 0; row < p.linear.m; ++row)
-      for (int block = 0; block < blocks; block += kBatch * kLoop) {
-        float value[kBatch][4];
+    if constexpr (Columns::kSingle && Form::kParts == 1) {
+      const float* x = static_cast<const float*>(p.x.x) + from * kUnitColumns;
+      const int halves = units * kBlocks * 2;
+      for (int first = 0; first < halves; first += kThreads) {
+        const int half = first + static_cast<int>(threadIdx.x), k = half * 16;
+        const bool there = half < halves && from * kUnitColumns + k < p.x.k;
+        float value[16];
 #pragma unroll
-        for (int i = 0; i < kBatch; ++i) {
-          const int mine = block + i * kLoop + first;
-          const int k = (from * kBlocks + (mine < blocks ? mine : 0)) * kBlockColumns + q * 4;
-          if (block + i * kLoop < blocks) s.read(p.x, row, k, value[i]);
+        for (int i = 0; i < 4; ++i) {
+          const uint4 bits = there ? load128(x + k + 4 * i) : uint4{0, 0, 0, 0};
+          value[4 * i] = bits_to_float(bits.x);
+          value[4 * i + 1] = bits_to_float(bits.y);
+          value[4 * i + 2] = bits_to_float(bits.z);
+          value[4 * i + 3] = bits_to_float(bits.w);
         }
-#pragma unroll 1
-        for (int i = 0; i < kBatch; ++i) {
-          const int mine = block + i * kLoop + first;
-          if (block + i * kLoop < blocks) s.put(p.x, row, mine, mine < blocks, value[0]);
-          for (int next = 1; next < kBatch; ++next)
-            for (int j = 0; j < 4; ++j) value[next - 1][j] = value[next][j];
-        }
+        put_half(s, p.x.zero, half, half < halves, value);
       }
+    }
+  }
+
+  // Half a block of the one column there is, by a thread; the other half by its neighbour.
+  DEVICE static void put_half(const Shared& s, int zero, int half, bool there, const float (&value)[16]) {
+    unsigned most = 0;  // as bits, so that what is not finite is the largest
+#pragma unroll
+    for (int i = 0; i < 16; ++i) {
+      const unsigned size = float_to_bits(value[i]) & 0x7fffffff;
+      most = size > most ? size : most;
+    }
+    const unsigned others = __shfl_xor_sync(kAllLanes, most, 1);
+    most = others > most ? others : most;
+    const float largest = bits_to_float(most), scale = largest < 1e-30f ? 18446744073709551616.0f : 1.0f;
+    const float to_level = most > 0 && most < 0x7f800000 ? 127.0f / (largest * scale) : 0.0f;
+    int sum = 0;
+#pragma unroll
+    for (int q = 0; q < 4; ++q) {
+      unsigned level[4];  // in the lowest bytes
+#pragma unroll
+      for (int i = 0; i < 4; ++i) level[i] = float_to_bits(value[4 * q + i] * scale * to_level + kMagic);
+      const unsigned word = prmt(prmt(level[0], level[1], 0x0040), prmt(level[2], level[3], 0x0040), 0x5410);
+      // the words t and t + 4 of a block side by side, for lane t of a product
+      if (there) *reinterpret_cast<unsigned*>(s.bytes + half / 2 * kBlockColumns + (q * 2 + half % 2) * 4) = word;
+      sum = dp4a(word, 0x01010101, sum);
+    }
+    sum += __shfl_xor_sync(kAllLanes, sum, 1);
+    if (!there || half % 2) return;
+    Block& known = s.known[half / 2];
+    known.step = most < 0x7f800000 ? largest / 127.0f : bits_to_float(0x7fc00000);
+    known.begin[0] = kMagicBits - zero * sum;
+    if constexpr (Block::kSums) known.sum[0] = known.step * static_cast<float>(sum);
   }
 
   DEVICE static void consume(const Params& p, const Shared& s, const Loaded<Form> (&loaded)[kStrips], int unit,

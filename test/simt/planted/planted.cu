@@ -112,7 +112,8 @@ KERNEL(bits)(const int* x, int* y) {
   const auto a = static_cast<unsigned>(x[threadIdx.x]) * 0x9e3779b9u, b = ~a * 5, c = a * b;
   const bool logic = lop3<0xea>(a, b, c) == ((a & b) | c) && lop3<0x96>(a, b, c) == (a ^ b ^ c);
   const bool bytes = prmt(0x33221100, 0x77665584, 0xf604) == 0x00660084 && prmt(0x80, 0, 0x8080) == 0xff80ff80;
-  y[threadIdx.x] = logic && bytes ? x[63 - threadIdx.x] : -1;
+  const bool sums = dp4a(0x80ff7f01, 0x0203fe04, 5) == 4 - 254 - 3 - 256 + 5;
+  y[threadIdx.x] = logic && bytes && sums ? x[63 - threadIdx.x] : -1;
 }
 
 // y = x reversed, copied to shared memory in two groups, the second of them zeros where the first is wanted.
