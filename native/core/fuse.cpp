@@ -77,7 +77,7 @@ class Match {
     }
     for (const auto& [name, value] : bound_)
       if (const View* view = std::get_if<View>(&value); view && !has(fused_.in, name) && !has(fused_.out, name))
-        if (!only_between(*view)) return std::nullopt;
+        if (!only_between(name, *view)) return std::nullopt;
     return fused_call();
   }
 
@@ -147,17 +147,28 @@ class Match {
   }
 
   // Nobody but the steps reads it, here or after the plan: what is no intermediate of the plan was there before it.
-  bool only_between(const View& view) const {
+  bool only_between(const std::string& name, const View& view) const {
     if (!dynamic_cast<const PlannedBuffer*>(view.buffer.get())) return false;
     const auto uses = [&](const View& other) { return other.buffer == view.buffer; };
     if (std::ranges::any_of(kept_, uses)) return false;
     for (const Operand& operand : fused_.in)
       if (const auto known = bound_.find(operand.name); known != bound_.end())
-        if (const View* other = std::get_if<View>(&known->second); other && uses(*other)) return false;
+        if (const View* other = std::get_if<View>(&known->second); other && uses(*other))
+          if (!same(view, *other) || !written_over(operand.name, name)) return false;
     for (size_t i = std::ranges::min(at_); i < calls_.size(); ++i)
       if (std::ranges::find(at_, i) == at_.end() && (any_read(calls_[i], uses) || any_write(calls_[i], uses)))
         return false;
     return true;
+  }
+
+  // Whether an intermediate may lie where an operand does: no step reads the operand behind the one that makes the intermediate.
+  bool written_over(const std::string& operand, const std::string& intermediate) const {
+    bool made = false;
+    for (const FuseStep& step : fused_.fuses) {
+      if (made && std::ranges::find(step.in, operand, &Binding::to) != step.in.end()) return false;
+      made = made || std::ranges::find(step.out, intermediate, &Binding::to) != step.out.end();
+    }
+    return made;
   }
 
   std::optional<Call> fused_call() const {

@@ -20,7 +20,7 @@ struct Int8Cache {
 using lophi::cuda::AttentionParams;
 
 // Operands, in the schema's order.
-enum AttentionOperand { kPosition = 3, kPages, kRows };
+enum AttentionOperand { kPosition = 3, kPages, kRows, kAngles = 10 };
 
 // The sequence that a row belongs to, and its first row.
 struct Owner {

@@ -22,10 +22,14 @@ int cache_of(DType dtype) {
   }
 }
 
+constexpr size_t kOperands = 8;  // of attention
+
 template <class T>
 T* pointer_or_null(const View* view) {
   return view ? pointer_to<T>(*view) : nullptr;
 }
+
+bool aligned(const View& view) { return view.offset % 16 == 0; }  // memory is, by 256
 
 // How attention_flash.cu is launched.
 struct Flash {
@@ -40,7 +44,7 @@ constexpr int64_t kFlashBlocks = 512;
 
 std::optional<Flash> flash_of(const args::Attention& x, const AttentionSizes& s) {
   if (x.keys.dtype != DType::kFloat16 || s.page < 1 || s.page % 16 || s.tokens < 1 || s.table < 1) return {};
-  if (s.d != 64 && s.d != 96 && s.d != 128) return {};
+  if ((s.d != 64 && s.d != 96 && s.d != 128) || !aligned(x.keys) || !aligned(x.values)) return {};
   const int64_t shared = s.heads / s.groups, rows = s.tokens * shared;
   if (s.page * s.table >= 1 << 30 || s.width * s.tokens >= 1 << 30) return {};
   Flash flash{s.d == 64   ? AttentionFlashHead::kD64
@@ -55,8 +59,6 @@ std::optional<Flash> flash_of(const args::Attention& x, const AttentionSizes& s)
   flash.partials = each * flash.splits * flash.rows * (s.d + 2);
   return flash;
 }
-
-bool aligned(const View& view) { return address_of(view) % 16 == 0; }
 
 }  // namespace
 
@@ -78,6 +80,16 @@ size_t attention_scratch(const Call& call) {
   return static_cast<size_t>(std::max(plain, flash && flash->splits > 1 ? flash->partials : 0)) * sizeof(float);
 }
 
+// Of ropeAttention (ops/fused.cpp): the fast kernel appends, and turns exactly what attention takes for queries and keys.
+bool takes_rope(const Call& call) {
+  const args::Attention x(call);
+  const AttentionSizes s(x);
+  const int64_t dim = call.attributes[2].integer, heads = call.attributes[3].integer;
+  return s.tokens <= kFreshTokens && flash_of(x, s) && dim == s.d && heads == s.heads + s.groups &&
+         2 * call.in[kOperands].dim(1) <= dim;
+}
+
+// Of ropeAttention too, which has operands and attributes more.
 void attention(Context& cuda, const Call& call) {
   const args::Attention x(call);
   check_scales(x);
@@ -111,10 +123,19 @@ void attention(Context& cuda, const Call& call) {
                 {blocks(2 * s.groups, 8), s.tokens}, p);
   };
   const auto flash = flash_of(x, s);
-  if (flash && aligned(x.keys) && aligned(x.values)) {
+  if (flash) {
     const bool fresh = s.tokens <= kFreshTokens;
     if (!fresh) append();
-    AttentionFlashParams params{p, flash->splits, flash->rows, fresh, nullptr, nullptr};
+    AttentionFlashParams params{p,       flash->splits, flash->rows, fresh, nullptr, nullptr,
+                                nullptr, nullptr,       nullptr,     0,     0};
+    if (call.in.size() > kOperands) {
+      const View &cos = call.in[kOperands], &sin = call.in[kOperands + 1], &angles = call.in[kOperands + 2];
+      params.cos = pointer_to<float>(cos);
+      params.sin = pointer_to<float>(sin);
+      params.angles = pointer_to<int>(angles);
+      params.angle_rows = cos.dim(0);
+      params.half = static_cast<int>(cos.dim(1));
+    }
     if (flash->splits > 1) {
       params.partial = pointer_to<float>(call.scratch);
       params.counters = cuda.counters();

@@ -31,6 +31,11 @@ struct AttentionFlashParams : AttentionParams {
   int fresh;           // 1: keys and values of qkv are not in the cache yet
   float* partial;      // (tiles, groups, splits, tile_rows, d + 2), scratch
   unsigned* counters;  // (tiles, groups), zeros before and after
+  // Queries and keys are turned by row angles[t] of the tables; null: they have been.
+  const float *cos, *sin;  // (angle_rows, half)
+  const int* angles;       // (tokens)
+  long long angle_rows;
+  int half;
 };
 // The most tokens of a call whose keys and values the kernel appends itself.
 constexpr int kFreshTokens = 16;

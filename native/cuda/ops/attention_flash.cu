@@ -1,7 +1,8 @@
 // Attention over a float16 cache by products of a warp (flash decoding). A block takes sixteen query rows of one sequence and group, and
 // one part of their keys; its warps take sixteen keys at a time in turn, and their softmaxes are merged in shared memory. The block that
 // is the last of its rows merges the parts. Float32 rows lose nothing: queries and probabilities are sums of two float16 numbers.
-// Few tokens are written to the cache here, and taken from qkv by everybody, so that nobody waits for them. Bound by memory.
+// Few tokens are written to the cache here, and taken from qkv by everybody, so that nobody waits for them; queries and keys may be turned
+// on their way (ropeAttention). Bound by memory.
 #include "cuda/attention.cuh"
 
 namespace {
@@ -50,8 +51,36 @@ struct AttentionFlash {
     int low[2], position[2];
   };
 
+  // Whether a row stands where it may, and has angles to be turned by.
+  DEVICE static bool check_row(const Params& p, const Rows& rows, i64 token) {
+    if (!check_position(p, {rows.sequence, rows.begin}, token)) return false;
+    if (!p.cos || (p.angles[token] >= 0 && p.angles[token] < p.angle_rows)) return true;
+    report(p.faults, kIndex, kAngles, token, p.angles[token], p.angle_rows);
+    return false;
+  }
+
+  // Element i of a head, turned by the angles of its row; see rotary_embedding.cu.
+  DEVICE static float turned(const Params& p, const T* head, i64 token, int i) {
+    const int half = p.half;
+    if (!p.cos || i >= 2 * half) return to_float(head[i]);
+    const int angle = p.angles[token];
+    if (angle < 0 || angle >= p.angle_rows) return 0;
+    const i64 at = static_cast<i64>(angle) * half + i % half;
+    const float u = to_float(head[i]), v = to_float(head[i < half ? i + half : i - half]);
+    return u * p.cos[at] + (i < half ? -v : v) * p.sin[at];
+  }
+
+  // Queries as they attend, [rows][kDim], by all threads of the block.
+  DEVICE static void stage_queries(const Params& p, const Rows& rows, i64 group, float* to) {
+    const i64 shared = p.heads / p.groups;
+    for (int i = static_cast<int>(threadIdx.x); i < rows.count * kDim; i += kWarps * 32) {
+      const i64 at = rows.first + i / kDim, token = rows.begin + at / shared, head = group * shared + at % shared;
+      to[i] = turned(p, static_cast<const T*>(p.qkv) + token * p.width + head * kDim, token, i % kDim);
+    }
+  }
+
   // Rows that are none see nothing.
-  DEVICE static void load_queries(const Params& p, const Rows& rows, i64 group, Warp& w) {
+  DEVICE static void load_queries(const Params& p, const Rows& rows, const float* queries, Warp& w) {
     const int g = lane_id() / 4, t = lane_id() % 4;
     const i64 shared = p.heads / p.groups;
     for (int i = 0; i < 2; ++i) {
@@ -60,14 +89,13 @@ struct AttentionFlash {
       w.low[i] = 0;
       w.position[i] = -1;
       if (r < rows.count) {
-        const i64 at = rows.first + r, token = rows.begin + at / shared, head = group * shared + at % shared;
-        if (check_position(p, {rows.sequence, rows.begin}, token)) {
+        const i64 token = rows.begin + (rows.first + r) / shared;
+        if (check_row(p, rows, token)) {
           w.position[i] = p.position[token];
           w.low[i] = p.window && w.position[i] >= p.window ? w.position[i] - static_cast<int>(p.window) + 1 : 0;
         }
-        const T* from = static_cast<const T*>(p.qkv) + token * p.width + head * kDim;
         for (int v = 0; v < kVectors; ++v)
-          for (int k = 0; k < 8; ++k) q[v][k] = to_float(from[8 * (4 * v + t) + k]);
+          for (int k = 0; k < 8; ++k) q[v][k] = queries[r * kDim + 8 * (4 * v + t) + k];
       }
       float most = 0;
       for (int v = 0; v < kVectors; ++v)
@@ -232,11 +260,12 @@ struct AttentionFlash {
     const T* from = static_cast<const T*>(p.qkv) + rows.begin * p.width + (p.heads + group) * kDim;
     for (int i = static_cast<int>(threadIdx.x); i < rows.tokens * 2 * kDim; i += kWarps * 32) {
       const int token = i / (2 * kDim), kind = i / kDim % 2, k = i % kDim;
-      store(&fresh.rows[kind * kFresh + token][k], to_float(from[token * p.width + kind * p.groups * kDim + k]));
+      const T* head = from + token * p.width + kind * p.groups * kDim;
+      store(&fresh.rows[kind * kFresh + token][k], kind ? to_float(head[k]) : turned(p, head, rows.begin + token, k));
     }
     if (threadIdx.x < rows.tokens) {
       const i64 token = rows.begin + threadIdx.x;
-      const bool right = check_position(p, {rows.sequence, rows.begin}, token);
+      const bool right = check_row(p, rows, token);
       fresh.position[threadIdx.x] = right ? p.position[token] : -1;
     }
     __syncthreads();
@@ -261,7 +290,7 @@ struct AttentionFlash {
   }
 
   DEVICE static void run(const Params& p) {
-    DYNAMIC_SHARED(float, merged);  // [kWarps][rows][kDim]
+    DYNAMIC_SHARED(float, merged);  // [kWarps][rows][kDim], of which the queries take the first
     SHARED(Fresh, fresh, 1);
     SHARED(float, tops, kWarps* kRowsOfTile);
     SHARED(float, sums, kWarps* kRowsOfTile);
@@ -273,11 +302,16 @@ struct AttentionFlash {
       if (split == 0) clear_idle(p, group, left);
       return;
     }
-    if (p.fresh) append(p, rows, group, split == 0, *fresh);
+    stage_queries(p, rows, group, merged);
+    if (p.fresh)
+      append(p, rows, group, split == 0, *fresh);
+    else
+      __syncthreads();
 
     const int g = lane_id() / 4;
     Warp w;
-    load_queries(p, rows, group, w);
+    load_queries(p, rows, merged, w);
+    __syncthreads();
     int first = kLast, last = -1;
     for (int i = 0; i < 2; ++i) {
       if (w.position[i] < 0) continue;

@@ -72,12 +72,14 @@ OpFunction function_of(const Call& call) {
 
 size_t scratch_of(const Call& call) {
   if (function_of(call) == linear) return linear_scratch(call);
-  if (call.op->is(Op::kAttention)) return attention_scratch(call);
+  if (function_of(call) == attention) return attention_scratch(call);
   if (call.op->is(Op::kSample)) return sample_scratch(call);
   if (call.op->is(Op::kTopK)) return top_k_scratch(call);
   return 0;
 }
 
-std::string refusal(const Call& call) { return function_of(call) ? "" : call.op->name + " on cuda"; }
+std::string refusal(const Call& call) {
+  return function_of(call) && (!call.kernel || own_takes(call)) ? "" : call.op->name + " on cuda";
+}
 
 }  // namespace lophi::cuda

@@ -13,6 +13,9 @@ OpFunction function_of(const Call& call);
 
 // Of a kernel of fused().
 OpFunction own_function(const Kernel& kernel);
+// Whether it runs these operands.
+bool own_takes(const Call& call);
+bool takes_rope(const Call& call);
 
 // CUDA's own ops, which replace calls of a plan: ops/fused.cpp.
 std::span<const std::shared_ptr<const Kernel>> fused();
