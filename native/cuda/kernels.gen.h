@@ -165,6 +165,10 @@ inline constexpr KernelName kKernels[] = {
     {"linear_few", "linear_few_q4_fine_sixteen_narrow_short"},
     {"linear_few", "linear_few_q6_fine_sixteen_narrow_short"},
     {"linear_few", "linear_few_q8_fine_sixteen_narrow_short"},
+    {"linear_floats", "linear_floats_half_one"},
+    {"linear_floats", "linear_floats_half_four"},
+    {"linear_floats", "linear_floats_bfloat_one"},
+    {"linear_floats", "linear_floats_bfloat_four"},
     {"linear_many", "linear_prepare_float32"},
     {"linear_many", "linear_prepare_float16"},
     {"linear_many", "linear_prepare_bfloat16"},
@@ -257,7 +261,7 @@ inline constexpr KernelName kKernels[] = {
     {"where", "where_bits16"},
     {"where", "where_bits32"},
 };
-inline constexpr int kKernelCount = 246;
+inline constexpr int kKernelCount = 250;
 
 // of AddRmsNorm; -1 where there is none
 constexpr int add_rms_norm_kernel(DType dtype) {
@@ -516,11 +520,22 @@ constexpr int linear_few_kernel(LinearFewForm form, LinearFewColumns columns, Li
   return -1;
 }
 
+enum class LinearFloatsWeights { kHalf, kBfloat };
+enum class LinearFloatsRows { kOne, kFour };
+// of LinearFloats; -1 where there is none
+constexpr int linear_floats_kernel(LinearFloatsWeights weights, LinearFloatsRows rows) {
+  if (weights == LinearFloatsWeights::kHalf && rows == LinearFloatsRows::kOne) return 155;
+  if (weights == LinearFloatsWeights::kHalf && rows == LinearFloatsRows::kFour) return 156;
+  if (weights == LinearFloatsWeights::kBfloat && rows == LinearFloatsRows::kOne) return 157;
+  if (weights == LinearFloatsWeights::kBfloat && rows == LinearFloatsRows::kFour) return 158;
+  return -1;
+}
+
 // of LinearPrepare; -1 where there is none
 constexpr int linear_prepare_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 155;
-  if (dtype == DType::kFloat16) return 156;
-  if (dtype == DType::kBfloat16) return 157;
+  if (dtype == DType::kFloat32) return 159;
+  if (dtype == DType::kFloat16) return 160;
+  if (dtype == DType::kBfloat16) return 161;
   return -1;
 }
 
@@ -528,34 +543,34 @@ enum class LinearManyForm { kQ4, kF16, kBf16, kQ8, kQ4Affine, kQ4Codes, kQ5Affin
 enum class LinearManyTile { kLarge, kSmall, kMedium };
 // of LinearMany; -1 where there is none
 constexpr int linear_many_kernel(LinearManyForm form, LinearManyTile tile) {
-  if (form == LinearManyForm::kQ4 && tile == LinearManyTile::kLarge) return 158;
-  if (form == LinearManyForm::kQ4 && tile == LinearManyTile::kSmall) return 159;
-  if (form == LinearManyForm::kF16 && tile == LinearManyTile::kLarge) return 160;
-  if (form == LinearManyForm::kF16 && tile == LinearManyTile::kSmall) return 161;
-  if (form == LinearManyForm::kBf16 && tile == LinearManyTile::kLarge) return 162;
-  if (form == LinearManyForm::kBf16 && tile == LinearManyTile::kSmall) return 163;
-  if (form == LinearManyForm::kQ8 && tile == LinearManyTile::kMedium) return 164;
-  if (form == LinearManyForm::kQ8 && tile == LinearManyTile::kSmall) return 165;
-  if (form == LinearManyForm::kQ4Affine && tile == LinearManyTile::kMedium) return 166;
-  if (form == LinearManyForm::kQ4Affine && tile == LinearManyTile::kSmall) return 167;
-  if (form == LinearManyForm::kQ4Codes && tile == LinearManyTile::kMedium) return 168;
-  if (form == LinearManyForm::kQ4Codes && tile == LinearManyTile::kSmall) return 169;
-  if (form == LinearManyForm::kQ5Affine && tile == LinearManyTile::kMedium) return 170;
-  if (form == LinearManyForm::kQ5Affine && tile == LinearManyTile::kSmall) return 171;
-  if (form == LinearManyForm::kQ8Affine && tile == LinearManyTile::kMedium) return 172;
-  if (form == LinearManyForm::kQ8Affine && tile == LinearManyTile::kSmall) return 173;
-  if (form == LinearManyForm::kQ4Fine && tile == LinearManyTile::kSmall) return 174;
-  if (form == LinearManyForm::kQ6Fine && tile == LinearManyTile::kSmall) return 175;
-  if (form == LinearManyForm::kQ2Fine && tile == LinearManyTile::kSmall) return 176;
-  if (form == LinearManyForm::kQ3Fine && tile == LinearManyTile::kSmall) return 177;
+  if (form == LinearManyForm::kQ4 && tile == LinearManyTile::kLarge) return 162;
+  if (form == LinearManyForm::kQ4 && tile == LinearManyTile::kSmall) return 163;
+  if (form == LinearManyForm::kF16 && tile == LinearManyTile::kLarge) return 164;
+  if (form == LinearManyForm::kF16 && tile == LinearManyTile::kSmall) return 165;
+  if (form == LinearManyForm::kBf16 && tile == LinearManyTile::kLarge) return 166;
+  if (form == LinearManyForm::kBf16 && tile == LinearManyTile::kSmall) return 167;
+  if (form == LinearManyForm::kQ8 && tile == LinearManyTile::kMedium) return 168;
+  if (form == LinearManyForm::kQ8 && tile == LinearManyTile::kSmall) return 169;
+  if (form == LinearManyForm::kQ4Affine && tile == LinearManyTile::kMedium) return 170;
+  if (form == LinearManyForm::kQ4Affine && tile == LinearManyTile::kSmall) return 171;
+  if (form == LinearManyForm::kQ4Codes && tile == LinearManyTile::kMedium) return 172;
+  if (form == LinearManyForm::kQ4Codes && tile == LinearManyTile::kSmall) return 173;
+  if (form == LinearManyForm::kQ5Affine && tile == LinearManyTile::kMedium) return 174;
+  if (form == LinearManyForm::kQ5Affine && tile == LinearManyTile::kSmall) return 175;
+  if (form == LinearManyForm::kQ8Affine && tile == LinearManyTile::kMedium) return 176;
+  if (form == LinearManyForm::kQ8Affine && tile == LinearManyTile::kSmall) return 177;
+  if (form == LinearManyForm::kQ4Fine && tile == LinearManyTile::kSmall) return 178;
+  if (form == LinearManyForm::kQ6Fine && tile == LinearManyTile::kSmall) return 179;
+  if (form == LinearManyForm::kQ2Fine && tile == LinearManyTile::kSmall) return 180;
+  if (form == LinearManyForm::kQ3Fine && tile == LinearManyTile::kSmall) return 181;
   return -1;
 }
 
 // of Matmul; -1 where there is none
 constexpr int matmul_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 178;
-  if (dtype == DType::kFloat16) return 179;
-  if (dtype == DType::kBfloat16) return 180;
+  if (dtype == DType::kFloat32) return 182;
+  if (dtype == DType::kFloat16) return 183;
+  if (dtype == DType::kBfloat16) return 184;
   return -1;
 }
 
@@ -563,138 +578,138 @@ enum class MatmulTensorType { kHalf, kBfloat };
 enum class MatmulTensorTile { kLarge, kSmall };
 // of MatmulTensor; -1 where there is none
 constexpr int matmul_tensor_kernel(MatmulTensorType type, MatmulTensorTile tile) {
-  if (type == MatmulTensorType::kHalf && tile == MatmulTensorTile::kLarge) return 181;
-  if (type == MatmulTensorType::kHalf && tile == MatmulTensorTile::kSmall) return 182;
-  if (type == MatmulTensorType::kBfloat && tile == MatmulTensorTile::kLarge) return 183;
-  if (type == MatmulTensorType::kBfloat && tile == MatmulTensorTile::kSmall) return 184;
+  if (type == MatmulTensorType::kHalf && tile == MatmulTensorTile::kLarge) return 185;
+  if (type == MatmulTensorType::kHalf && tile == MatmulTensorTile::kSmall) return 186;
+  if (type == MatmulTensorType::kBfloat && tile == MatmulTensorTile::kLarge) return 187;
+  if (type == MatmulTensorType::kBfloat && tile == MatmulTensorTile::kSmall) return 188;
   return -1;
 }
 
 // of MatmulRow; -1 where there is none
 constexpr int matmul_row_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 185;
-  if (dtype == DType::kFloat16) return 186;
-  if (dtype == DType::kBfloat16) return 187;
+  if (dtype == DType::kFloat32) return 189;
+  if (dtype == DType::kFloat16) return 190;
+  if (dtype == DType::kBfloat16) return 191;
   return -1;
 }
 
 // of MatmulInt4; -1 where there is none
 constexpr int matmul_int4_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 188;
-  if (dtype == DType::kFloat16) return 189;
-  if (dtype == DType::kBfloat16) return 190;
+  if (dtype == DType::kFloat32) return 192;
+  if (dtype == DType::kFloat16) return 193;
+  if (dtype == DType::kBfloat16) return 194;
   return -1;
 }
 
 // of Quantize; -1 where there is none
 constexpr int quantize_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 191;
-  if (dtype == DType::kFloat16) return 192;
-  if (dtype == DType::kBfloat16) return 193;
+  if (dtype == DType::kFloat32) return 195;
+  if (dtype == DType::kFloat16) return 196;
+  if (dtype == DType::kBfloat16) return 197;
   return -1;
 }
 
 // of Reduce; -1 where there is none
 constexpr int reduce_kernel(Op op, DType dtype) {
-  if (op == Op::kSum && dtype == DType::kFloat32) return 194;
-  if (op == Op::kSum && dtype == DType::kFloat16) return 195;
-  if (op == Op::kSum && dtype == DType::kBfloat16) return 196;
-  if (op == Op::kSum && dtype == DType::kInt32) return 197;
-  if (op == Op::kMean && dtype == DType::kFloat32) return 198;
-  if (op == Op::kMean && dtype == DType::kFloat16) return 199;
-  if (op == Op::kMean && dtype == DType::kBfloat16) return 200;
-  if (op == Op::kMax && dtype == DType::kFloat32) return 201;
-  if (op == Op::kMax && dtype == DType::kFloat16) return 202;
-  if (op == Op::kMax && dtype == DType::kBfloat16) return 203;
-  if (op == Op::kMax && dtype == DType::kInt32) return 204;
+  if (op == Op::kSum && dtype == DType::kFloat32) return 198;
+  if (op == Op::kSum && dtype == DType::kFloat16) return 199;
+  if (op == Op::kSum && dtype == DType::kBfloat16) return 200;
+  if (op == Op::kSum && dtype == DType::kInt32) return 201;
+  if (op == Op::kMean && dtype == DType::kFloat32) return 202;
+  if (op == Op::kMean && dtype == DType::kFloat16) return 203;
+  if (op == Op::kMean && dtype == DType::kBfloat16) return 204;
+  if (op == Op::kMax && dtype == DType::kFloat32) return 205;
+  if (op == Op::kMax && dtype == DType::kFloat16) return 206;
+  if (op == Op::kMax && dtype == DType::kBfloat16) return 207;
+  if (op == Op::kMax && dtype == DType::kInt32) return 208;
   return -1;
 }
 
 enum class RepackVariant { kLevels, kGroups };
 // of Repack; -1 where there is none
 constexpr int repack_kernel(RepackVariant variant) {
-  if (variant == RepackVariant::kLevels) return 205;
-  if (variant == RepackVariant::kGroups) return 206;
+  if (variant == RepackVariant::kLevels) return 209;
+  if (variant == RepackVariant::kGroups) return 210;
   return -1;
 }
 
 // of RmsNorm; -1 where there is none
 constexpr int rms_norm_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 207;
-  if (dtype == DType::kFloat16) return 208;
-  if (dtype == DType::kBfloat16) return 209;
+  if (dtype == DType::kFloat32) return 211;
+  if (dtype == DType::kFloat16) return 212;
+  if (dtype == DType::kBfloat16) return 213;
   return -1;
 }
 
 // of RotaryEmbedding; -1 where there is none
 constexpr int rotary_embedding_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 210;
-  if (dtype == DType::kFloat16) return 211;
-  if (dtype == DType::kBfloat16) return 212;
+  if (dtype == DType::kFloat32) return 214;
+  if (dtype == DType::kFloat16) return 215;
+  if (dtype == DType::kBfloat16) return 216;
   return -1;
 }
 
 // of Sample; -1 where there is none
 constexpr int sample_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 213;
-  if (dtype == DType::kFloat16) return 214;
-  if (dtype == DType::kBfloat16) return 215;
+  if (dtype == DType::kFloat32) return 217;
+  if (dtype == DType::kFloat16) return 218;
+  if (dtype == DType::kBfloat16) return 219;
   return -1;
 }
 
 // of SiluMul; -1 where there is none
 constexpr int silu_mul_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 216;
-  if (dtype == DType::kFloat16) return 217;
-  if (dtype == DType::kBfloat16) return 218;
+  if (dtype == DType::kFloat32) return 220;
+  if (dtype == DType::kFloat16) return 221;
+  if (dtype == DType::kBfloat16) return 222;
   return -1;
 }
 
 // of Softmax; -1 where there is none
 constexpr int softmax_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 219;
-  if (dtype == DType::kFloat16) return 220;
-  if (dtype == DType::kBfloat16) return 221;
+  if (dtype == DType::kFloat32) return 223;
+  if (dtype == DType::kFloat16) return 224;
+  if (dtype == DType::kBfloat16) return 225;
   return -1;
 }
 
 // of TopK; -1 where there is none
 constexpr int top_k_kernel(DType dtype) {
-  if (dtype == DType::kFloat32) return 222;
-  if (dtype == DType::kFloat16) return 223;
-  if (dtype == DType::kBfloat16) return 224;
+  if (dtype == DType::kFloat32) return 226;
+  if (dtype == DType::kFloat16) return 227;
+  if (dtype == DType::kBfloat16) return 228;
   return -1;
 }
 
 // of Unary; -1 where there is none
 constexpr int unary_kernel(Op op, DType dtype) {
-  if (op == Op::kNeg && dtype == DType::kFloat32) return 225;
-  if (op == Op::kNeg && dtype == DType::kFloat16) return 226;
-  if (op == Op::kNeg && dtype == DType::kBfloat16) return 227;
-  if (op == Op::kNeg && dtype == DType::kInt32) return 228;
-  if (op == Op::kExp && dtype == DType::kFloat32) return 229;
-  if (op == Op::kExp && dtype == DType::kFloat16) return 230;
-  if (op == Op::kExp && dtype == DType::kBfloat16) return 231;
-  if (op == Op::kLog && dtype == DType::kFloat32) return 232;
-  if (op == Op::kLog && dtype == DType::kFloat16) return 233;
-  if (op == Op::kLog && dtype == DType::kBfloat16) return 234;
-  if (op == Op::kSqrt && dtype == DType::kFloat32) return 235;
-  if (op == Op::kSqrt && dtype == DType::kFloat16) return 236;
-  if (op == Op::kSqrt && dtype == DType::kBfloat16) return 237;
-  if (op == Op::kTanh && dtype == DType::kFloat32) return 238;
-  if (op == Op::kTanh && dtype == DType::kFloat16) return 239;
-  if (op == Op::kTanh && dtype == DType::kBfloat16) return 240;
-  if (op == Op::kSigmoid && dtype == DType::kFloat32) return 241;
-  if (op == Op::kSigmoid && dtype == DType::kFloat16) return 242;
-  if (op == Op::kSigmoid && dtype == DType::kBfloat16) return 243;
+  if (op == Op::kNeg && dtype == DType::kFloat32) return 229;
+  if (op == Op::kNeg && dtype == DType::kFloat16) return 230;
+  if (op == Op::kNeg && dtype == DType::kBfloat16) return 231;
+  if (op == Op::kNeg && dtype == DType::kInt32) return 232;
+  if (op == Op::kExp && dtype == DType::kFloat32) return 233;
+  if (op == Op::kExp && dtype == DType::kFloat16) return 234;
+  if (op == Op::kExp && dtype == DType::kBfloat16) return 235;
+  if (op == Op::kLog && dtype == DType::kFloat32) return 236;
+  if (op == Op::kLog && dtype == DType::kFloat16) return 237;
+  if (op == Op::kLog && dtype == DType::kBfloat16) return 238;
+  if (op == Op::kSqrt && dtype == DType::kFloat32) return 239;
+  if (op == Op::kSqrt && dtype == DType::kFloat16) return 240;
+  if (op == Op::kSqrt && dtype == DType::kBfloat16) return 241;
+  if (op == Op::kTanh && dtype == DType::kFloat32) return 242;
+  if (op == Op::kTanh && dtype == DType::kFloat16) return 243;
+  if (op == Op::kTanh && dtype == DType::kBfloat16) return 244;
+  if (op == Op::kSigmoid && dtype == DType::kFloat32) return 245;
+  if (op == Op::kSigmoid && dtype == DType::kFloat16) return 246;
+  if (op == Op::kSigmoid && dtype == DType::kBfloat16) return 247;
   return -1;
 }
 
 enum class WhereVariant { kBits16, kBits32 };
 // of Where; -1 where there is none
 constexpr int where_kernel(WhereVariant variant) {
-  if (variant == WhereVariant::kBits16) return 244;
-  if (variant == WhereVariant::kBits32) return 245;
+  if (variant == WhereVariant::kBits16) return 248;
+  if (variant == WhereVariant::kBits32) return 249;
   return -1;
 }
 

@@ -115,6 +115,13 @@ struct LinearParams {
   int int8;  // x is rounded as int8 per 32 values
 };
 
+// LinearParams for few rows of x and w of 16-bit floats.
+struct LinearFloatsParams {
+  LinearParams linear;
+  int strips, steps;  // of w: of 16 rows, of 16 columns
+  int dtype;          // of x, residual and y
+};
+
 // x as bytes, for linear_few
 struct LinearBytesParams {
   const void* x;     // (m, k), of `dtype`

@@ -17,7 +17,9 @@ void linear(Context& cuda, const Call& call) {
   for (const CudaWeight::Part& part : w.stacked) {
     const LinearParams p{pointer_to(x.x), part.rows, bias,   residual,
                          pointer_to(x.y), m,         w.rows, int8 && part.takes_int8};
-    if (linear_few(cuda, p, x.x.dtype, call.scratch) || linear_many(cuda, p, x.x.dtype, call.scratch)) continue;
+    if (linear_floats(cuda, p, x.x.dtype) || linear_few(cuda, p, x.x.dtype, call.scratch) ||
+        linear_many(cuda, p, x.x.dtype, call.scratch))
+      continue;
     cuda.launch(linear_kernel(x.x.dtype), {blocks(part.rows.count, 8), m}, p);
   }
 }
