@@ -24,6 +24,7 @@ PlanHandle& plan_of(const Napi::Value& value) {
 // A plan that nobody wants any more by then is not compiled.
 void compile_later(Waiter& loader, const std::shared_ptr<Compilation>& compilation) {
   struct Job {
+    explicit Job(const std::shared_ptr<Compilation>& compilation) : wanted(compilation) {}
     std::weak_ptr<Compilation> wanted;
     ~Job() {
       if (auto dropped = wanted.lock()) Compilation::give_up(std::move(dropped));
