@@ -17,6 +17,10 @@ if(WIN32)
   target_compile_definitions(lophi_flags INTERFACE NOMINMAX WIN32_LEAN_AND_MEAN)
 endif()
 
+if(MINGW)
+  target_link_libraries(lophi_flags INTERFACE synchronization)  # WaitOnAddress, core/sleep.h
+endif()
+
 if(LOPHI_SANITIZE)
   target_compile_options(lophi_flags INTERFACE -fsanitize=${LOPHI_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g -UNDEBUG)
   target_link_options(lophi_flags INTERFACE -fsanitize=${LOPHI_SANITIZE})

@@ -34,7 +34,7 @@ void Compilation::finish(std::shared_ptr<Compilation> plan, std::exception_ptr e
   const auto done = plan->done_;
   plan = nullptr;
   done->store(true, std::memory_order_release);
-  done->notify_all();
+  wake_all(*done);
 }
 
 Executable& Compilation::result() const {

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "core/backend.h"
+#include "core/sleep.h"
 
 namespace lophi {
 
@@ -19,8 +20,8 @@ class Compilation {
   static void give_up(std::shared_ptr<Compilation> plan) noexcept;
 
   bool done() const { return done_->load(std::memory_order_acquire); }
-  void wait() const { done_->wait(false, std::memory_order_acquire); }  // blocks until then
-  Executable& result() const;                                           // once done; throws what went wrong
+  void wait() const { sleep_while(*done_, false); }  // blocks until then
+  Executable& result() const;                        // once done; throws what went wrong
 
  private:
   static void finish(std::shared_ptr<Compilation> plan, std::exception_ptr error) noexcept;

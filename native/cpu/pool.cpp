@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/sleep.h"
 #include "core/thread.h"
 #include "cpu/limits.h"
 #include "cpu/relax.h"
@@ -29,7 +30,7 @@ Pool::~Pool() { stop_from(1); }
 void Pool::stop_from(int index) {
   last_ = index;
   ++generation_;
-  generation_.notify_all();
+  wake_all(generation_);
   for (; static_cast<int>(workers_.size()) >= index; workers_.pop_back()) workers_.back().join();
 }
 
@@ -39,7 +40,7 @@ void Pool::work(int index) {
     if (spins_) spin_until([&] { return generation_.load(std::memory_order_acquire) != seen; });
     if (generation_.load(std::memory_order_acquire) == seen) {
       settle_thread_scratch();
-      generation_.wait(seen, std::memory_order_acquire);
+      sleep_while(generation_, seen);
     }
     seen = generation_.load(std::memory_order_acquire);
     if (index >= last_) return drop_thread_scratch();
@@ -77,7 +78,7 @@ void Pool::run(int64_t count, int64_t grain, Piece piece, void* body) {
   const uint64_t loop = generation_.load(std::memory_order_relaxed) + 1;
   open_ = loop;
   generation_.store(loop, std::memory_order_release);
-  generation_.notify_all();
+  wake_all(generation_);
   take_pieces();
   open_ = 0;  // a worker that wakes late is not waited for
   // A worker inside a loop may have lost its processor to others.

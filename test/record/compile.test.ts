@@ -67,6 +67,14 @@ describe.each(devices.map(({ id }) => id))('a plan that has just been recorded o
       await run
     }))
 
+  test('is noticed to be compiled every time, whichever of two threads comes first', async () => {
+    using x = filled(2)
+    for (let i = 0; i < 300; i++) {
+      using plan = doubled(x)
+      expect((await plan.run({}, { read: ['y'] })).y[0]).toBe(4)
+    }
+  })
+
   test('gives back its memory when it is disposed before it is compiled, or has run', () =>
     withEnvironment(slowly, async () => {
       using x = filled(4)
