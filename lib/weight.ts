@@ -1,5 +1,6 @@
 import type { Device } from './device.js'
-import { ArgumentError } from './errors.js'
+import { dtypes } from './dtype.js'
+import { ArgumentError, DisposedError } from './errors.js'
 import type {
   FileRange,
   Payload,
@@ -10,7 +11,8 @@ import type {
 } from './formats/source.js'
 import { type NativeUse, type NativeWeight, native, type WeightHandle } from './native.js'
 import { checkNames, checkOptions, described, type OptionNames } from './options.js'
-import { bytesOf } from './tensor.js'
+import { currentPath } from './path.js'
+import { bytesOf, frozen, Tensor } from './tensor.js'
 
 /** A typed array (copied) or a range of a file (mapped). */
 export type WeightData = ArrayBufferView | FileRange
@@ -41,6 +43,8 @@ export interface WeightOptions {
   readonly packing?: WeightPacking
 }
 
+const embedding = native.describeOps().findIndex(({ name }) => name === 'embedding')
+
 /** A matrix in the format of its file, for `linear` and `embedding`. The CPU computes on mapped rows in place. */
 export class Weight {
   readonly device: Device
@@ -61,6 +65,33 @@ export class Weight {
 
   get disposed(): boolean {
     return this.#disposed
+  }
+
+  /**
+   * All values, [rows, columns], in the memory of the weight's device: the `embedding` of every row, so a device without that op
+   * throws ERR_OP_UNSUPPORTED. Columns stand where x has them, whatever the order of groups. Enqueues, as ops do.
+   */
+  dequantize(): Tensor<'float32', readonly [number, number]> {
+    if (this.#disposed) throw new DisposedError('dequantize: the weight must be live, but it was disposed')
+    const [rows] = this.shape
+    const ids = this.device.tensor(
+      Int32Array.from({ length: rows }, (_, i) => i),
+      [rows],
+    )
+    try {
+      const operands = [this.native, ids.native]
+      const [handle] = native.runOp(
+        this.device.native,
+        embedding,
+        currentPath(),
+        operands,
+        [dtypes.indexOf('float32')],
+        null,
+      )
+      return new Tensor(this.device, handle!, 'float32', frozen(this.shape))
+    } finally {
+      ids.dispose()
+    }
   }
 
   /** Idempotent; a plan that uses the weight keeps it. */

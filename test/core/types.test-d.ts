@@ -69,6 +69,12 @@ describe('views', () => {
   })
 })
 
+describe('weights', () => {
+  test('come back as float32 of two axes', () => {
+    expectTypeOf(weight.dequantize()).toEqualTypeOf<Tensor<'float32', readonly [number, number]>>()
+  })
+})
+
 describe('ops', () => {
   test('keep dtype and shape where the schema says so', () => {
     expectTypeOf(ops.neg({ x: f16 })).toEqualTypeOf<Tensor<'float16', readonly [2, 3]>>()

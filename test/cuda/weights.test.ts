@@ -4,12 +4,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import type { WeightDescription, WeightPart } from '../../lib/formats/source.js'
-import { weightFormats } from '../../lib/formats/weight-formats.js'
 import { type Device, listDevices, openDevice, ops, record, type Weight } from '../../lib/index.js'
 import { openWeight } from '../../lib/weight.js'
-import { groupedWeight, levels, weight } from '../ops/cases/build.js'
+import { levels, weight } from '../ops/cases/build.js'
 import { packFloats, packLevels, packZeros } from '../ops/reference/weights.js'
-import { Uploads } from '../support/on-device.js'
 import { random } from '../support/random.js'
 import { temporaryFolder } from '../support/shared.js'
 import { withEnvironment } from './fake.js'
@@ -75,23 +73,6 @@ describe.runIf(fake)('weights on their way to a GPU', () => {
     const parts = [...plain, scattered]
     const rows = parts.reduce((sum, part) => sum + part.rows, 0)
     await expectAsOnCpu(device, { shape: [rows, columns], parts })
-  })
-
-  test.each(weightFormats)('come back from tile order bit for bit: %s', async (format) => {
-    await using device = await openDevice('cuda:0')
-    const shape = [37, 256] as const // rows that fill no strip
-    const made =
-      format === 'int4' || format === 'int8'
-        ? groupedWeight(random(4), format, shape, 32, true)
-        : weight(random(4), format, shape)
-    const uploads = new Uploads(device)
-    using _ = uploads
-    using ids = device.tensor(
-      Int32Array.from({ length: shape[0] }, (_, i) => i),
-      [shape[0]],
-    )
-    using y = ops.embedding({ table: uploads.argument(made) as Weight, ids })
-    expect(await y.read()).toEqual(Float32Array.from(made.data))
   })
 
   test('are there for eager calls and for plans, though nobody waited', async () => {
