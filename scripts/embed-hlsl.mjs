@@ -1,10 +1,13 @@
-// node scripts/embed-hlsl.mjs OUT: writes native/dml/ops/*.hlsl as C++ strings, so that the addon is one file.
+// node scripts/embed-hlsl.mjs OUT: writes native/dml/ops/*.hlsl as C++ strings, so that the addon is one file. The text of what
+// a kernel includes stands in it.
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { argv } from 'node:process'
 
 const folder = new URL('../native/dml/ops/', import.meta.url)
-const literal = (file) => `R"hlsl(${readFileSync(new URL(file, folder), 'utf8')})hlsl"`
+const textOf = (file) =>
+  readFileSync(new URL(file, folder), 'utf8').replace(/^#include "(.+)"$/gm, (_, name) => textOf(name))
+const literal = (file) => `R"hlsl(${textOf(file)})hlsl"`
 const kernels = readdirSync(folder)
   .filter((file) => file.endsWith('.hlsl'))
   .sort()

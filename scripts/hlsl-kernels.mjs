@@ -10,7 +10,7 @@ import { classes, dtypesOf, pascal, snake } from './schema.mjs'
 const folder = new URL('../native/dml/ops/', import.meta.url)
 
 /** Numbers of core/dtype.h that common.hlsli defines. */
-const numbers = { float32: 'FLOAT32', float16: 'FLOAT16', int32: 'INT32' }
+const numbers = { float32: 'FLOAT32', float16: 'FLOAT16', bfloat16: 'BFLOAT16', int32: 'INT32' }
 
 const camel = (name) => name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase())
 

@@ -12,7 +12,7 @@ namespace lophi::dml {
 namespace {
 
 constexpr UINT kMaxGroups = 65535;
-constexpr UINT kFirstConstant = 8;  // c0 and c1 hold the operands' starts
+constexpr UINT kFirstConstant = 8;  // c0 and c1 hold the starts of the first operands
 constexpr UINT kSite = 7;           // and the number of the call
 constexpr D3D12_RESOURCE_STATES kUav = D3D12_RESOURCE_STATE_UNORDERED_ACCESS;
 
@@ -80,7 +80,10 @@ void Commands::kernel(int shader, std::span<const Operand> operands, std::span<c
   uint32_t values[kConstants] = {};
   for (UINT i = 0; i < operands.size(); ++i) {
     if (!operands[i].buffer) continue;
-    values[i] = static_cast<uint32_t>(operands[i].offset & 3);
+    if (i < kSite)
+      values[i] = static_cast<uint32_t>(operands[i].offset & 3);
+    else if (operands[i].offset & 3)
+      throw range_error("dml: an operand of a kernel from the eighth on must begin at a whole word");
     const UINT64 address = resource_of(*operands[i].buffer)->GetGPUVirtualAddress();
     list_->SetComputeRootUnorderedAccessView(1 + i, address + (operands[i].offset & ~UINT64{3}));
   }

@@ -12,7 +12,7 @@
 namespace lophi::dml {
 
 inline constexpr UINT kConstants = 32;  // 32-bit root constants of a kernel
-inline constexpr UINT kOperands = 6;    // buffers of a kernel, u0 on
+inline constexpr UINT kOperands = 12;   // buffers of a kernel, u0 on
 
 struct Macro {
   const char* name;

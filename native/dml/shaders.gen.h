@@ -17,97 +17,135 @@ struct ShaderInstance {
 inline constexpr ShaderInstance kShaders[] = {
     {"binary", {{"OP", "ADD"}, {"TYPE", "FLOAT32"}}},
     {"binary", {{"OP", "ADD"}, {"TYPE", "FLOAT16"}}},
+    {"binary", {{"OP", "ADD"}, {"TYPE", "BFLOAT16"}}},
     {"binary", {{"OP", "ADD"}, {"TYPE", "INT32"}}},
     {"binary", {{"OP", "SUB"}, {"TYPE", "FLOAT32"}}},
     {"binary", {{"OP", "SUB"}, {"TYPE", "FLOAT16"}}},
+    {"binary", {{"OP", "SUB"}, {"TYPE", "BFLOAT16"}}},
     {"binary", {{"OP", "SUB"}, {"TYPE", "INT32"}}},
     {"binary", {{"OP", "MUL"}, {"TYPE", "FLOAT32"}}},
     {"binary", {{"OP", "MUL"}, {"TYPE", "FLOAT16"}}},
+    {"binary", {{"OP", "MUL"}, {"TYPE", "BFLOAT16"}}},
     {"binary", {{"OP", "MUL"}, {"TYPE", "INT32"}}},
     {"binary", {{"OP", "DIV"}, {"TYPE", "FLOAT32"}}},
     {"binary", {{"OP", "DIV"}, {"TYPE", "FLOAT16"}}},
+    {"binary", {{"OP", "DIV"}, {"TYPE", "BFLOAT16"}}},
     {"binary", {{"OP", "MAXIMUM"}, {"TYPE", "FLOAT32"}}},
     {"binary", {{"OP", "MAXIMUM"}, {"TYPE", "FLOAT16"}}},
+    {"binary", {{"OP", "MAXIMUM"}, {"TYPE", "BFLOAT16"}}},
     {"binary", {{"OP", "MAXIMUM"}, {"TYPE", "INT32"}}},
     {"binary", {{"OP", "MINIMUM"}, {"TYPE", "FLOAT32"}}},
     {"binary", {{"OP", "MINIMUM"}, {"TYPE", "FLOAT16"}}},
+    {"binary", {{"OP", "MINIMUM"}, {"TYPE", "BFLOAT16"}}},
     {"binary", {{"OP", "MINIMUM"}, {"TYPE", "INT32"}}},
     {"cast", {}},
     {"copy", {}},
     {"gather", {{"TYPE", "FLOAT32"}}},
     {"gather", {{"TYPE", "FLOAT16"}}},
+    {"gather", {{"TYPE", "BFLOAT16"}}},
     {"gather", {{"TYPE", "INT32"}}},
     {"matmul_int4", {{"TYPE", "FLOAT32"}, {"SCALE_TYPE", "FLOAT32"}, {"ZEROS", "0"}}},
     {"matmul_int4", {{"TYPE", "FLOAT32"}, {"SCALE_TYPE", "FLOAT32"}, {"ZEROS", "1"}}},
     {"matmul_int4", {{"TYPE", "FLOAT32"}, {"SCALE_TYPE", "FLOAT16"}, {"ZEROS", "0"}}},
     {"matmul_int4", {{"TYPE", "FLOAT32"}, {"SCALE_TYPE", "FLOAT16"}, {"ZEROS", "1"}}},
+    {"matmul_int4", {{"TYPE", "FLOAT32"}, {"SCALE_TYPE", "BFLOAT16"}, {"ZEROS", "0"}}},
+    {"matmul_int4", {{"TYPE", "FLOAT32"}, {"SCALE_TYPE", "BFLOAT16"}, {"ZEROS", "1"}}},
     {"matmul_int4", {{"TYPE", "FLOAT16"}, {"SCALE_TYPE", "FLOAT32"}, {"ZEROS", "0"}}},
     {"matmul_int4", {{"TYPE", "FLOAT16"}, {"SCALE_TYPE", "FLOAT32"}, {"ZEROS", "1"}}},
     {"matmul_int4", {{"TYPE", "FLOAT16"}, {"SCALE_TYPE", "FLOAT16"}, {"ZEROS", "0"}}},
     {"matmul_int4", {{"TYPE", "FLOAT16"}, {"SCALE_TYPE", "FLOAT16"}, {"ZEROS", "1"}}},
+    {"matmul_int4", {{"TYPE", "FLOAT16"}, {"SCALE_TYPE", "BFLOAT16"}, {"ZEROS", "0"}}},
+    {"matmul_int4", {{"TYPE", "FLOAT16"}, {"SCALE_TYPE", "BFLOAT16"}, {"ZEROS", "1"}}},
+    {"matmul_int4", {{"TYPE", "BFLOAT16"}, {"SCALE_TYPE", "FLOAT32"}, {"ZEROS", "0"}}},
+    {"matmul_int4", {{"TYPE", "BFLOAT16"}, {"SCALE_TYPE", "FLOAT32"}, {"ZEROS", "1"}}},
+    {"matmul_int4", {{"TYPE", "BFLOAT16"}, {"SCALE_TYPE", "FLOAT16"}, {"ZEROS", "0"}}},
+    {"matmul_int4", {{"TYPE", "BFLOAT16"}, {"SCALE_TYPE", "FLOAT16"}, {"ZEROS", "1"}}},
+    {"matmul_int4", {{"TYPE", "BFLOAT16"}, {"SCALE_TYPE", "BFLOAT16"}, {"ZEROS", "0"}}},
+    {"matmul_int4", {{"TYPE", "BFLOAT16"}, {"SCALE_TYPE", "BFLOAT16"}, {"ZEROS", "1"}}},
     {"unary", {{"OP", "NEG"}, {"TYPE", "FLOAT32"}}},
     {"unary", {{"OP", "NEG"}, {"TYPE", "FLOAT16"}}},
+    {"unary", {{"OP", "NEG"}, {"TYPE", "BFLOAT16"}}},
     {"unary", {{"OP", "NEG"}, {"TYPE", "INT32"}}},
     {"unary", {{"OP", "SQRT"}, {"TYPE", "FLOAT32"}}},
     {"unary", {{"OP", "SQRT"}, {"TYPE", "FLOAT16"}}},
+    {"unary", {{"OP", "SQRT"}, {"TYPE", "BFLOAT16"}}},
 };
-inline constexpr int kShaderCount = 35;
+inline constexpr int kShaderCount = 54;
 
 // The number of an instance; -1 where there is none.
 constexpr int binary_shader(Op op, DType type) {
   if (op == Op::kAdd && type == DType::kFloat32) return 0;
   if (op == Op::kAdd && type == DType::kFloat16) return 1;
-  if (op == Op::kAdd && type == DType::kInt32) return 2;
-  if (op == Op::kSub && type == DType::kFloat32) return 3;
-  if (op == Op::kSub && type == DType::kFloat16) return 4;
-  if (op == Op::kSub && type == DType::kInt32) return 5;
-  if (op == Op::kMul && type == DType::kFloat32) return 6;
-  if (op == Op::kMul && type == DType::kFloat16) return 7;
-  if (op == Op::kMul && type == DType::kInt32) return 8;
-  if (op == Op::kDiv && type == DType::kFloat32) return 9;
-  if (op == Op::kDiv && type == DType::kFloat16) return 10;
-  if (op == Op::kMaximum && type == DType::kFloat32) return 11;
-  if (op == Op::kMaximum && type == DType::kFloat16) return 12;
-  if (op == Op::kMaximum && type == DType::kInt32) return 13;
-  if (op == Op::kMinimum && type == DType::kFloat32) return 14;
-  if (op == Op::kMinimum && type == DType::kFloat16) return 15;
-  if (op == Op::kMinimum && type == DType::kInt32) return 16;
+  if (op == Op::kAdd && type == DType::kBfloat16) return 2;
+  if (op == Op::kAdd && type == DType::kInt32) return 3;
+  if (op == Op::kSub && type == DType::kFloat32) return 4;
+  if (op == Op::kSub && type == DType::kFloat16) return 5;
+  if (op == Op::kSub && type == DType::kBfloat16) return 6;
+  if (op == Op::kSub && type == DType::kInt32) return 7;
+  if (op == Op::kMul && type == DType::kFloat32) return 8;
+  if (op == Op::kMul && type == DType::kFloat16) return 9;
+  if (op == Op::kMul && type == DType::kBfloat16) return 10;
+  if (op == Op::kMul && type == DType::kInt32) return 11;
+  if (op == Op::kDiv && type == DType::kFloat32) return 12;
+  if (op == Op::kDiv && type == DType::kFloat16) return 13;
+  if (op == Op::kDiv && type == DType::kBfloat16) return 14;
+  if (op == Op::kMaximum && type == DType::kFloat32) return 15;
+  if (op == Op::kMaximum && type == DType::kFloat16) return 16;
+  if (op == Op::kMaximum && type == DType::kBfloat16) return 17;
+  if (op == Op::kMaximum && type == DType::kInt32) return 18;
+  if (op == Op::kMinimum && type == DType::kFloat32) return 19;
+  if (op == Op::kMinimum && type == DType::kFloat16) return 20;
+  if (op == Op::kMinimum && type == DType::kBfloat16) return 21;
+  if (op == Op::kMinimum && type == DType::kInt32) return 22;
   return -1;
 }
 
 constexpr int cast_shader() {
-  return 17;
+  return 23;
 }
 
 constexpr int copy_shader() {
-  return 18;
+  return 24;
 }
 
 constexpr int gather_shader(DType type) {
-  if (type == DType::kFloat32) return 19;
-  if (type == DType::kFloat16) return 20;
-  if (type == DType::kInt32) return 21;
+  if (type == DType::kFloat32) return 25;
+  if (type == DType::kFloat16) return 26;
+  if (type == DType::kBfloat16) return 27;
+  if (type == DType::kInt32) return 28;
   return -1;
 }
 
 constexpr int matmul_int4_shader(DType type, DType scale_type, int zeros) {
-  if (type == DType::kFloat32 && scale_type == DType::kFloat32 && zeros == 0) return 22;
-  if (type == DType::kFloat32 && scale_type == DType::kFloat32 && zeros == 1) return 23;
-  if (type == DType::kFloat32 && scale_type == DType::kFloat16 && zeros == 0) return 24;
-  if (type == DType::kFloat32 && scale_type == DType::kFloat16 && zeros == 1) return 25;
-  if (type == DType::kFloat16 && scale_type == DType::kFloat32 && zeros == 0) return 26;
-  if (type == DType::kFloat16 && scale_type == DType::kFloat32 && zeros == 1) return 27;
-  if (type == DType::kFloat16 && scale_type == DType::kFloat16 && zeros == 0) return 28;
-  if (type == DType::kFloat16 && scale_type == DType::kFloat16 && zeros == 1) return 29;
+  if (type == DType::kFloat32 && scale_type == DType::kFloat32 && zeros == 0) return 29;
+  if (type == DType::kFloat32 && scale_type == DType::kFloat32 && zeros == 1) return 30;
+  if (type == DType::kFloat32 && scale_type == DType::kFloat16 && zeros == 0) return 31;
+  if (type == DType::kFloat32 && scale_type == DType::kFloat16 && zeros == 1) return 32;
+  if (type == DType::kFloat32 && scale_type == DType::kBfloat16 && zeros == 0) return 33;
+  if (type == DType::kFloat32 && scale_type == DType::kBfloat16 && zeros == 1) return 34;
+  if (type == DType::kFloat16 && scale_type == DType::kFloat32 && zeros == 0) return 35;
+  if (type == DType::kFloat16 && scale_type == DType::kFloat32 && zeros == 1) return 36;
+  if (type == DType::kFloat16 && scale_type == DType::kFloat16 && zeros == 0) return 37;
+  if (type == DType::kFloat16 && scale_type == DType::kFloat16 && zeros == 1) return 38;
+  if (type == DType::kFloat16 && scale_type == DType::kBfloat16 && zeros == 0) return 39;
+  if (type == DType::kFloat16 && scale_type == DType::kBfloat16 && zeros == 1) return 40;
+  if (type == DType::kBfloat16 && scale_type == DType::kFloat32 && zeros == 0) return 41;
+  if (type == DType::kBfloat16 && scale_type == DType::kFloat32 && zeros == 1) return 42;
+  if (type == DType::kBfloat16 && scale_type == DType::kFloat16 && zeros == 0) return 43;
+  if (type == DType::kBfloat16 && scale_type == DType::kFloat16 && zeros == 1) return 44;
+  if (type == DType::kBfloat16 && scale_type == DType::kBfloat16 && zeros == 0) return 45;
+  if (type == DType::kBfloat16 && scale_type == DType::kBfloat16 && zeros == 1) return 46;
   return -1;
 }
 
 constexpr int unary_shader(Op op, DType type) {
-  if (op == Op::kNeg && type == DType::kFloat32) return 30;
-  if (op == Op::kNeg && type == DType::kFloat16) return 31;
-  if (op == Op::kNeg && type == DType::kInt32) return 32;
-  if (op == Op::kSqrt && type == DType::kFloat32) return 33;
-  if (op == Op::kSqrt && type == DType::kFloat16) return 34;
+  if (op == Op::kNeg && type == DType::kFloat32) return 47;
+  if (op == Op::kNeg && type == DType::kFloat16) return 48;
+  if (op == Op::kNeg && type == DType::kBfloat16) return 49;
+  if (op == Op::kNeg && type == DType::kInt32) return 50;
+  if (op == Op::kSqrt && type == DType::kFloat32) return 51;
+  if (op == Op::kSqrt && type == DType::kFloat16) return 52;
+  if (op == Op::kSqrt && type == DType::kBfloat16) return 53;
   return -1;
 }
 

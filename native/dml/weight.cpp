@@ -137,7 +137,7 @@ std::shared_ptr<const Weight> make_weight(Gpu& gpu, const WeightSpec& spec) {
     const auto shader = [&, ordered = !reader.order().empty()](DType type) {
       return linear_shader(*gpu.shaders, reader.form(), ordered, type);
     };
-    part.shaders = {shader(DType::kFloat32), shader(DType::kFloat16)};
+    part.shaders = {shader(DType::kFloat32), shader(DType::kFloat16), shader(DType::kBfloat16)};
     for (size_t s = 0; s < kSections; ++s) {
       part.offset[s] = static_cast<uint32_t>(at + layout.offset[s]);
       part.stride[s] = static_cast<uint32_t>(layout.stride[s]);

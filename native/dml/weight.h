@@ -12,7 +12,7 @@ struct DmlWeight : Weight {
   struct Part {
     std::array<uint32_t, kSections> offset, stride;  // bytes
     uint32_t order;                                  // offset of int32 [K], the column at each place; 0: its own
-    std::array<int, 2> shaders;                      // of linear over float32 and float16
+    std::array<int, 3> shaders;                      // of linear, by the dtype of x
   };
   using Weight::Weight;
   std::shared_ptr<Buffer> buffer;

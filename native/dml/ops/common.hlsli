@@ -1,4 +1,5 @@
-// Stands before every kernel. Buffers are bound at whole words: start(i) is the first byte of operand i within its first word.
+// Stands before every kernel. Buffers are bound at whole words: start(i) is the first byte of operand i within its first word. Operands from
+// the eighth on begin at whole words.
 // Group sizes and the numbering of groups are those of Commands::kernel.
 cbuffer Constants : register(b0) {
   uint4 starts0, starts1;  // starts1.w: the number of the call
@@ -12,7 +13,7 @@ cbuffer Constants : register(b0) {
 #define INT32 7
 
 // The word that faults are reported in, native/core/fault.h.
-RWByteAddressBuffer fault_word : register(u6);
+RWByteAddressBuffer fault_word : register(u12);
 #define FAULT_INDEX 1
 
 // Reports that an element of an operand (in the schema's order) is not what it must be. The first one counts; the caller goes on with
@@ -44,6 +45,12 @@ uint half_of(float value) {
   return sign | (x - 0x38000000 + 0xfff + (x >> 13 & 1)) >> 13;
 }
 
+// Round to nearest even; a NaN stays one.
+uint bfloat_of(float value) {
+  const uint bits = asuint(value);
+  return (bits & 0x7fffffff) > 0x7f800000 ? 0x7fc0 : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
+
 // Replaces the bits of `mask` in a word whose other bits another thread may be writing.
 void store_bits(RWByteAddressBuffer b, uint at, uint mask, uint value) {
   b.InterlockedAnd(at, ~mask);
@@ -55,7 +62,7 @@ void store_float(RWByteAddressBuffer b, uint start, uint index, uint type, float
     b.Store(start + index * 4, asuint(value));
   } else {
     const uint at = start + index * 2, shift = (at & 2u) * 8;
-    store_bits(b, at & ~3u, 0xffffu << shift, half_of(value) << shift);
+    store_bits(b, at & ~3u, 0xffffu << shift, (type == BFLOAT16 ? bfloat_of(value) : half_of(value)) << shift);
   }
 }
 

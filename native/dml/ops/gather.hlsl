@@ -14,7 +14,7 @@ RWByteAddressBuffer y : register(u2);
   if (!known) report(FAULT_INDEX, 1, at, index, size);
   // `?:` reads both of its sides
   const uint from = (outer * size + (known ? index : 0)) * inner + i % inner;
-#if TYPE == FLOAT16
+#if TYPE == FLOAT16 || TYPE == BFLOAT16
   store_float(y, starts0.z, i, TYPE, known ? load_float(x, starts0.x, from, TYPE) : 0);
 #else
   y.Store(i * 4, known ? x.Load(from * 4) : 0);

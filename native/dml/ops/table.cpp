@@ -5,6 +5,8 @@ namespace {
 
 bool takes(const OpInfo& op, DType dtype) {
   if (op.is(Op::kCopy) || dtype == DType::kFloat32 || dtype == DType::kFloat16) return true;
+  // DirectML has none
+  if (dtype == DType::kBfloat16) return !op.is(Op::kRmsNorm);
   // matmulInt4's packed operands are uint8 by the schema
   if (op.is(Op::kMatmulInt4) && dtype == DType::kUint8) return true;
   if (op.is(Op::kGather) && dtype == DType::kInt32) return true;
