@@ -3,6 +3,7 @@
 //   // instances: RmsNorm<dtype>         dtype: those that the schema allows the op, see dtypesOf
 //   // instances: Linear<Q8_0 Q4_0, dtype>   words: structs of the file or of a header that it includes
 //   // instances: Linear<form = Q8_0 Q4_0, rows = One Eight>   words of several axes: each has a name; lines of one template add up
+//   // instances: LinearFew<WeightForm = Q4 Q5>   an axis with a capital letter: its words are one enum for all templates that have it
 // From it come the extern "C" functions of each (for NVRTC and the emulator) and their numbers for the host (npm run gen).
 import { readdirSync, readFileSync } from 'node:fs'
 import { dtypesOf, pascal, snake } from './schema.mjs'
@@ -103,6 +104,11 @@ function wordsOf(axis) {
   return { name, words: words.split(' ') }
 }
 
+const namesOf = (axes) => axes.filter((axis) => axis !== 'op' && axis !== 'dtype').map((axis) => wordsOf(axis).name)
+const wordsIn = (kernels, name) => [...new Set(kernels.map(({ variants }) => variants[name]))]
+/** An axis whose words mean the same in all templates. */
+const isShared = (name) => /^[A-Z]/.test(name)
+
 /** What a compiler gets behind the text of a .cu file. */
 export function instances(templates) {
   return templates
@@ -120,24 +126,25 @@ export function cudaHeader(schema) {
   const all = templates.flatMap(({ module, kernels }) => kernels.map(({ name }) => `    {"${module}", "${name}"},`))
   let number = 0
   const functions = templates.map(({ template, axes, kernels }) => {
-    const names = axes.filter((axis) => axis !== 'op' && axis !== 'dtype').map((axis) => wordsOf(axis).name)
-    const choices = names.map((name) => ({ name, words: [...new Set(kernels.map(({ variants }) => variants[name]))] }))
-    const typeOf = (name) => template + name[0].toUpperCase() + name.slice(1)
+    const choices = namesOf(axes).map((name) => ({ name, words: wordsIn(kernels, name) }))
+    const typeOf = (name) => (isShared(name) ? name : template + name[0].toUpperCase() + name.slice(1))
     const parameters = axes.map((axis) => {
       if (axis === 'op') return 'Op op'
       if (axis === 'dtype') return 'DType dtype'
       const { name } = wordsOf(axis)
-      return `${typeOf(name)} ${name}`
+      return `${typeOf(name)} ${snake(name)}`
     })
     const numbered = kernels.map((kernel) => ({ ...kernel, number: number++ }))
     return [
-      ...choices.map(({ name, words }) => `enum class ${typeOf(name)} { ${words.map((v) => `k${v}`).join(', ')} };`),
+      ...choices
+        .filter(({ name }) => !isShared(name))
+        .map(({ name, words }) => `enum class ${typeOf(name)} { ${words.map((v) => `k${v}`).join(', ')} };`),
       `// of ${template}; -1 where there is none`,
       `constexpr int ${snake(template)}_kernel(${parameters.join(', ')}) {`,
       ...numbered.map(({ op, variants, dtype, number: at }) => {
         const terms = [
           ...(axes.includes('op') ? [`op == Op::k${pascal(op)}`] : []),
-          ...Object.entries(variants).map(([name, word]) => `${name} == ${typeOf(name)}::k${word}`),
+          ...Object.entries(variants).map(([name, word]) => `${snake(name)} == ${typeOf(name)}::k${word}`),
           ...(dtype ? [`dtype == DType::k${pascal(dtype)}`] : []),
         ]
         return `  if (${terms.join(' && ')}) return ${at};`
@@ -146,6 +153,14 @@ export function cudaHeader(schema) {
       '}',
       '',
     ].join('\n')
+  })
+  const shared = new Set(templates.flatMap(({ axes }) => namesOf(axes).filter(isShared)))
+  const enums = [...shared].map((name) => {
+    const words = wordsIn(
+      templates.flatMap(({ kernels }) => kernels.filter(({ variants }) => variants[name])),
+      name,
+    )
+    return `enum class ${name} { ${words.map((v) => `k${v}`).join(', ')} };`
   })
   return `// Generated from native/cuda/ops/*.cu and lib/ops/schema.ts by npm run gen; do not edit.
 // clang-format off
@@ -163,6 +178,7 @@ ${all.join('\n')}
 };
 inline constexpr int kKernelCount = ${all.length};
 
+${enums.join('\n')}
 ${functions.join('\n')}
 }  // namespace lophi::cuda
 `

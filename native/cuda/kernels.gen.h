@@ -180,14 +180,14 @@ inline constexpr KernelName kKernels[] = {
     {"linear_many", "linear_many_bf16_small"},
     {"linear_many", "linear_many_q8_medium"},
     {"linear_many", "linear_many_q8_small"},
-    {"linear_many", "linear_many_q4_affine_medium"},
-    {"linear_many", "linear_many_q4_affine_small"},
-    {"linear_many", "linear_many_q4_codes_medium"},
-    {"linear_many", "linear_many_q4_codes_small"},
-    {"linear_many", "linear_many_q5_affine_medium"},
-    {"linear_many", "linear_many_q5_affine_small"},
-    {"linear_many", "linear_many_q8_affine_medium"},
-    {"linear_many", "linear_many_q8_affine_small"},
+    {"linear_many", "linear_many_q4_any_medium"},
+    {"linear_many", "linear_many_q4_any_small"},
+    {"linear_many", "linear_many_iq4_any_medium"},
+    {"linear_many", "linear_many_iq4_any_small"},
+    {"linear_many", "linear_many_q5_any_medium"},
+    {"linear_many", "linear_many_q5_any_small"},
+    {"linear_many", "linear_many_q8_any_medium"},
+    {"linear_many", "linear_many_q8_any_small"},
     {"linear_many", "linear_many_q4_fine_small"},
     {"linear_many", "linear_many_q6_fine_small"},
     {"linear_many", "linear_many_q2_fine_small"},
@@ -263,6 +263,7 @@ inline constexpr KernelName kKernels[] = {
 };
 inline constexpr int kKernelCount = 250;
 
+enum class WeightForm { kQ4, kQ5, kIq4, kQ8, kQ4Any, kQ5Any, kQ8Any, kIq4Any, kQ2Fine, kQ3Fine, kQ4Fine, kQ6Fine, kQ8Fine, kF16, kBf16 };
 // of AddRmsNorm; -1 where there is none
 constexpr int add_rms_norm_kernel(DType dtype) {
   if (dtype == DType::kFloat32) return 0;
@@ -473,50 +474,49 @@ constexpr int linear_bytes_kernel(LinearBytesKnown known) {
   return -1;
 }
 
-enum class LinearFewForm { kQ4, kQ5, kIq4, kQ8, kQ4Any, kQ5Any, kQ8Any, kIq4Any, kQ2Fine, kQ3Fine, kQ4Fine, kQ6Fine, kQ8Fine };
 enum class LinearFewColumns { kOne, kEight, kSixteen };
 enum class LinearFewShape { kDeep, kShort, kNarrow, kRoomy, kNarrowShort };
 // of LinearFew; -1 where there is none
-constexpr int linear_few_kernel(LinearFewForm form, LinearFewColumns columns, LinearFewShape shape) {
-  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 116;
-  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 117;
-  if (form == LinearFewForm::kQ5 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 118;
-  if (form == LinearFewForm::kQ5 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 119;
-  if (form == LinearFewForm::kIq4 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 120;
-  if (form == LinearFewForm::kIq4 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 121;
-  if (form == LinearFewForm::kQ8 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kShort) return 122;
-  if (form == LinearFewForm::kQ8 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kShort) return 123;
-  if (form == LinearFewForm::kQ4 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 124;
-  if (form == LinearFewForm::kQ5 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 125;
-  if (form == LinearFewForm::kQ8 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 126;
-  if (form == LinearFewForm::kIq4 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 127;
-  if (form == LinearFewForm::kQ4Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 128;
-  if (form == LinearFewForm::kQ4Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 129;
-  if (form == LinearFewForm::kQ5Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 130;
-  if (form == LinearFewForm::kQ5Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 131;
-  if (form == LinearFewForm::kQ8Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 132;
-  if (form == LinearFewForm::kQ8Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 133;
-  if (form == LinearFewForm::kIq4Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 134;
-  if (form == LinearFewForm::kIq4Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 135;
-  if (form == LinearFewForm::kQ2Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 136;
-  if (form == LinearFewForm::kQ2Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 137;
-  if (form == LinearFewForm::kQ3Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 138;
-  if (form == LinearFewForm::kQ3Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 139;
-  if (form == LinearFewForm::kQ4Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 140;
-  if (form == LinearFewForm::kQ4Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 141;
-  if (form == LinearFewForm::kQ6Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 142;
-  if (form == LinearFewForm::kQ6Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 143;
-  if (form == LinearFewForm::kQ8Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 144;
-  if (form == LinearFewForm::kQ8Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 145;
-  if (form == LinearFewForm::kQ4Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 146;
-  if (form == LinearFewForm::kQ5Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 147;
-  if (form == LinearFewForm::kQ8Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 148;
-  if (form == LinearFewForm::kIq4Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 149;
-  if (form == LinearFewForm::kQ2Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 150;
-  if (form == LinearFewForm::kQ3Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 151;
-  if (form == LinearFewForm::kQ4Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 152;
-  if (form == LinearFewForm::kQ6Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 153;
-  if (form == LinearFewForm::kQ8Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 154;
+constexpr int linear_few_kernel(WeightForm weight_form, LinearFewColumns columns, LinearFewShape shape) {
+  if (weight_form == WeightForm::kQ4 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 116;
+  if (weight_form == WeightForm::kQ4 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 117;
+  if (weight_form == WeightForm::kQ5 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 118;
+  if (weight_form == WeightForm::kQ5 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 119;
+  if (weight_form == WeightForm::kIq4 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kDeep) return 120;
+  if (weight_form == WeightForm::kIq4 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kDeep) return 121;
+  if (weight_form == WeightForm::kQ8 && columns == LinearFewColumns::kOne && shape == LinearFewShape::kShort) return 122;
+  if (weight_form == WeightForm::kQ8 && columns == LinearFewColumns::kEight && shape == LinearFewShape::kShort) return 123;
+  if (weight_form == WeightForm::kQ4 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 124;
+  if (weight_form == WeightForm::kQ5 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 125;
+  if (weight_form == WeightForm::kQ8 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 126;
+  if (weight_form == WeightForm::kIq4 && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrow) return 127;
+  if (weight_form == WeightForm::kQ4Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 128;
+  if (weight_form == WeightForm::kQ4Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 129;
+  if (weight_form == WeightForm::kQ5Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 130;
+  if (weight_form == WeightForm::kQ5Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 131;
+  if (weight_form == WeightForm::kQ8Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 132;
+  if (weight_form == WeightForm::kQ8Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 133;
+  if (weight_form == WeightForm::kIq4Any && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 134;
+  if (weight_form == WeightForm::kIq4Any && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 135;
+  if (weight_form == WeightForm::kQ2Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 136;
+  if (weight_form == WeightForm::kQ2Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 137;
+  if (weight_form == WeightForm::kQ3Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 138;
+  if (weight_form == WeightForm::kQ3Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 139;
+  if (weight_form == WeightForm::kQ4Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 140;
+  if (weight_form == WeightForm::kQ4Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 141;
+  if (weight_form == WeightForm::kQ6Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 142;
+  if (weight_form == WeightForm::kQ6Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 143;
+  if (weight_form == WeightForm::kQ8Fine && columns == LinearFewColumns::kOne && shape == LinearFewShape::kRoomy) return 144;
+  if (weight_form == WeightForm::kQ8Fine && columns == LinearFewColumns::kEight && shape == LinearFewShape::kRoomy) return 145;
+  if (weight_form == WeightForm::kQ4Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 146;
+  if (weight_form == WeightForm::kQ5Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 147;
+  if (weight_form == WeightForm::kQ8Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 148;
+  if (weight_form == WeightForm::kIq4Any && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 149;
+  if (weight_form == WeightForm::kQ2Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 150;
+  if (weight_form == WeightForm::kQ3Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 151;
+  if (weight_form == WeightForm::kQ4Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 152;
+  if (weight_form == WeightForm::kQ6Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 153;
+  if (weight_form == WeightForm::kQ8Fine && columns == LinearFewColumns::kSixteen && shape == LinearFewShape::kNarrowShort) return 154;
   return -1;
 }
 
@@ -539,30 +539,29 @@ constexpr int linear_prepare_kernel(DType dtype) {
   return -1;
 }
 
-enum class LinearManyForm { kQ4, kF16, kBf16, kQ8, kQ4Affine, kQ4Codes, kQ5Affine, kQ8Affine, kQ4Fine, kQ6Fine, kQ2Fine, kQ3Fine };
 enum class LinearManyTile { kLarge, kSmall, kMedium };
 // of LinearMany; -1 where there is none
-constexpr int linear_many_kernel(LinearManyForm form, LinearManyTile tile) {
-  if (form == LinearManyForm::kQ4 && tile == LinearManyTile::kLarge) return 162;
-  if (form == LinearManyForm::kQ4 && tile == LinearManyTile::kSmall) return 163;
-  if (form == LinearManyForm::kF16 && tile == LinearManyTile::kLarge) return 164;
-  if (form == LinearManyForm::kF16 && tile == LinearManyTile::kSmall) return 165;
-  if (form == LinearManyForm::kBf16 && tile == LinearManyTile::kLarge) return 166;
-  if (form == LinearManyForm::kBf16 && tile == LinearManyTile::kSmall) return 167;
-  if (form == LinearManyForm::kQ8 && tile == LinearManyTile::kMedium) return 168;
-  if (form == LinearManyForm::kQ8 && tile == LinearManyTile::kSmall) return 169;
-  if (form == LinearManyForm::kQ4Affine && tile == LinearManyTile::kMedium) return 170;
-  if (form == LinearManyForm::kQ4Affine && tile == LinearManyTile::kSmall) return 171;
-  if (form == LinearManyForm::kQ4Codes && tile == LinearManyTile::kMedium) return 172;
-  if (form == LinearManyForm::kQ4Codes && tile == LinearManyTile::kSmall) return 173;
-  if (form == LinearManyForm::kQ5Affine && tile == LinearManyTile::kMedium) return 174;
-  if (form == LinearManyForm::kQ5Affine && tile == LinearManyTile::kSmall) return 175;
-  if (form == LinearManyForm::kQ8Affine && tile == LinearManyTile::kMedium) return 176;
-  if (form == LinearManyForm::kQ8Affine && tile == LinearManyTile::kSmall) return 177;
-  if (form == LinearManyForm::kQ4Fine && tile == LinearManyTile::kSmall) return 178;
-  if (form == LinearManyForm::kQ6Fine && tile == LinearManyTile::kSmall) return 179;
-  if (form == LinearManyForm::kQ2Fine && tile == LinearManyTile::kSmall) return 180;
-  if (form == LinearManyForm::kQ3Fine && tile == LinearManyTile::kSmall) return 181;
+constexpr int linear_many_kernel(WeightForm weight_form, LinearManyTile tile) {
+  if (weight_form == WeightForm::kQ4 && tile == LinearManyTile::kLarge) return 162;
+  if (weight_form == WeightForm::kQ4 && tile == LinearManyTile::kSmall) return 163;
+  if (weight_form == WeightForm::kF16 && tile == LinearManyTile::kLarge) return 164;
+  if (weight_form == WeightForm::kF16 && tile == LinearManyTile::kSmall) return 165;
+  if (weight_form == WeightForm::kBf16 && tile == LinearManyTile::kLarge) return 166;
+  if (weight_form == WeightForm::kBf16 && tile == LinearManyTile::kSmall) return 167;
+  if (weight_form == WeightForm::kQ8 && tile == LinearManyTile::kMedium) return 168;
+  if (weight_form == WeightForm::kQ8 && tile == LinearManyTile::kSmall) return 169;
+  if (weight_form == WeightForm::kQ4Any && tile == LinearManyTile::kMedium) return 170;
+  if (weight_form == WeightForm::kQ4Any && tile == LinearManyTile::kSmall) return 171;
+  if (weight_form == WeightForm::kIq4Any && tile == LinearManyTile::kMedium) return 172;
+  if (weight_form == WeightForm::kIq4Any && tile == LinearManyTile::kSmall) return 173;
+  if (weight_form == WeightForm::kQ5Any && tile == LinearManyTile::kMedium) return 174;
+  if (weight_form == WeightForm::kQ5Any && tile == LinearManyTile::kSmall) return 175;
+  if (weight_form == WeightForm::kQ8Any && tile == LinearManyTile::kMedium) return 176;
+  if (weight_form == WeightForm::kQ8Any && tile == LinearManyTile::kSmall) return 177;
+  if (weight_form == WeightForm::kQ4Fine && tile == LinearManyTile::kSmall) return 178;
+  if (weight_form == WeightForm::kQ6Fine && tile == LinearManyTile::kSmall) return 179;
+  if (weight_form == WeightForm::kQ2Fine && tile == LinearManyTile::kSmall) return 180;
+  if (weight_form == WeightForm::kQ3Fine && tile == LinearManyTile::kSmall) return 181;
   return -1;
 }
 

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "cuda/kernels.gen.h"
+#include "cuda/ops/form.h"
 #include "cuda/ops/linear.h"
 
 namespace lophi::cuda {
@@ -20,44 +20,15 @@ struct Shape {
   int warps, stages, resident;
 };
 
-// A form of the kernel, as linear_few.cu has it.
-struct Form {
-  LinearFewForm form;
-  int piece;  // columns that a group has a multiple of
-  bool half_scales;
-};
-
-Shape shape_of(const Form& form, bool wide) {
+Shape shape_of(WeightForm form, bool wide) {
   using enum LinearFewShape;
-  if (wide) return form.half_scales ? Shape{kNarrow, 4, 3, 2} : Shape{kNarrowShort, 4, 2, 2};
-  if (!form.half_scales) return {kRoomy, 8, 2, 1};
-  return form.form == LinearFewForm::kQ8 ? Shape{kShort, 8, 2, 2} : Shape{kDeep, 8, 3, 2};
+  const bool halves = has_half_scales(form);
+  if (wide) return halves ? Shape{kNarrow, 4, 3, 2} : Shape{kNarrowShort, 4, 2, 2};
+  if (!halves) return {kRoomy, 8, 2, 1};
+  return form == WeightForm::kQ8 ? Shape{kShort, 8, 2, 2} : Shape{kDeep, 8, 3, 2};
 }
 
-std::optional<Form> form_of(const WeightRows& w) {
-  using enum LinearFewForm;
-  if (w.floats || w.group % 16) return {};
-  const bool simple = !w.scale_low && w.shift == WeightRows::kNone && w.scale_type == static_cast<int>(DType::kFloat16);
-  const bool fine = w.group % 32 != 0;
-  const struct {
-    int low, high;
-    std::optional<LinearFewForm> halves, any, fine;
-  } rows[] = {
-      {2, 0, {}, {}, kQ2Fine}, {2, 1, {}, {}, kQ3Fine}, {4, 0, kQ4, kQ4Any, kQ4Fine},
-      {4, 1, kQ5, kQ5Any, {}}, {4, 2, {}, {}, kQ6Fine}, {8, 0, kQ8, kQ8Any, kQ8Fine},
-  };
-  if (w.codebook) {
-    if (w.low != 4 || fine) return {};
-    return Form{simple ? kIq4 : kIq4Any, 32, simple};
-  }
-  for (const auto& row : rows) {
-    if (row.low != w.low || row.high != w.high) continue;
-    if (!fine && simple && row.halves) return Form{*row.halves, 32, true};
-    if (!fine && row.any) return Form{*row.any, 32, false};
-    if (row.fine) return Form{*row.fine, 16, false};
-  }
-  return {};
-}
+bool has(WeightForm form) { return linear_few_kernel(form, LinearFewColumns::kOne, shape_of(form, false).shape) >= 0; }
 
 }  // namespace
 
@@ -70,18 +41,20 @@ size_t linear_few_scratch(int64_t m, int64_t columns) {
 bool linear_few(Context& cuda, const LinearParams& linear, DType dtype, const View& scratch) {
   const WeightRows& w = linear.w;
   const int digits = linear.int8 ? 1 : 3;
-  const auto form = form_of(w);
+  const auto form = form_of(w, has);
   if (!form || linear.m < 1 || linear.m * digits > kMaxColumns || w.columns < 1 || w.count < 1) return false;
 
   const int columns = static_cast<int>(linear.m) * digits, tiles = (columns + 7) / 8;
   const bool single = columns == 1;
+  const bool half_scales = has_half_scales(*form);
+  const int piece = w.group % 32 ? 16 : 32;  // columns that a group has a multiple of
   const Shape shape = shape_of(*form, tiles == 2);
   LinearFewParams p{};
   p.linear = linear;
   p.strips = static_cast<int>(blocks(w.count, 16));
   p.units = static_cast<int>(blocks(w.columns, kUnit));
   p.groups = static_cast<int>(blocks(w.columns, w.group));
-  p.group_pieces = static_cast<int>(w.group / form->piece);
+  p.group_pieces = static_cast<int>(w.group / piece);
   p.super_shift = std::countr_zero(static_cast<unsigned>(w.super));
   p.turns = static_cast<int>(blocks(p.units, shape.warps * shape.stages)) * shape.stages;
   p.columns = columns;
@@ -102,18 +75,18 @@ bool linear_few(Context& cuda, const LinearParams& linear, DType dtype, const Vi
   p.x.aligned = aligned;
 
   // One row of float32 is quickly rounded in every block; else x becomes bytes once.
-  const bool at_once = single && aligned && w.columns % 16 == 0 && form->piece == 32;
+  const bool at_once = single && aligned && w.columns % 16 == 0 && piece == 32;
   if (!at_once) {
     p.x.bytes = pointer_to<unsigned char>(scratch);
     p.x.known = p.x.bytes + static_cast<int64_t>(columns) * p.units * kUnit;
-    const auto known = form->half_scales   ? LinearBytesKnown::kSteps
-                       : form->piece == 32 ? LinearBytesKnown::kSums
-                                           : LinearBytesKnown::kFineSums;
+    const auto known = half_scales   ? LinearBytesKnown::kSteps
+                       : piece == 32 ? LinearBytesKnown::kSums
+                                     : LinearBytesKnown::kFineSums;
     cuda.launch(linear_bytes_kernel(known), {blocks(p.x.blocks, 32), linear.m}, p.x);
   }
 
   // what linear_few.cu keeps in shared memory, see its Shared
-  const int known = form->half_scales ? 8 : form->piece == 32 ? 12 : 20;  // bytes of its Known
+  const int known = half_scales ? 8 : piece == 32 ? 12 : 20;  // bytes of its Known
   const int fixed = shape.warps * tiles * (single ? 2 : 4) * 128 + 64 + columns * 32;
   const int unit = 4 * known_columns * known + columns * static_cast<int>(kUnit), round = shape.warps * shape.stages;
   p.phase = std::min(p.turns * shape.warps, (kShared - fixed) / unit / round * round);
@@ -122,7 +95,7 @@ bool linear_few(Context& cuda, const LinearParams& linear, DType dtype, const Vi
                     : tiles == 1 ? LinearFewColumns::kEight
                                  : LinearFewColumns::kSixteen;
   const int64_t resident = static_cast<int64_t>(cuda.multiprocessors()) * shape.resident;
-  cuda.launch(linear_few_kernel(form->form, kind, shape.shape),
+  cuda.launch(linear_few_kernel(*form, kind, shape.shape),
               {std::min<int64_t>(p.strips, resident), 1, shape.warps * 32, static_cast<size_t>(fixed + unit * p.phase)},
               p);
   return true;

@@ -4,7 +4,7 @@
 // of the product. Products of bytes are summed as integers, exactly, 32 columns of w at a time; scales come in behind, in float32.
 // A warp takes units of 128 columns of w for strips of 16 rows. The warps of a block share the columns of x, and their sums meet in
 // shared memory in an order that never changes.
-#include "cuda/weights.cuh"
+#include "cuda/levels.cuh"
 
 namespace {
 
@@ -14,28 +14,6 @@ constexpr int kUnitColumns = 128, kBlockColumns = 32, kBlocks = kUnitColumns / k
 // The bits of 1.5 · 2^23. A sum of bytes added to them makes the float of that much more.
 constexpr int kMagicBits = 0x4b400000;
 constexpr float kMagic = 12582912.0f;
-
-// Bits of both planes. `half_scales`: a float16 scale for every 32 columns or a multiple, and nothing else; `fine`: groups of 16;
-// `codes`: places in the codebook.
-template <int low, int high, bool half_scales, bool fine = false, bool codes = false>
-struct Levels {
-  static constexpr int kLow = low, kHigh = high, kParts = fine ? 2 : 1;
-  static constexpr bool kHalfScales = half_scales, kCodes = codes;
-};
-struct Q4 : Levels<4, 0, true> {};
-struct Q5 : Levels<4, 1, true> {};
-struct Q8 : Levels<8, 0, true> {};
-struct Iq4 : Levels<4, 0, true, false, true> {};
-// What the groups have is decoded as it is met.
-struct Q4Any : Levels<4, 0, false> {};
-struct Q5Any : Levels<4, 1, false> {};
-struct Q8Any : Levels<8, 0, false> {};
-struct Iq4Any : Levels<4, 0, false, false, true> {};
-struct Q2Fine : Levels<2, 0, false, true> {};
-struct Q3Fine : Levels<2, 1, false, true> {};
-struct Q4Fine : Levels<4, 0, false, true> {};
-struct Q6Fine : Levels<4, 2, false, true> {};
-struct Q8Fine : Levels<8, 0, false, true> {};
 
 // Columns of x times digits, in tiles of eight; `single`: there is but one.
 template <int tiles, bool single = false>
@@ -57,52 +35,6 @@ struct Short : Shape<1, 8, 2, 2> {};
 struct Roomy : Shape<1, 8, 2, 1> {};
 struct Narrow : Shape<1, 4, 3, 2> {};
 struct NarrowShort : Shape<1, 4, 2, 2> {};
-
-// The words of a lane for a unit in a plane.
-template <int bits>
-struct Plane {
-  unsigned words[2 * bits];
-
-  DEVICE void load(const u8* strip, i64 unit, int lane) {
-    const u8* tiles = strip + unit * 256 * bits;
-    if constexpr (bits == 1) {
-      for (int i = 0; i < 2; ++i) words[i] = ldg_stream32(tiles + 4 * (32 * i + lane));
-    } else if constexpr (bits == 2) {
-      for (int i = 0; i < 2; ++i) {
-        const uint2 v = ldg_stream64(tiles + 8 * (32 * i + lane));
-        words[2 * i] = v.x;
-        words[2 * i + 1] = v.y;
-      }
-    } else {
-      for (int i = 0; i < bits / 2; ++i) {
-        const uint4 v = ldg_stream(tiles + 16 * (32 * i + lane));
-        words[4 * i] = v.x;
-        words[4 * i + 1] = v.y;
-        words[4 * i + 2] = v.z;
-        words[4 * i + 3] = v.w;
-      }
-    }
-  }
-
-  // Register j of a block, a level in each byte.
-  DEVICE unsigned levels(int block, int j) const {
-    constexpr unsigned kMask = 0xffu >> (8 - bits) & 0xff, kFields = 8 / bits;
-    const int at = block * 4 + j;
-    return words[at / kFields] >> at % kFields * bits & kMask * 0x01010101;
-  }
-};
-template <>
-struct Plane<0> {
-  DEVICE void load(const u8*, i64, int) {}
-  DEVICE unsigned levels(int, int) const { return 0; }
-};
-
-// The codebook's values + 128 for four nibbles.
-DEVICE unsigned coded(unsigned nibbles) {
-  const unsigned in_half = nibbles & 0x7777;
-  const unsigned low = prmt(0x3f2d1801, 0x766a5d4f, in_half), high = prmt(0xa6998d81, 0xf1d9c5b5, in_half);
-  return prmt(low, high, 0x3210 | (nibbles & 0x8888) >> 1);
-}
 
 // Rows g and g + 8 of a group: q * scale + offset.
 struct Scales {
@@ -176,17 +108,14 @@ struct Raw {
 // Weights of a strip and a unit, as they come from memory.
 template <class Form>
 struct Loaded {
-  Plane<Form::kLow> low;
-  Plane<Form::kHigh> high;
+  LevelTiles<Form, 2> levels;
   unsigned scales;                                // of block t, rows g and g + 8, where there is nothing but float16
   Raw raw[Form::kHalfScales ? 1 : Form::kParts];  // of block t, else
 
   DEVICE void load(const LinearFewParams& p, int strip, int unit) {
     const WeightRows& w = p.linear.w;
     const int lane = lane_id();
-    low.load(w.data[WeightRows::kLow] + strip * w.stride[WeightRows::kLow], unit, lane);
-    if constexpr (Form::kHigh > 0)
-      high.load(w.data[WeightRows::kHigh] + strip * w.stride[WeightRows::kHigh], unit, lane);
+    levels.load(w, strip, 2 * unit);
     if constexpr (Form::kHalfScales) {
       const u8* at = w.data[WeightRows::kScales] + strip * w.stride[WeightRows::kScales];
       scales = ldg_stream32(at + (group_of(p, unit, lane % 4) * 8 + lane / 4) * 4);
@@ -203,14 +132,11 @@ struct Loaded {
   }
 
   DEVICE void operands(int block, unsigned (&a)[4]) const {
-    if constexpr (Form::kCodes) {
-      for (int h = 0; h < 2; ++h) {
-        const unsigned word = low.words[block * 2 + h], first = coded(word & 0xffff), last = coded(word >> 16);
-        a[2 * h] = prmt(first, last, 0x6420);
-        a[2 * h + 1] = prmt(first, last, 0x7531);
-      }
-    } else {
-      for (int j = 0; j < 4; ++j) a[j] = low.levels(block, j) | high.levels(block, j) << Form::kLow;
+    for (int h = 0; h < 2; ++h) {
+      unsigned bytes[2];
+      levels.bytes(2 * block + h, bytes);
+      a[2 * h] = bytes[0];
+      a[2 * h + 1] = bytes[1];
     }
   }
 };
@@ -552,8 +478,8 @@ struct FineSums : Known<false, 2> {};
 }  // namespace
 
 // instances: LinearBytes<known = Steps Sums FineSums>
-// instances: LinearFew<form = Q4 Q5 Iq4, columns = One Eight, shape = Deep>
-// instances: LinearFew<form = Q8, columns = One Eight, shape = Short>
-// instances: LinearFew<form = Q4 Q5 Q8 Iq4, columns = Sixteen, shape = Narrow>
-// instances: LinearFew<form = Q4Any Q5Any Q8Any Iq4Any Q2Fine Q3Fine Q4Fine Q6Fine Q8Fine, columns = One Eight, shape = Roomy>
-// instances: LinearFew<form = Q4Any Q5Any Q8Any Iq4Any Q2Fine Q3Fine Q4Fine Q6Fine Q8Fine, columns = Sixteen, shape = NarrowShort>
+// instances: LinearFew<WeightForm = Q4 Q5 Iq4, columns = One Eight, shape = Deep>
+// instances: LinearFew<WeightForm = Q8, columns = One Eight, shape = Short>
+// instances: LinearFew<WeightForm = Q4 Q5 Q8 Iq4, columns = Sixteen, shape = Narrow>
+// instances: LinearFew<WeightForm = Q4Any Q5Any Q8Any Iq4Any Q2Fine Q3Fine Q4Fine Q6Fine Q8Fine, columns = One Eight, shape = Roomy>
+// instances: LinearFew<WeightForm = Q4Any Q5Any Q8Any Iq4Any Q2Fine Q3Fine Q4Fine Q6Fine Q8Fine, columns = Sixteen, shape = NarrowShort>

@@ -1,12 +1,8 @@
-#include <optional>
-
-#include "cuda/kernels.gen.h"
+#include "cuda/ops/form.h"
 #include "cuda/ops/linear.h"
 
 namespace lophi::cuda {
 namespace {
-
-using Form = LinearManyForm;
 
 constexpr int64_t kChunk = 64,
                   kRows = 128;  // columns of a tile, and rows of x of the largest block: x is padded to both
@@ -36,25 +32,7 @@ struct Tile {
 constexpr Tile kTiles[] = {
     {LinearManyTile::kLarge, 128, 8}, {LinearManyTile::kMedium, 64, 8}, {LinearManyTile::kSmall, 64, 4}};
 
-std::optional<Form> form_of(const WeightRows& w) {
-  if (w.floats) {
-    if (w.type == static_cast<int>(DType::kFloat16)) return Form::kF16;
-    if (w.type == static_cast<int>(DType::kBfloat16)) return Form::kBf16;
-    return {};
-  }
-  const bool fine = w.group % 32 != 0;
-  if (fine && w.group != 16) return {};
-  const bool halves = !fine && !w.codebook && !w.scale_low && w.shift == WeightRows::kNone &&
-                      w.scale_type == static_cast<int>(DType::kFloat16);
-  if (w.codebook) return w.low == 4 && !w.high && !fine ? std::optional(Form::kQ4Codes) : std::nullopt;
-  if (w.low == 4 && !w.high) return fine ? Form::kQ4Fine : halves ? Form::kQ4 : Form::kQ4Affine;
-  if (w.low == 8 && !w.high && !fine) return halves ? Form::kQ8 : Form::kQ8Affine;
-  if (w.low == 4 && w.high == 1 && !fine) return Form::kQ5Affine;
-  if (w.low == 4 && w.high == 2 && fine) return Form::kQ6Fine;
-  if (w.low == 2 && !w.high && fine) return Form::kQ2Fine;
-  if (w.low == 2 && w.high == 1 && fine) return Form::kQ3Fine;
-  return {};
-}
+bool has(WeightForm form) { return linear_many_kernel(form, LinearManyTile::kSmall) >= 0; }
 
 // 1024 + zero as float16, in both halves: 1024 is the bits 0x6400, and steps are of 1.
 constexpr unsigned bias_of(const WeightRows& w) {
@@ -68,8 +46,9 @@ size_t linear_many_scratch(int64_t m, int64_t columns) { return Layout(m, column
 
 bool linear_many(Context& cuda, const LinearParams& linear, DType dtype, const View& scratch) {
   const WeightRows& w = linear.w;
-  const auto form = form_of(w);
-  if (!form || linear.m < 1 || w.columns < 1 || w.count < 1) return false;
+  const auto form = form_of(w, has);
+  const bool odd_groups = !w.floats && w.group % 32 && w.group != 16;
+  if (!form || odd_groups || linear.m < 1 || w.columns < 1 || w.count < 1) return false;
   const Layout at(linear.m, w.columns);
   auto* memory = pointer_to<unsigned char>(scratch);
   auto* plane = reinterpret_cast<unsigned short*>(memory);
@@ -77,7 +56,7 @@ bool linear_many(Context& cuda, const LinearParams& linear, DType dtype, const V
   auto* sums = reinterpret_cast<float*>(memory + at.sums);
   auto* steps = linear.int8 ? reinterpret_cast<float*>(memory + at.steps) : nullptr;
 
-  const bool bfloat = *form == Form::kBf16, affine = !w.floats && w.shift != WeightRows::kNone;
+  const bool bfloat = *form == WeightForm::kBf16, affine = !w.floats && w.shift != WeightRows::kNone;
   const bool exact = !linear.int8 && dtype == (bfloat ? DType::kBfloat16 : DType::kFloat16);
   const int planes = exact || steps ? 1 : bfloat ? 3 : 2, group = w.group == 16 ? 16 : 32;
   cuda.launch(linear_prepare_kernel(dtype), {at.m_padded},

@@ -5,7 +5,7 @@
 // activations are one plane and a step for every 32 columns. LinearMany takes tiles of 64 columns of w straight from memory to registers,
 // levels less their zero point as exact floats, and the planes through shared memory; each plane is like as many columns more. Sums of
 // a group are scaled in float32.
-#include "cuda/weights.cuh"
+#include "cuda/levels.cuh"
 
 namespace {
 
@@ -80,72 +80,18 @@ struct LinearPrepare {
 
 // ---- w as operands
 
-// The words of a lane for a tile in a plane of levels.
-template <int bits>
-struct TilePlane {
-  unsigned words[bits];
-  DEVICE void load(const u8* tile, int lane) {
-    if constexpr (bits == 1) words[0] = ldg_stream32(tile + 4 * lane);
-    if constexpr (bits == 2) {
-      const uint2 v = ldg_stream64(tile + 8 * lane);
-      words[0] = v.x;
-      words[1] = v.y;
-    }
-    if constexpr (bits >= 4)
-      for (int i = 0; i < bits / 4; ++i) {
-        const uint4 v = ldg_stream(tile + 16 * (32 * i + lane));
-        words[4 * i] = v.x;
-        words[4 * i + 1] = v.y;
-        words[4 * i + 2] = v.z;
-        words[4 * i + 3] = v.w;
-      }
-  }
-  // Byte register j of eight, a level in each byte.
-  DEVICE unsigned levels(int j) const {
-    constexpr int kFields = 8 / bits;
-    constexpr unsigned kMask = ((1u << bits) - 1) * 0x01010101u;
-    return words[j / kFields] >> j % kFields * bits & kMask;
-  }
-};
-template <>
-struct TilePlane<0> {
-  DEVICE void load(const u8*, int) {}
-  DEVICE unsigned levels(int) const { return 0; }
-};
-
-// The codebook's values + 128 for a nibble in each byte.
-DEVICE unsigned coded_bytes(unsigned nibbles) {
-  const unsigned packed = (nibbles & 0xf) | (nibbles >> 4 & 0xf0) | (nibbles >> 8 & 0xf00) | (nibbles >> 12 & 0xf000);
-  const unsigned in_half = packed & 0x7777;
-  const unsigned low = prmt(0x3f2d1801, 0x766a5d4f, in_half), high = prmt(0xa6998d81, 0xf1d9c5b5, in_half);
-  return prmt(low, high, 0x3210 | (packed & 0x8888) >> 1);
-}
-
-// Levels of `low` + `high` bits. `half_scales`: a float16 scale for every 32 columns or a multiple, and nothing else; `fine`: groups of
-// 16; `codes`: places in the codebook.
-template <int low_bits, int high_bits, bool half_scales, bool fine = false, bool codes = false>
-struct TileLevels {
-  static constexpr bool kLevels = true, kBfloat = false, kHalfScales = half_scales;
-  static constexpr int kGroup = fine ? 16 : 32;
-  TilePlane<low_bits> low;
-  TilePlane<high_bits> high;
-
-  DEVICE void load(const WeightRows& w, i64 strip, int tile) {
-    const auto at = [&](int section, int bits) {
-      return w.data[section] + strip * w.stride[section] + static_cast<i64>(tile) * 128 * bits;
-    };
-    low.load(at(WeightRows::kLow, low_bits), lane_id());
-    if constexpr (high_bits > 0) high.load(at(WeightRows::kHigh, high_bits), lane_id());
-  }
+// A tile of levels.
+template <class Form>
+struct TileWeights : LevelTiles<Form, 1> {
+  static constexpr bool kLevels = true, kBfloat = false, kHalfScales = Form::kHalfScales;
+  static constexpr int kGroup = 32 / Form::kParts;
   // Step `step` of four: 16 columns. `bias`: 1024 + zero point, twice.
   DEVICE void operands(int step, unsigned bias, unsigned (&a)[4]) const {
+    unsigned bytes[2];
+    this->bytes(step, bytes);
     for (int i = 0; i < 2; ++i) {
-      const int j = step * 2 + i;
-      unsigned bytes = low.levels(j);
-      if constexpr (high_bits > 0) bytes |= high.levels(j) << low_bits;
-      if constexpr (codes) bytes = coded_bytes(bytes);
-      a[i] = half2_sub(prmt(bytes, 0x64646464, 0x4140), bias);
-      a[2 + i] = half2_sub(prmt(bytes, 0x64646464, 0x4342), bias);
+      a[i] = half2_sub(prmt(bytes[i], 0x64646464, 0x4140), bias);
+      a[2 + i] = half2_sub(prmt(bytes[i], 0x64646464, 0x4342), bias);
     }
   }
 };
@@ -156,8 +102,8 @@ struct TileFloats {
   static constexpr bool kLevels = false, kBfloat = bfloat, kHalfScales = false;
   static constexpr int kGroup = 64;
   uint4 words[4];
-  DEVICE void load(const WeightRows& w, i64 strip, int tile) {
-    const u8* at = w.data[WeightRows::kLow] + strip * w.stride[WeightRows::kLow] + static_cast<i64>(tile) * 2048;
+  DEVICE void load(const WeightRows& w, i64 strip, i64 tile) {
+    const u8* at = w.data[WeightRows::kLow] + strip * w.stride[WeightRows::kLow] + tile * 2048;
     for (int step = 0; step < 4; ++step) words[step] = ldg_stream(at + 16 * (32 * step + lane_id()));
   }
   DEVICE void operands(int step, unsigned, unsigned (&a)[4]) const {
@@ -168,18 +114,12 @@ struct TileFloats {
   }
 };
 
-struct Q4 : TileLevels<4, 0, true> {};
-struct Q4Affine : TileLevels<4, 0, false> {};
-struct Q4Fine : TileLevels<4, 0, false, true> {};
-struct Q4Codes : TileLevels<4, 0, false, false, true> {};
-struct Q5Affine : TileLevels<4, 1, false> {};
-struct Q6Fine : TileLevels<4, 2, false, true> {};
-struct Q2Fine : TileLevels<2, 0, false, true> {};
-struct Q3Fine : TileLevels<2, 1, false, true> {};
-struct Q8 : TileLevels<8, 0, true> {};
-struct Q8Affine : TileLevels<8, 0, false> {};
-struct F16 : TileFloats<false> {};
-struct Bf16 : TileFloats<true> {};
+struct F16 {};
+struct Bf16 {};
+template <>
+struct TileWeights<F16> : TileFloats<false> {};
+template <>
+struct TileWeights<Bf16> : TileFloats<true> {};
 
 // A warp takes `strips` strips of w by 8 · `tiles` rows of x; the eight warps of a block stand four by two.
 template <int strips, int tiles>
@@ -190,9 +130,10 @@ struct Large : WarpTile<2, 8> {};
 struct Medium : WarpTile<2, 4> {};
 struct Small : WarpTile<1, 4> {};
 
-template <class Form, class Tile>
+template <class Kind, class Tile>
 struct LinearMany {
   using Params = LinearManyParams;
+  using Form = TileWeights<Kind>;
   static constexpr int kStrips = Tile::kStrips, kTiles = Tile::kTiles, kStages = 3;
   static constexpr int kRows = 2 * 8 * kTiles, kStageBytes = kRows * kChunk * 2;
   static constexpr int kThreads = 256;
@@ -390,6 +331,6 @@ struct LinearMany {
 }  // namespace
 
 // instances: LinearPrepare<dtype>
-// instances: LinearMany<form = Q4 F16 Bf16, tile = Large Small>
-// instances: LinearMany<form = Q8 Q4Affine Q4Codes Q5Affine Q8Affine, tile = Medium Small>
-// instances: LinearMany<form = Q4Fine Q6Fine Q2Fine Q3Fine, tile = Small>
+// instances: LinearMany<WeightForm = Q4 F16 Bf16, tile = Large Small>
+// instances: LinearMany<WeightForm = Q8 Q4Any Iq4Any Q5Any Q8Any, tile = Medium Small>
+// instances: LinearMany<WeightForm = Q4Fine Q6Fine Q2Fine Q3Fine, tile = Small>
