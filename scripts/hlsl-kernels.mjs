@@ -1,6 +1,6 @@
 // The kernels of native/dml/ops/*.hlsl. A file names its instances in a line of its own, macros and their values:
 //   // instances: OP<op> TYPE<dtype>     op: every macro of the file that is called like an op of the schema
-//   // instances: TYPE<dtype> ZEROS<0 1>   dtype: of those that the schema allows the first operand of the file's op, what HLSL has
+//   // instances: TYPE<dtype> ZEROS<0 1>   dtype: those that the schema allows the file's op, by the names of common.hlsli
 //   // instances: once                   the file as it is
 //   // instances: made with weights      none here: a weight asks for what its form needs (dml/shader.h)
 // `npm run gen` numbers them for the host.
@@ -8,9 +8,6 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { classes, dtypesOf, pascal, snake } from './schema.mjs'
 
 const folder = new URL('../native/dml/ops/', import.meta.url)
-
-/** Numbers of core/dtype.h that common.hlsli defines. */
-const numbers = { float32: 'FLOAT32', float16: 'FLOAT16', bfloat16: 'BFLOAT16', int32: 'INT32' }
 
 const camel = (name) => name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase())
 
@@ -21,7 +18,7 @@ function valuesOf(axis, source, schema, op) {
     return rows.map((name) => ({ value: name, op: ops.get(name), test: `op == Op::k${pascal(ops.get(name))}` }))
   }
   const dtypes = axis === 'dtype' ? dtypesOf(schema, op) : classes[axis]
-  if (dtypes) return dtypes.filter((dtype) => dtype in numbers).map((dtype) => ({ value: numbers[dtype], dtype }))
+  if (dtypes) return dtypes.map((dtype) => ({ value: dtype.toUpperCase(), dtype }))
   return axis.split(' ').map((value) => ({ value }))
 }
 

@@ -30,6 +30,10 @@ struct Shared {
 
 // Groups of `size` threads that cover `count` elements.
 constexpr uint64_t groups_of(int64_t count, int64_t size) { return static_cast<uint64_t>((count + size - 1) / size); }
+// Groups of 256 threads, a thread for every word in which a part of a view lies.
+inline uint64_t groups_of_words(const View& view) {
+  return groups_of(static_cast<int64_t>((view.offset & 3) + view.bytes()), 256 * 4);
+}
 
 class Commands {
  public:

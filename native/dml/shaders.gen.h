@@ -62,15 +62,32 @@ inline constexpr ShaderInstance kShaders[] = {
     {"matmul_int4", {{"TYPE", "BFLOAT16"}, {"SCALE_TYPE", "FLOAT16"}, {"ZEROS", "1"}}},
     {"matmul_int4", {{"TYPE", "BFLOAT16"}, {"SCALE_TYPE", "BFLOAT16"}, {"ZEROS", "0"}}},
     {"matmul_int4", {{"TYPE", "BFLOAT16"}, {"SCALE_TYPE", "BFLOAT16"}, {"ZEROS", "1"}}},
+    {"silu_mul", {{"TYPE", "FLOAT32"}}},
+    {"silu_mul", {{"TYPE", "FLOAT16"}}},
+    {"silu_mul", {{"TYPE", "BFLOAT16"}}},
     {"unary", {{"OP", "NEG"}, {"TYPE", "FLOAT32"}}},
     {"unary", {{"OP", "NEG"}, {"TYPE", "FLOAT16"}}},
     {"unary", {{"OP", "NEG"}, {"TYPE", "BFLOAT16"}}},
     {"unary", {{"OP", "NEG"}, {"TYPE", "INT32"}}},
+    {"unary", {{"OP", "EXP"}, {"TYPE", "FLOAT32"}}},
+    {"unary", {{"OP", "EXP"}, {"TYPE", "FLOAT16"}}},
+    {"unary", {{"OP", "EXP"}, {"TYPE", "BFLOAT16"}}},
+    {"unary", {{"OP", "LOG"}, {"TYPE", "FLOAT32"}}},
+    {"unary", {{"OP", "LOG"}, {"TYPE", "FLOAT16"}}},
+    {"unary", {{"OP", "LOG"}, {"TYPE", "BFLOAT16"}}},
     {"unary", {{"OP", "SQRT"}, {"TYPE", "FLOAT32"}}},
     {"unary", {{"OP", "SQRT"}, {"TYPE", "FLOAT16"}}},
     {"unary", {{"OP", "SQRT"}, {"TYPE", "BFLOAT16"}}},
+    {"unary", {{"OP", "TANH"}, {"TYPE", "FLOAT32"}}},
+    {"unary", {{"OP", "TANH"}, {"TYPE", "FLOAT16"}}},
+    {"unary", {{"OP", "TANH"}, {"TYPE", "BFLOAT16"}}},
+    {"unary", {{"OP", "SIGMOID"}, {"TYPE", "FLOAT32"}}},
+    {"unary", {{"OP", "SIGMOID"}, {"TYPE", "FLOAT16"}}},
+    {"unary", {{"OP", "SIGMOID"}, {"TYPE", "BFLOAT16"}}},
+    {"where", {{"BITS", "16"}}},
+    {"where", {{"BITS", "32"}}},
 };
-inline constexpr int kShaderCount = 54;
+inline constexpr int kShaderCount = 71;
 
 // The number of an instance; -1 where there is none.
 constexpr int binary_shader(Op op, DType type) {
@@ -138,14 +155,39 @@ constexpr int matmul_int4_shader(DType type, DType scale_type, int zeros) {
   return -1;
 }
 
+constexpr int silu_mul_shader(DType type) {
+  if (type == DType::kFloat32) return 47;
+  if (type == DType::kFloat16) return 48;
+  if (type == DType::kBfloat16) return 49;
+  return -1;
+}
+
 constexpr int unary_shader(Op op, DType type) {
-  if (op == Op::kNeg && type == DType::kFloat32) return 47;
-  if (op == Op::kNeg && type == DType::kFloat16) return 48;
-  if (op == Op::kNeg && type == DType::kBfloat16) return 49;
-  if (op == Op::kNeg && type == DType::kInt32) return 50;
-  if (op == Op::kSqrt && type == DType::kFloat32) return 51;
-  if (op == Op::kSqrt && type == DType::kFloat16) return 52;
-  if (op == Op::kSqrt && type == DType::kBfloat16) return 53;
+  if (op == Op::kNeg && type == DType::kFloat32) return 50;
+  if (op == Op::kNeg && type == DType::kFloat16) return 51;
+  if (op == Op::kNeg && type == DType::kBfloat16) return 52;
+  if (op == Op::kNeg && type == DType::kInt32) return 53;
+  if (op == Op::kExp && type == DType::kFloat32) return 54;
+  if (op == Op::kExp && type == DType::kFloat16) return 55;
+  if (op == Op::kExp && type == DType::kBfloat16) return 56;
+  if (op == Op::kLog && type == DType::kFloat32) return 57;
+  if (op == Op::kLog && type == DType::kFloat16) return 58;
+  if (op == Op::kLog && type == DType::kBfloat16) return 59;
+  if (op == Op::kSqrt && type == DType::kFloat32) return 60;
+  if (op == Op::kSqrt && type == DType::kFloat16) return 61;
+  if (op == Op::kSqrt && type == DType::kBfloat16) return 62;
+  if (op == Op::kTanh && type == DType::kFloat32) return 63;
+  if (op == Op::kTanh && type == DType::kFloat16) return 64;
+  if (op == Op::kTanh && type == DType::kBfloat16) return 65;
+  if (op == Op::kSigmoid && type == DType::kFloat32) return 66;
+  if (op == Op::kSigmoid && type == DType::kFloat16) return 67;
+  if (op == Op::kSigmoid && type == DType::kBfloat16) return 68;
+  return -1;
+}
+
+constexpr int where_shader(int bits) {
+  if (bits == 16) return 69;
+  if (bits == 32) return 70;
   return -1;
 }
 

@@ -14,7 +14,7 @@ export const missing: Readonly<Record<string, Missing>> = {
     calls: {},
   },
   dml: {
-    ops: 'embedding addRmsNorm matmul rotaryEmbedding attention siluMul sample exp log tanh sigmoid where sum mean max argmax softmax topK concat slice transpose cast zeros full arange quantize dequantize'.split(
+    ops: 'embedding addRmsNorm matmul rotaryEmbedding attention sample sum mean max argmax softmax topK concat slice transpose cast zeros full arange quantize dequantize'.split(
       ' ',
     ),
     calls: {

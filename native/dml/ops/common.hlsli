@@ -10,7 +10,12 @@ cbuffer Constants : register(b0) {
 #define FLOAT32 0
 #define FLOAT16 1
 #define BFLOAT16 2
+#define INT8 3
+#define UINT8 4
+#define INT4 5
+#define UINT4 6
 #define INT32 7
+#define UINT32 8
 
 // The word that faults are reported in, native/core/fault.h.
 RWByteAddressBuffer fault_word : register(u12);
@@ -66,19 +71,87 @@ void store_float(RWByteAddressBuffer b, uint start, uint index, uint type, float
   }
 }
 
+bool is_nan(float value) { return (asuint(value) & 0x7fffffff) > 0x7f800000; }
+
 // Elements of TYPE in the type that arithmetic on them happens in.
 #ifdef TYPE
 #if TYPE == INT32
 #define number int
 number load_number(RWByteAddressBuffer b, uint start, uint index) { return asint(b.Load(start + index * 4)); }
-void store_number(RWByteAddressBuffer b, uint start, uint index, number value) {
-  b.Store(start + index * 4, asuint(value));
-}
-#else
+uint bits_of(number value) { return asuint(value); }
+#elif TYPE <= BFLOAT16
 #define number float
 number load_number(RWByteAddressBuffer b, uint start, uint index) { return load_float(b, start, index, TYPE); }
-void store_number(RWByteAddressBuffer b, uint start, uint index, number value) {
-  store_float(b, start, index, TYPE, value);
+uint bits_of(number value) {
+  return TYPE == FLOAT32 ? asuint(value) : TYPE == FLOAT16 ? half_of(value) : bfloat_of(value);
 }
 #endif
+#if TYPE == FLOAT16 || TYPE == BFLOAT16
+#define BITS 16
+#elif TYPE == INT8 || TYPE == UINT8
+#define BITS 8
+#elif TYPE == INT4 || TYPE == UINT4
+#define BITS 4
+#else
+#define BITS 32
+#endif
+#endif
+
+// Elements of BITS, of which several may share a word. A thread makes a word of the output and writes it as a whole; the first and the
+// last word of an output may belong to others too.
+#ifdef BITS
+uint load_bits(RWByteAddressBuffer b, uint start, uint index) {
+#if BITS == 32
+  return b.Load(start + index * 4);
+#elif BITS == 4
+  return load_byte(b, start + index / 2) >> index % 2 * 4 & 15;
+#else
+  const uint at = start + index * (BITS / 8);
+  return b.Load(at & ~3u) >> (at & 3u) * 8 & ((1u << BITS % 32) - 1);
+#endif
+}
+
+struct Word {
+  uint begin, end;  // its elements
+  uint at, shift;   // its first byte; where the first element stands in it
+  uint bits, mask;  // what was put
+};
+
+// Word `index` of `count` elements that begin at a byte of an operand.
+Word word_of(uint index, uint start, uint count) {
+  const uint per_word = 32 / BITS, ahead = (start & 3) * 8 / BITS;
+  Word word;
+  word.begin = min(index > 0 ? index * per_word - ahead : 0, count);
+  word.end = min((index + 1) * per_word - ahead, count);
+  word.at = (start & ~3u) + index * 4;
+  word.shift = index > 0 ? 0 : ahead * BITS;
+  word.bits = word.mask = 0;
+  return word;
+}
+
+void put(inout Word word, uint index, uint bits) {
+  const uint shift = word.shift + (index - word.begin) * BITS;
+  word.bits |= bits << shift;
+  word.mask |= (0xffffffffu >> (32 - BITS)) << shift;
+}
+
+void store(RWByteAddressBuffer b, Word word) {
+#if BITS == 4  // whole bytes
+  word.mask |= word.mask << 4 & 0xf0f0f0f0;
+#endif
+  if (word.mask == 0xffffffff)
+    b.Store(word.at, word.bits);
+  else if (word.mask != 0)
+    store_bits(b, word.at, word.mask, word.bits);
+}
+
+// One element alone.
+void store_one(RWByteAddressBuffer b, uint start, uint index, uint bits) {
+#if BITS == 32
+  b.Store(start + index * 4, bits);
+#else
+  const uint at = start * 8 + index * BITS;
+  store_bits(b, at / 32 * 4, ((1u << BITS % 32) - 1) << at % 32, bits << at % 32);
+#endif
+}
 #endif

@@ -4,13 +4,8 @@ namespace lophi::dml {
 namespace {
 
 bool takes(const OpInfo& op, DType dtype) {
-  if (op.is(Op::kCopy) || dtype == DType::kFloat32 || dtype == DType::kFloat16) return true;
-  // DirectML has none
-  if (dtype == DType::kBfloat16) return !op.is(Op::kRmsNorm);
-  // matmulInt4's packed operands are uint8 by the schema
-  if (op.is(Op::kMatmulInt4) && dtype == DType::kUint8) return true;
-  if (op.is(Op::kGather) && dtype == DType::kInt32) return true;
-  return unary_shader(op.kind(), dtype) >= 0 || binary_shader(op.kind(), dtype) >= 0;
+  if (op.is(Op::kRmsNorm)) return dtype != DType::kBfloat16;  // DirectML has none
+  return !op.is(Op::kGather) || gather_shader(dtype) >= 0;
 }
 
 }  // namespace
@@ -30,6 +25,10 @@ OpFunction function_of(Op op) {
       return matmul_int4;
     case Op::kRmsNorm:
       return rms_norm;
+    case Op::kSiluMul:
+      return silu_mul;
+    case Op::kWhere:
+      return where;
     default:
       return nullptr;
   }

@@ -27,6 +27,8 @@ void gather(Commands&, const Call&);
 void linear(Commands&, const Call&);
 void matmul_int4(Commands&, const Call&);
 void rms_norm(Commands&, const Call&);
+void silu_mul(Commands&, const Call&);
+void where(Commands&, const Call&);
 size_t rms_norm_scratch(Gpu&, const Call&);
 
 }  // namespace lophi::dml
