@@ -21,13 +21,6 @@ struct Head {
   uint64_t key_bytes = 0, bytes = 0, hash = 0;
 };
 
-// FNV-1a
-uint64_t hash_of(std::span<const std::byte> bytes) {
-  uint64_t hash = 0xcbf29ce484222325;
-  for (const std::byte each : bytes) hash = (hash ^ std::to_integer<uint64_t>(each)) * 0x100000001b3;
-  return hash;
-}
-
 std::string hex(uint64_t value) {
   char text[17];
   std::snprintf(text, sizeof text, "%016llx", static_cast<unsigned long long>(value));
@@ -46,6 +39,12 @@ std::string unique() {
 }
 
 }  // namespace
+
+uint64_t hash_of(std::span<const std::byte> bytes) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const std::byte each : bytes) hash = (hash ^ std::to_integer<uint64_t>(each)) * 0x100000001b3;
+  return hash;
+}
 
 std::optional<std::vector<std::byte>> DiskCache::get(std::string_view key) const noexcept {
   if (folder_.empty()) return std::nullopt;

@@ -2,6 +2,7 @@
 // damaged, somebody else's or not to be read counts as none, and what cannot be written is not kept. From any thread and process.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -9,6 +10,9 @@
 #include <vector>
 
 namespace lophi {
+
+// FNV-1a
+uint64_t hash_of(std::span<const std::byte> bytes);
 
 class DiskCache {
  public:

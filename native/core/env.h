@@ -8,8 +8,8 @@
 
 namespace lophi::env {
 
-inline constexpr const char* kNames[] = {"LOPHI_CACHE",    "LOPHI_CPU_ISA",      "LOPHI_CUDA_DRIVER",
-                                         "LOPHI_CUDA_PDL", "LOPHI_DIRECTML_DLL", "LOPHI_FAIL"};
+inline constexpr const char* kNames[] = {"LOPHI_CACHE",     "LOPHI_CPU_ISA",      "LOPHI_CUDA_DRIVER", "LOPHI_CUDA_PDL",
+                                         "LOPHI_CUDA_TUNE", "LOPHI_DIRECTML_DLL", "LOPHI_FAIL"};
 
 struct Told {
   std::mutex mutex;
@@ -45,6 +45,7 @@ inline std::string cache() { return get("LOPHI_CACHE"); }                // fold
 inline std::string cpu_isa() { return get("LOPHI_CPU_ISA"); }            // scalar | avx2 | avx512 | avx512vnni
 inline std::string cuda_driver() { return get("LOPHI_CUDA_DRIVER"); }    // full path of the driver library
 inline std::string cuda_pdl() { return get("LOPHI_CUDA_PDL"); }          // off: see docs/env.md
+inline std::string cuda_tune() { return get("LOPHI_CUDA_TUNE"); }        // see docs/env.md
 inline std::string directml_dll() { return get("LOPHI_DIRECTML_DLL"); }  // full path
 inline std::string fail() { return get("LOPHI_FAIL"); }                  // core/fail.h
 

@@ -54,6 +54,7 @@ bool load(Driver& d, std::string& reason) {
       {"cuEventRecord", slot(d.event_record)},
       {"cuEventQuery", slot(d.event_query)},
       {"cuEventSynchronize", slot(d.event_synchronize)},
+      {"cuEventElapsedTime", slot(d.event_elapsed)},
       {"cuModuleLoadData", slot(d.module_load)},
       {"cuModuleUnload", slot(d.module_unload)},
       {"cuModuleGetFunction", slot(d.module_function)},

@@ -20,8 +20,9 @@ using CUgraph = struct CUgraph_st*;
 using CUgraphExec = struct CUgraphExec_st*;
 
 constexpr CUresult kSuccess = 0, kOutOfMemory = 2;
-// CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, _COMPUTE_CAPABILITY_MAJOR, _MINOR
-constexpr int kAttributeMultiprocessors = 16, kAttributeMajor = 75, kAttributeMinor = 76;
+// CU_DEVICE_ATTRIBUTE_CLOCK_RATE, _MULTIPROCESSOR_COUNT, _L2_CACHE_SIZE, _COMPUTE_CAPABILITY_MAJOR, _MINOR
+constexpr int kAttributeClock = 13, kAttributeMultiprocessors = 16, kAttributeCache = 38, kAttributeMajor = 75,
+              kAttributeMinor = 76;
 constexpr unsigned kStreamNonBlocking = 1, kEventNoTiming = 2;
 constexpr int kCaptureThreadLocal = 1;
 
@@ -74,6 +75,7 @@ struct Driver {
   CUresult (*event_record)(CUevent event, CUstream stream);
   CUresult (*event_query)(CUevent event);
   CUresult (*event_synchronize)(CUevent event);
+  CUresult (*event_elapsed)(float* milliseconds, CUevent begin, CUevent end);
   CUresult (*module_load)(CUmodule* module, const void* image);
   CUresult (*module_unload)(CUmodule module);
   CUresult (*module_function)(CUfunction* function, CUmodule module, const char* name);

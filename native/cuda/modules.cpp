@@ -3,6 +3,7 @@
 #include <charconv>
 #include <string_view>
 
+#include "core/disk_cache.h"
 #include "core/error.h"
 #include "cuda/kernels.gen.h"
 
@@ -87,6 +88,8 @@ CUmodule Modules::module_of(const std::string& name) {
   gpu_->driver.check(gpu_->driver.module_load(&module, image), "cuModuleLoadData");
   return modules_[name] = module;
 }
+
+uint64_t Modules::version() const { return hash_of(std::as_bytes(std::span(image_.data, image_.size))); }
 
 CUfunction Modules::function(int kernel) {
   const std::lock_guard lock(mutex_);

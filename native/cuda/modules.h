@@ -25,6 +25,8 @@ class Modules {
 
   // The kernel of a number of kernels.gen.h. Throws ERR_DRIVER where the image lacks it.
   CUfunction function(int kernel);
+  // Of the image: another one has another number.
+  uint64_t version() const;
 
  private:
   CUmodule module_of(const std::string& name);  // under the mutex

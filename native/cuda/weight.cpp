@@ -224,10 +224,18 @@ std::shared_ptr<const Weight> WeightLoader::load(const WeightSpec& spec) {
         rows.order = reinterpret_cast<const int*>(at);
         at += aligned(order.size_bytes());
       }
-      weight->stacked.push_back({rows, !rows.order && takes_int8(weight->parts[p].format, rows.group, spec.columns)});
+      weight->stacked.push_back(
+          {rows, !rows.order && takes_int8(weight->parts[p].format, rows.group, spec.columns), {}});
     }
     gpu_->driver.check(gpu_->driver.event_create(&weight->copied_, kEventNoTiming), "cuEventCreate");
     gpu_->driver.check(gpu_->driver.event_record(weight->copied_, stream_), "cuEventRecord");
+    CUdeviceptr part_at = address_of(*weight->data_);
+    for (size_t p = 0; p < readers.size(); ++p) {
+      CudaWeight::Part& part = weight->stacked[p];
+      const size_t part_bytes = places[p].bytes + aligned(readers[p].order().size_bytes());
+      part.choices = choose_linear(tuner_, *gpu_, *weight, part, part_at, part_bytes);
+      part_at += part_bytes;
+    }
   } catch (...) {
     gpu_->driver.stream_synchronize(stream_);  // nothing may write to memory that is given back
     throw;

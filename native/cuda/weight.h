@@ -10,6 +10,8 @@
 #include "cuda/memory.h"
 #include "cuda/modules.h"
 #include "cuda/params.h"
+#include "cuda/tuner.h"
+#include "cuda/variants.h"
 
 namespace lophi::cuda {
 
@@ -19,6 +21,7 @@ class CudaWeight : public Weight {
   struct Part {
     WeightRows rows;
     bool takes_int8;
+    LinearChoices choices;
   };
 
   CudaWeight(std::shared_ptr<const Gpu> gpu, const WeightSpec& spec) : Weight(spec), gpu_(std::move(gpu)) {}
@@ -36,11 +39,19 @@ class CudaWeight : public Weight {
   mutable std::atomic<bool> arrived_{false};
 };
 
+// The fastest ways to multiply by a part, `bytes` of the weight at `at`: measured now, unless they are known (ops/linear_choose.cpp).
+LinearChoices choose_linear(Tuner& tuner, const Gpu& gpu, const CudaWeight& weight, const CudaWeight::Part& part,
+                            CUdeviceptr at, size_t bytes);
+
 class WeightLoader {
  public:
   WeightLoader(std::shared_ptr<const Gpu> gpu, std::shared_ptr<Modules> modules, std::shared_ptr<BlockPool> memory,
                std::shared_ptr<BlockPool> pinned)
-      : gpu_(std::move(gpu)), modules_(std::move(modules)), memory_(std::move(memory)), pinned_(std::move(pinned)) {}
+      : gpu_(std::move(gpu)),
+        modules_(std::move(modules)),
+        memory_(std::move(memory)),
+        pinned_(std::move(pinned)),
+        tuner_(gpu_, modules_) {}
   ~WeightLoader();
   // Returns when the last band has been read; copies may be under way. From any thread; one weight at a time is read.
   std::shared_ptr<const Weight> load(const WeightSpec& spec);
@@ -60,6 +71,7 @@ class WeightLoader {
   std::shared_ptr<const Gpu> gpu_;
   std::shared_ptr<Modules> modules_;
   std::shared_ptr<BlockPool> memory_, pinned_;
+  Tuner tuner_;
   std::mutex mutex_;
   CUstream stream_ = nullptr;
   std::array<Slot, 2> slots_;

@@ -4,6 +4,11 @@
 //   LOPHI_FAKE_CUDA_DELAY   "<call>:<milliseconds>": it takes so long, and holds up nobody else
 //   LOPHI_FAKE_CUDA_MEMORY  bytes of a device, 1 GiB unless given
 //   LOPHI_FAKE_CUDA_CAPABILITY  compute capability, 80 unless given; with commas between them, of as many devices
+//   LOPHI_FAKE_CUDA_TIME    "<kernel>:<microseconds>", with commas between several: what events behind it tell that it took; "kernel/16"
+//                           is that in a grid of 16 blocks along x, "*" all others, which take 1 unless given
+//   LOPHI_FAKE_CUDA_IDLE    kernels take their time, but do nothing
+//   LOPHI_FAKE_CUDA_MULTIPROCESSORS  of a device, 2 unless given
+//   LOPHI_FAKE_CUDA_CLOCK   kHz of a device, 1000000 unless given
 //   LOPHI_FAKE_CUDA_VERSION  what cuDriverGetVersion gives, 12080 unless given
 // and once
 //   LOPHI_FAKE_CUDA_SLOW    milliseconds that cuInit takes
@@ -48,6 +53,8 @@ struct Counts {
 struct Event {
   struct Stream* stream = nullptr;
   uint64_t recorded = 0, reached = 0;  // times
+  double at = 0;                       // when it was last reached
+  bool timed = true;
 };
 
 using Work = std::function<void()>;
@@ -91,6 +98,7 @@ std::map<uintptr_t, size_t> pinned;  // address -> bytes
 constexpr int kMaxGpus = 8;
 Gpu gpus[kMaxGpus];
 thread_local std::vector<Gpu*> contexts;
+double now = 0;  // microseconds that all kernels so far have taken
 
 Gpu& current() {
   if (contexts.empty()) throw Failure{kInvalidContext};
@@ -126,6 +134,19 @@ void delay(std::string_view name) {
   const std::string_view text = value ? value : "";
   if (const size_t colon = text.find(':'); colon != text.npos && text.substr(0, colon) == name)
     usleep(1000 * std::atoi(value + colon + 1));
+}
+
+// Microseconds that a kernel takes, by LOPHI_FAKE_CUDA_TIME.
+double time_of(const std::string& kernel, unsigned grid) {
+  const char* value = std::getenv("LOPHI_FAKE_CUDA_TIME");
+  std::map<std::string, double> given;
+  std::stringstream text(value ? value : "");
+  for (std::string one; std::getline(text, one, ',');)
+    if (const size_t colon = one.find(':'); colon != std::string::npos)
+      given[one.substr(0, colon)] = std::stod(one.substr(colon + 1));
+  for (const std::string& name : {kernel + "/" + std::to_string(grid), kernel, std::string("*")})
+    if (const auto found = given.find(name); found != given.end()) return found->second;
+  return 1;
 }
 
 int broken(Gpu& gpu, int result) {
@@ -239,6 +260,8 @@ void run_kernel(const simt::Kernel& kernel, simt::Dim grid, simt::Dim block, siz
   std::vector<void*> params;
   for (const auto& argument : arguments) params.push_back(const_cast<char*>(argument.data()));
   ++counts->kernels;
+  now += time_of(kernel.name, grid.x);
+  if (std::getenv("LOPHI_FAKE_CUDA_IDLE")) return;
   try {
     simt::launch(kernel, grid, block, shared, params.data());
   } catch (const std::runtime_error& error) {
@@ -307,7 +330,19 @@ EXPORT int cuDeviceTotalMem_v2(size_t* bytes, int) {
 }
 EXPORT int cuDeviceGetAttribute(int* value, int attribute, int device) {
   const int capability = capabilities()[static_cast<size_t>(device)];
-  *value = attribute == 75 ? capability / 10 : attribute == 76 ? capability % 10 : 2;  // multiprocessors
+  const auto given = [](const char* name, int usual) {
+    const char* value = std::getenv(name);
+    return value ? std::atoi(value) : usual;
+  };
+  // clock in kHz, multiprocessors, bytes of the L2 cache, compute capability
+  const std::map<int, int> values = {{13, given("LOPHI_FAKE_CUDA_CLOCK", 1'000'000)},
+                                     {16, given("LOPHI_FAKE_CUDA_MULTIPROCESSORS", 2)},
+                                     {38, 1 << 16},
+                                     {75, capability / 10},
+                                     {76, capability % 10}};
+  const auto found = values.find(attribute);
+  if (found == values.end()) return kInvalidValue;
+  *value = found->second;
   return kSuccess;
 }
 
@@ -451,8 +486,11 @@ EXPORT int cuStreamWaitEvent(Stream* stream, Event* event, unsigned) {
 EXPORT int cuCtxSynchronize() {
   return entry("cuCtxSynchronize", true, [] { run_everything(current()); });
 }
-EXPORT int cuEventCreate(Event** event, unsigned) {
-  return entry("cuEventCreate", true, [&] { *event = new Event; });
+EXPORT int cuEventCreate(Event** event, unsigned flags) {
+  return entry("cuEventCreate", true, [&] {
+    *event = new Event;
+    (*event)->timed = (flags & 2) == 0;
+  });
 }
 EXPORT int cuEventDestroy_v2(Event* event) {
   return entry("cuEventDestroy", true, [&] { delete event; });
@@ -463,7 +501,10 @@ EXPORT int cuEventRecord(Event* event, Stream* stream) {
     require(!on.capture, kCaptureInvalid);
     event->stream = &on;
     ++event->recorded;
-    on.queue.push_back([event] { ++event->reached; });
+    on.queue.push_back([event] {
+      ++event->reached;
+      event->at = now;
+    });
   });
 }
 EXPORT int cuEventQuery(Event* event) {
@@ -472,6 +513,16 @@ EXPORT int cuEventQuery(Event* event) {
 EXPORT int cuEventSynchronize(Event* event) {
   return entry("cuEventSynchronize", true, [&] {
     if (event->stream) run_until(*event, event->recorded);
+  });
+}
+
+EXPORT int cuEventElapsedTime(float* milliseconds, Event* begin, Event* end) {
+  return entry("cuEventElapsedTime", true, [&] {
+    for (const Event* event : {begin, end}) {
+      require(event->timed && event->recorded, kInvalidHandle);
+      require(event->reached == event->recorded, kNotReady);
+    }
+    *milliseconds = static_cast<float>((end->at - begin->at) / 1000);
   });
 }
 

@@ -38,7 +38,21 @@ size_t linear_few_scratch(int64_t m, int64_t columns) {
   return m > kMaxColumns ? 0 : units * (kMaxColumns * kUnit + 4 * kMaxColumns * sizeof(float) * 5);
 }
 
-bool linear_few(Context& cuda, const LinearParams& linear, DType dtype, const View& scratch) {
+void linear_few_variants(const LinearParams& linear, int multiprocessors, std::vector<LinearVariant>& to) {
+  const int columns = static_cast<int>(linear.m) * (linear.int8 ? 1 : 3);
+  const auto form = form_of(linear.w, has);
+  if (!form || columns > kMaxColumns) return;
+  const int usual = shape_of(*form, columns > 8).resident;
+  std::vector<int64_t> grids;
+  for (const int resident : {usual, 1, 2, 3, 4}) {
+    const int64_t grid = std::min(blocks(linear.w.count, 16), int64_t{multiprocessors} * resident);
+    if (std::ranges::find(grids, grid) != grids.end()) continue;
+    grids.push_back(grid);
+    to.push_back({LinearVariant::kFew, static_cast<uint8_t>(resident)});
+  }
+}
+
+bool linear_few(Context& cuda, const LinearParams& linear, DType dtype, unsigned char* scratch, LinearVariant variant) {
   const WeightRows& w = linear.w;
   const int digits = linear.int8 ? 1 : 3;
   const auto form = form_of(w, has);
@@ -77,7 +91,7 @@ bool linear_few(Context& cuda, const LinearParams& linear, DType dtype, const Vi
   // One row of float32 is quickly rounded in every block; else x becomes bytes once.
   const bool at_once = single && aligned && w.columns % 16 == 0 && piece == 32;
   if (!at_once) {
-    p.x.bytes = pointer_to<unsigned char>(scratch);
+    p.x.bytes = scratch;
     p.x.known = p.x.bytes + static_cast<int64_t>(columns) * p.units * kUnit;
     const auto known = half_scales   ? LinearBytesKnown::kSteps
                        : piece == 32 ? LinearBytesKnown::kSums
@@ -94,7 +108,8 @@ bool linear_few(Context& cuda, const LinearParams& linear, DType dtype, const Vi
   const auto kind = single       ? LinearFewColumns::kOne
                     : tiles == 1 ? LinearFewColumns::kEight
                                  : LinearFewColumns::kSixteen;
-  const int64_t resident = static_cast<int64_t>(cuda.multiprocessors()) * shape.resident;
+  const bool told = variant.product == LinearVariant::kFew && variant.resident;
+  const int64_t resident = int64_t{cuda.multiprocessors()} * (told ? variant.resident : shape.resident);
   cuda.launch(linear_few_kernel(*form, kind, shape.shape),
               {std::min<int64_t>(p.strips, resident), 1, shape.warps * 32, static_cast<size_t>(fixed + unit * p.phase)},
               p);

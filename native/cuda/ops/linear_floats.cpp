@@ -5,6 +5,12 @@
 
 namespace lophi::cuda {
 
+void linear_floats_variants(const LinearParams& linear, std::vector<LinearVariant>& to) {
+  const WeightRows& w = linear.w;
+  if (w.floats && w.type != static_cast<int>(DType::kFloat32) && !w.order && linear.m <= 4)
+    to.push_back({LinearVariant::kFloats});
+}
+
 bool linear_floats(Context& cuda, const LinearParams& linear, DType dtype) {
   const WeightRows& w = linear.w;
   if (!w.floats || w.type == static_cast<int>(DType::kFloat32) || w.order) return false;

@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <iterator>
+#include <optional>
+
 #include "cuda/ops/form.h"
 #include "cuda/ops/linear.h"
 
@@ -7,7 +11,6 @@ namespace {
 constexpr int64_t kChunk = 64,
                   kRows = 128;  // columns of a tile, and rows of x of the largest block: x is padded to both
 constexpr int kMaxPlanes = 3, kMinGroup = 16;
-constexpr int64_t kManyBlocks = 100;  // of a GPU of some 100 multiprocessors
 
 constexpr int64_t padded(int64_t count, int64_t to) { return blocks(count, to) * to; }
 
@@ -28,11 +31,17 @@ struct Layout {
 struct Tile {
   LinearManyTile tile;
   int rows, strips;
+  const char* name;
 };
-constexpr Tile kTiles[] = {
-    {LinearManyTile::kLarge, 128, 8}, {LinearManyTile::kMedium, 64, 8}, {LinearManyTile::kSmall, 64, 4}};
+constexpr Tile kTiles[] = {{LinearManyTile::kLarge, 128, 8, "large blocks"},
+                           {LinearManyTile::kMedium, 64, 8, "medium blocks"},
+                           {LinearManyTile::kSmall, 64, 4, "small blocks"}};
 
-bool has(WeightForm form) { return linear_many_kernel(form, LinearManyTile::kSmall) >= 0; }
+std::optional<WeightForm> taken(const WeightRows& w) {
+  const bool odd_groups = !w.floats && w.group % 32 && w.group != 16;
+  if (odd_groups) return {};
+  return form_of(w, [](WeightForm form) { return linear_many_kernel(form, LinearManyTile::kSmall) >= 0; });
+}
 
 // 1024 + zero as float16, in both halves: 1024 is the bits 0x6400, and steps are of 1.
 constexpr unsigned bias_of(const WeightRows& w) {
@@ -40,17 +49,40 @@ constexpr unsigned bias_of(const WeightRows& w) {
   return static_cast<unsigned>(0x6400 + zero) * 0x10001;
 }
 
+// The largest blocks that are enough for the device; the last ones there are of every form.
+const Tile& usual_tile(WeightForm form, int64_t m, int64_t strips, int multiprocessors) {
+  const Tile* found = std::ranges::find_if(kTiles, [&](const Tile& tile) {
+    return linear_many_kernel(form, tile.tile) >= 0 &&
+           blocks(m, tile.rows) * blocks(strips, tile.strips) * 4 >= int64_t{multiprocessors} * 3;
+  });
+  return found == std::end(kTiles) ? *std::prev(found) : *found;
+}
+
 }  // namespace
 
 size_t linear_many_scratch(int64_t m, int64_t columns) { return Layout(m, columns).bytes; }
 
-bool linear_many(Context& cuda, const LinearParams& linear, DType dtype, const View& scratch) {
+const char* linear_many_name(LinearVariant variant) {
+  return std::ranges::find(kTiles, static_cast<LinearManyTile>(variant.tile), &Tile::tile)->name;
+}
+
+void linear_many_variants(const LinearParams& linear, int multiprocessors, std::vector<LinearVariant>& to) {
+  const auto form = taken(linear.w);
+  // one row by tensor cores is never the fastest
+  if (!form || linear.m < 2) return;
+  const int64_t strips = blocks(linear.w.count, 16);
+  const auto of = [](LinearManyTile tile) { return LinearVariant{LinearVariant::kMany, 0, static_cast<int8_t>(tile)}; };
+  const LinearManyTile usual = usual_tile(*form, linear.m, strips, multiprocessors).tile;
+  to.push_back(of(usual));
+  for (const Tile& tile : kTiles)
+    if (tile.tile != usual && linear_many_kernel(*form, tile.tile) >= 0) to.push_back(of(tile.tile));
+}
+
+bool linear_many(Context& cuda, const LinearParams& linear, DType dtype, unsigned char* memory, LinearVariant variant) {
   const WeightRows& w = linear.w;
-  const auto form = form_of(w, has);
-  const bool odd_groups = !w.floats && w.group % 32 && w.group != 16;
-  if (!form || odd_groups || linear.m < 1 || w.columns < 1 || w.count < 1) return false;
+  const auto form = taken(w);
+  if (!form || linear.m < 1 || w.columns < 1 || w.count < 1) return false;
   const Layout at(linear.m, w.columns);
-  auto* memory = pointer_to<unsigned char>(scratch);
   auto* plane = reinterpret_cast<unsigned short*>(memory);
   auto* scales = reinterpret_cast<float*>(memory + at.scales);
   auto* sums = reinterpret_cast<float*>(memory + at.sums);
@@ -66,14 +98,11 @@ bool linear_many(Context& cuda, const LinearParams& linear, DType dtype, const V
   const int64_t strips = blocks(w.count, 16);
   const LinearManyParams params{linear,      plane,  scales, affine ? sums : nullptr, steps,     at.m_padded,
                                 at.k_padded, strips, planes, static_cast<int>(dtype), bias_of(w)};
-  // the largest blocks that are enough for the device
-  for (const Tile& tile : kTiles) {
-    const int kernel = linear_many_kernel(*form, tile.tile);
-    const Grid grid{blocks(linear.m, tile.rows), blocks(strips, tile.strips)};
-    if (kernel < 0 || (tile.tile != LinearManyTile::kSmall && grid.x * grid.y < kManyBlocks)) continue;
-    cuda.launch(kernel, grid, params);
-    break;
-  }
+  const Tile* told = variant.product == LinearVariant::kMany
+                         ? std::ranges::find(kTiles, static_cast<LinearManyTile>(variant.tile), &Tile::tile)
+                         : std::end(kTiles);
+  const Tile& tile = told != std::end(kTiles) ? *told : usual_tile(*form, linear.m, strips, cuda.multiprocessors());
+  cuda.launch(linear_many_kernel(*form, tile.tile), {blocks(linear.m, tile.rows), blocks(strips, tile.strips)}, params);
   return true;
 }
 
