@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { brotliDecompress } from 'node:zlib'
 import { BinaryMissingError, type ErrorCode, errorOf } from './errors.js'
-import type { WeightDescription, WeightPart } from './formats/source.js'
+import type { WeightDescription, WeightPart } from './formats/description.js'
 
 /** Opaque native objects; `unique symbol` brands keep them apart at compile time, type tags at run time. */
 declare const brand: unique symbol
@@ -82,7 +82,7 @@ export interface NativeOp {
 
 export type AttributeValue = number | boolean | readonly number[]
 
-/** A WeightDescription of lib/formats/source.ts; a part without rows has as many as its data hold. */
+/** A WeightDescription of lib/formats/description.ts; a part without rows has as many as its data hold. */
 export type NativeWeight = Omit<WeightDescription, 'parts'> & {
   readonly parts: readonly (Omit<WeightPart, 'rows'> & { readonly rows?: number })[]
 }

@@ -2,7 +2,7 @@
  * An architecture as data: what files call its sizes and its weights, and what shapes these have. Formats, inspect and
  * convert read it; models/ has the code that computes it. Knows no tensor.
  */
-import type { LayerWeights, ModelConfig, ModelWeights, WeightDescription } from '../formats/source.js'
+import type { LayerWeights, ModelConfig, ModelWeights, WeightDescription } from '../formats/description.js'
 
 /** Containers that name tensors: checkpoints of Hugging Face (safetensors), and GGUF. */
 export type Naming = 'huggingface' | 'gguf'

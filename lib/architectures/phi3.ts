@@ -1,5 +1,5 @@
 /** The dense Phi-3 family: mini, medium, 3.5-mini, Phi-4 and Phi-4-mini. */
-import type { ModelConfig, ModelWeights, WeightDescription } from '../formats/source.js'
+import type { ModelConfig, ModelWeights, WeightDescription } from '../formats/description.js'
 import { type Blueprint, decoderFields, type Size } from './blueprint.js'
 
 const width: Size = ({ hiddenSize }) => hiddenSize

@@ -1,11 +1,6 @@
 import { ArgumentError, UnsupportedModelError } from '../errors.js'
-import { hasStandIn, type RenderedChat, renderMarked, standIns } from './stand-ins.js'
+import { type ChatMessage, hasStandIn, type RenderedChat, renderMarked, standIns } from './stand-ins.js'
 import { readTemplate } from './template.js'
-
-export interface ChatMessage {
-  readonly role: 'system' | 'user' | 'assistant'
-  readonly content: string
-}
 
 type Render = (messages: readonly ChatMessage[], addGenerationPrompt: boolean) => string
 

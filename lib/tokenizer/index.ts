@@ -1,11 +1,12 @@
 import { ArgumentError } from '../errors.js'
 import { type TokenizerSource, turnEnds } from '../formats/source.js'
-import { type ChatMessage, chatFormat } from './chat.js'
+import { chatFormat } from './chat.js'
 import { pieceDecoder } from './detokenizer.js'
 import { rewriteGguf } from './gguf.js'
 import { readPipeline } from './huggingface.js'
+import type { ChatMessage } from './stand-ins.js'
 
-export type { ChatMessage } from './chat.js'
+export type { ChatMessage }
 
 export interface EncodeOptions {
   /** Whether added tokens written in the text are recognised (default true); false encodes them as ordinary pieces. */

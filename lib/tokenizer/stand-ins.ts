@@ -1,5 +1,9 @@
 import type { TextRange } from './added-tokens.js'
-import type { ChatMessage } from './chat.js'
+
+export interface ChatMessage {
+  readonly role: 'system' | 'user' | 'assistant'
+  readonly content: string
+}
 
 /** A rendered conversation; `contents` are the ranges that messages fill, without white space around them. */
 export interface RenderedChat {

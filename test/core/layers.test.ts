@@ -22,7 +22,9 @@ const base = ['errors', 'dtype', 'options', 'fields']
 /** They know no tensor: themselves and `base` only. Everything above `native` may use them. */
 const leaves = ['architectures', 'formats', 'tokenizer', 'hub']
 /** The types in which a file speaks to the tokenizer and the model, and to native code, which reads its weights. */
-const contract = 'formats/source.js'
+const contract = ['formats/source.js', 'formats/description.js']
+/** Their types name each other, as they are one layer: a device makes tensors, and a tensor names its device. */
+const oneLayer = ['device.ts', 'tensor.ts', 'weight.ts']
 
 /** Folders of native/ and what each may include besides itself; addon.cpp is `addon`. */
 const folders: Record<string, string[]> = {
@@ -48,6 +50,49 @@ function mayImport(from: string, to: string): boolean {
   return rank(to) >= 0 && rank(to) <= rank(from)
 }
 
+interface Import {
+  readonly specifier: string
+  /** Relative to lib/. */
+  readonly path: string
+  /** Gone when the program runs. */
+  readonly type: boolean
+}
+
+function importsOf(file: string, text: string): Import[] {
+  const pattern = /(?:\b(import|export)\s+(type\s)?[^'"()]*?\bfrom|\b(?:import|require))\s*\(?\s*['"](\.[^'"]*)['"]/g
+  return [...text.matchAll(pattern)].map(([, , type, specifier = '']) => ({
+    specifier,
+    path: posix.join(posix.dirname(file), specifier),
+    type: type !== undefined,
+  }))
+}
+
+/** Files that import each other, by whatever way round: each once, with what is next on its way. */
+function circles(sources: readonly (readonly [file: string, source: string])[], wanted: (each: Import) => boolean) {
+  const next = new Map(
+    sources.map(([file, source]) => [
+      file,
+      importsOf(file, withoutComments(source))
+        .filter(wanted)
+        .map(({ path }) => path.replace(/\.([cm]?)js$/, '.$1ts')),
+    ]),
+  )
+  const reached = (from: string) => {
+    const found = new Set<string>()
+    const open = [...(next.get(from) ?? [])]
+    for (let file = open.pop(); file !== undefined; file = open.pop()) {
+      if (found.has(file)) continue
+      found.add(file)
+      for (const further of next.get(file) ?? []) open.push(further)
+    }
+    return found
+  }
+  const from = new Map([...next.keys()].map((file) => [file, reached(file)]))
+  return [...next].flatMap(([file, imports]) =>
+    imports.filter((to) => from.get(to)?.has(file)).map((to) => `${file} -> ${to}`),
+  )
+}
+
 /** `file` is relative to lib/. */
 function checkTypeScript(file: string, source: string): string[] {
   const text = withoutComments(source)
@@ -58,10 +103,9 @@ function checkTypeScript(file: string, source: string): string[] {
     found.push(`lib/${file}: ${from} has no place in test/core/layers.test.ts`)
   if (from !== 'native' && text.includes('node-gyp-build'))
     found.push(`lib/${file}: only native.ts knows node-gyp-build`)
-  for (const [, specifier = ''] of text.matchAll(/(?:\bfrom|\bimport|\brequire)\s*\(?\s*['"](\.[^'"]*)['"]/g)) {
-    const path = posix.join(posix.dirname(file), specifier)
+  for (const { specifier, path } of importsOf(file, text)) {
     if (path.startsWith('..')) found.push(`lib/${file}: ${specifier} leaves lib/`)
-    else if (path === contract && [...leaves, 'native'].includes(from)) continue
+    else if (contract.includes(path) && [...leaves, 'native'].includes(from)) continue
     // formats read blueprints, which are data
     else if (from === 'formats' && moduleOf(path) === 'architectures') continue
     else if (!mayImport(from, moduleOf(path))) found.push(`lib/${file}: ${from} must not import ${moduleOf(path)}`)
@@ -109,6 +153,26 @@ describe('layers', () => {
     const sources = files('lib', /\.[cm]?ts$/)
     expect(sources.length).toBeGreaterThan(0)
     expect(sources.flatMap(([file, source]) => checkTypeScript(file, source))).toEqual([])
+  })
+
+  test('no file of lib/ imports itself by way of others', () => {
+    const sources = files('lib', /\.[cm]?ts$/)
+    expect(circles(sources, ({ type }) => !type)).toEqual([])
+    const ofTypes = circles(sources, () => true)
+    const excepted = (circle: string) => circle.split(' -> ').every((file) => oneLayer.includes(file))
+    expect(ofTypes.filter((circle) => !excepted(circle))).toEqual([])
+    expect(ofTypes.filter(excepted)).not.toEqual([])
+  })
+
+  test('a circle is found, also by way of a third file and of types', () => {
+    const sources = [
+      ['a.ts', "import { b } from './b.js'"],
+      ['b.ts', "import { type C } from './of/c.js'\nimport { d } from './d.js'"],
+      ['of/c.ts', "export type {\n  A,\n} from '../a.js'"],
+      ['d.ts', "// import { a } from './a.js'"],
+    ] as const
+    expect(circles(sources, () => true)).toEqual(['a.ts -> b.ts', 'b.ts -> of/c.ts', 'of/c.ts -> a.ts'])
+    expect(circles(sources, ({ type }) => !type)).toEqual([])
   })
 
   test('every include of native/ points to core', () => {

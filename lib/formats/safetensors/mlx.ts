@@ -2,8 +2,9 @@
 import { FormatError, UnsupportedModelError } from '../../errors.js'
 import { type Fields, fieldsOf } from '../fields.js'
 import { isObject } from '../json.js'
-import { type SourceTensor, shownTensor, type WeightGroups, type WeightPart } from '../source.js'
+import type { WeightGroups, WeightPart } from '../source.js'
 import type { Quantization, TakeTensor } from '../weights.js'
+import { tensorsOf } from './layer-tensors.js'
 
 interface Settings {
   readonly bits: 4 | 8
@@ -55,16 +56,7 @@ function mlxPart(
 ): WeightPart {
   if (columns % size !== 0)
     throw new FormatError(config, `group_size must divide the ${columns} columns of ${base}, but is ${size}`)
-  const required = (name: string, dtypes: readonly string[], ...shape: number[]): SourceTensor => {
-    const tensor = take(`${base}.${name}`)
-    const wanted = `[${shape.join(', ')}]`
-    if (!tensor) throw new FormatError(file, `tensor ${base}.${name} ${wanted} must be there, but is missing`)
-    if (dtypes.includes(tensor.dtype) && tensor.shape.join() === shape.join()) return tensor
-    throw new FormatError(
-      file,
-      `tensor ${base}.${name} must be ${dtypes.join(', ')} ${wanted}, but is ${shownTensor(tensor)}`,
-    )
-  }
+  const { required } = tensorsOf(file, base, take)
   const { data } = required('weight', ['U32'], rows, (columns * bits) / 32)
   const scales = required('scales', ['F16', 'BF16', 'F32'], rows, columns / size)
   const biases = required('biases', [scales.dtype], rows, columns / size)

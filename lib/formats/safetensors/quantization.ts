@@ -4,17 +4,7 @@ import { type Fields, fieldsOf, limits } from '../fields.js'
 import { isObject, readJsonObject } from '../json.js'
 import type { Quantization } from '../weights.js'
 import { isMlx, mlxQuantization } from './mlx.js'
-import { quantizedPart } from './quantized-part.js'
-
-/** How AWQ and GPTQ have quantised the linear layers of a checkpoint; `file` says so. */
-export interface GroupSettings {
-  readonly file: string
-  readonly packing: 'awq' | 'gptq' | 'gptq_v2'
-  /** Consecutive columns that share a scale; null is a whole row. */
-  readonly groupSize: number | null
-  /** Zero points may be left out. */
-  readonly symmetric: boolean
-}
+import { type GroupSettings, quantizedPart } from './quantized-part.js'
 
 /** Where quantisers write their settings, if not into config.json, and the method that such a file is of. */
 const ownFiles = [

@@ -1,15 +1,18 @@
 import { FormatError } from '../../errors.js'
 import { inMemory } from '../in-memory.js'
-import {
-  type FileTensor,
-  type Payload,
-  type SourceTensor,
-  shownTensor,
-  type WeightGroups,
-  type WeightPart,
-} from '../source.js'
+import type { FileTensor, Payload, SourceTensor, WeightGroups, WeightPart } from '../source.js'
 import type { TakeTensor } from '../weights.js'
-import type { GroupSettings } from './quantization.js'
+import { tensorsOf } from './layer-tensors.js'
+
+/** How AWQ and GPTQ have quantised the linear layers of a checkpoint; `file` says so. */
+export interface GroupSettings {
+  readonly file: string
+  readonly packing: 'awq' | 'gptq' | 'gptq_v2'
+  /** Consecutive columns that share a scale; null is a whole row. */
+  readonly groupSize: number | null
+  /** Zero points may be left out. */
+  readonly symmetric: boolean
+}
 
 /** Values of 4 bits in an int32. */
 const perWord = 8
@@ -39,19 +42,7 @@ export function quantizedPart(
   const groups = columns / size
   const words = packing === 'awq' ? [columns, rows / perWord] : [columns / perWord, rows]
 
-  const optional = (name: string, dtypes: readonly string[], ...shape: number[]): SourceTensor | undefined => {
-    const tensor = take(`${base}.${name}`)
-    if (!tensor || (dtypes.includes(tensor.dtype) && tensor.shape.join() === shape.join())) return tensor
-    throw new FormatError(
-      file,
-      `tensor ${base}.${name} must be ${dtypes.join(', ')} [${shape.join(', ')}], but is ${shownTensor(tensor)}`,
-    )
-  }
-  const required = (name: string, dtypes: readonly string[], ...shape: number[]): SourceTensor => {
-    const tensor = optional(name, dtypes, ...shape)
-    if (tensor) return tensor
-    throw new FormatError(file, `tensor ${base}.${name} [${shape.join(', ')}] must be there, but is missing`)
-  }
+  const { optional, required } = tensorsOf(file, base, take)
 
   const { data } = required('qweight', ['I32'], ...words)
   const scales = required('scales', ['F16', 'BF16', 'F32'], groups, rows)
