@@ -137,7 +137,15 @@ const classes: { readonly [C in ErrorCode]: Build } = {
   ERR_TOKENIZER_MISSING: (message) => new TokenizerError(message),
 }
 
-/** An error of the class that belongs to `code`; the addon makes its errors with it. `file` begins the message where one is the matter. */
-export function errorOf(code: ErrorCode, message: string, file = ''): LophiError {
-  return classes[code](file && message.startsWith(`${file}: `) ? message.slice(file.length + 2) : message, file)
+/**
+ * An error of the class that belongs to `code`; the addon makes its errors with it. `file` begins the message where one is the matter.
+ * `stack`: of the call that failed, where the error comes later.
+ */
+export function errorOf(code: ErrorCode, message: string, file = '', stack = ''): LophiError {
+  const text = file && message.startsWith(`${file}: `) ? message.slice(file.length + 2) : message
+  const error = classes[code](text, file)
+  if (!stack) return error
+  const cause = new Error('the call was made here')
+  cause.stack = `${cause}\n${stack}`
+  return Object.defineProperty(error, 'cause', { value: cause, configurable: true, writable: true })
 }

@@ -92,7 +92,7 @@ export type NativeUse = { readonly op: 'embedding' } | { readonly op: 'linear'; 
 
 /** What native/addon.cpp exports: flat functions over handles. Shapes are row-major, dtypes the index in lib/dtype.ts. */
 export interface NativeModule {
-  setErrorFactory(factory: (code: ErrorCode, message: string, file: string) => Error): void
+  setErrorFactory(factory: (code: ErrorCode, message: string, file: string, stack: string) => Error): void
   /** Tells the variables that native code knows, once in a process: reading them itself would race with writes to process.env. */
   setEnvironment(variables: Readonly<Record<string, string | undefined>>): void
   /** Tells which device code lies in the package, before the first listDevices: "cuda/sm_90a". */
@@ -154,8 +154,8 @@ export interface NativeModule {
   ): NativeOp
   /** Names of the ops that no device of a backend has. Opens nothing. */
   missingOps(backend: string): string[]
-  /** The number of a path, for calls to carry. */
-  internPath(path: string): number
+  /** The number of a path, or of a line of the script there, for calls to carry. What a call fails of gets the stack. */
+  internPath(path: string, stack: string): number
   beginRecording(device: DeviceHandle): void
   endRecording(device: DeviceHandle, inputs: readonly TensorHandle[], outputs: readonly TensorHandle[]): PlanHandle
   cancelRecording(device: DeviceHandle): void

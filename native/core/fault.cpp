@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "core/op.h"
-#include "core/path.h"
 
 namespace lophi {
 namespace {
@@ -35,14 +34,14 @@ uint32_t fault_site(const Call& call) {
   return at->second;
 }
 
-Error fault_error(const Fault& fault, std::string_view device) {
+CallError fault_error(const Fault& fault, std::string_view device) {
   const std::lock_guard lock(mutex);
   const Site& site = sites[fault.call < sites.size() ? fault.call : 0];
   const size_t operand = fault.code / 256;
   const Error error = fault_error(site.op, static_cast<FaultKind>(fault.code % 256),
                                   operand < site.operands.size() ? site.operands[operand] : "operand", fault.index,
                                   fault.value, fault.limit, fault.more);
-  return Error(error.code(), error.what() + located(site.path, device));
+  return located(error, site.path, device);
 }
 
 Error fault_error(std::string_view op, FaultKind kind, std::string_view operand, int64_t index, int64_t value,

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "core/call.h"
-#include "core/error.h"
+#include "core/path.h"
 
 namespace lophi {
 
@@ -42,7 +42,7 @@ constexpr uint32_t fault_code(FaultKind kind, int operand) {
 uint32_t fault_site(const Call& call);
 
 // The error for a word, with the place of its call: "... (in layer.7 on cuda:0)".
-Error fault_error(const Fault& fault, std::string_view device);
+CallError fault_error(const Fault& fault, std::string_view device);
 
 // The same error where the op itself may throw; whoever runs the call adds the place.
 Error fault_error(std::string_view op, FaultKind kind, std::string_view operand, int64_t index, int64_t value,

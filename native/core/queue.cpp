@@ -20,7 +20,7 @@ void at(const std::string& device, F&& work) {
   try {
     work();
   } catch (const Error& error) {
-    throw Error(error.code(), error.what() + located(0, device));
+    throw located(error, 0, device);
   }
 }
 

@@ -130,9 +130,9 @@ void with_place(const Call& call, std::string_view device, F&& work) {
   try {
     work();
   } catch (const Error& error) {
-    throw Error(error.code(), error.what() + located(call.path, device));
+    throw located(error, call.path, device);
   } catch (const std::bad_alloc&) {
-    throw Error("ERR_OUT_OF_MEMORY", call.op->name + ": no memory for intermediates" + located(call.path, device));
+    throw located(Error("ERR_OUT_OF_MEMORY", call.op->name + ": no memory for intermediates"), call.path, device);
   }
 }
 

@@ -15,7 +15,7 @@ class Waiter;
 struct DeviceState;
 
 struct Addon {
-  Napi::FunctionReference error_factory;                  // (code, message) => Error
+  Napi::FunctionReference error_factory;                  // (code, message, file, stack) => Error
   std::shared_ptr<Waiter> loader;                         // opens devices and makes weights off the JS thread
   std::map<Device*, std::weak_ptr<DeviceState>> devices;  // a device opened twice here shares stream and waiter
   // Where run_op says of the outputs that it made: dtype, rank and dims of each. JavaScript's, for want of arrays to make.

@@ -2,7 +2,7 @@
 
 #include <new>
 
-#include "core/error.h"
+#include "core/path.h"
 #include "napi/addon.h"
 
 namespace lophi::js {
@@ -13,13 +13,17 @@ Napi::Value set_error_factory(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value error_value(Napi::Env env, std::exception_ptr exception) {
-  std::string code = "ERR_ARGUMENT", message, file;
+  std::string code = "ERR_ARGUMENT", message, file, stack;
   try {
     std::rethrow_exception(exception);
   } catch (const FileError& error) {
     code = error.code();
     message = error.what();
     file = error.file();
+  } catch (const CallError& error) {
+    code = error.code();
+    message = error.what();
+    stack = error.stack();
   } catch (const Error& error) {
     code = error.code();
     message = error.what();
@@ -29,8 +33,8 @@ Napi::Value error_value(Napi::Env env, std::exception_ptr exception) {
   } catch (const std::exception& error) {
     message = std::string("internal error: ") + error.what();
   }
-  return addon_of(env).error_factory.Call(
-      {Napi::String::New(env, code), Napi::String::New(env, message), Napi::String::New(env, file)});
+  return addon_of(env).error_factory.Call({Napi::String::New(env, code), Napi::String::New(env, message),
+                                           Napi::String::New(env, file), Napi::String::New(env, stack)});
 }
 
 }  // namespace lophi::js

@@ -212,9 +212,10 @@ Napi::Value parse_op(const Napi::CallbackInfo& info) {
   return describe(info.Env(), *lophi::parse_op(text));
 }
 
-// ("layer.7.mlp") -> its number
+// ("layer.7.mlp", stack) -> the number of this place; '' where no stack is wanted
 Napi::Value intern_path(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), lophi::intern_path(info[0].As<Napi::String>().Utf8Value()));
+  const std::string path = info[0].As<Napi::String>(), stack = info[1].As<Napi::String>();
+  return Napi::Number::New(info.Env(), lophi::intern_path(path, stack));
 }
 
 }  // namespace lophi::js

@@ -4,8 +4,11 @@ import { join } from 'node:path'
 import { execPath, platform } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { listDevices } from '../../lib/index.js'
 
 // Ends of processes and workers, garbage collection and failures, each in a process of its own: test/fixtures/*.mjs on dist/.
+
+const devices = (await listDevices()).devices.map(({ id }) => id)
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
@@ -221,6 +224,27 @@ describe('weights that are being made', () => {
   test('end with the worker that makes them', async () => {
     for (let i = 0; i < 3; i++)
       expect(await report('weights.mjs', 'worker terminated', { gc: true })).toEqual({ end: 0 })
+  })
+})
+
+describe('a failure that arrives later', () => {
+  const attempt = (device: string, log: string) => report('call-site.mjs', device, { env: { LOPHI_LOG: log } })
+  const message = (id: string) => `embedding: ids[0] must be below 3, but it is 7 (in layer.7 on ${id})`
+
+  test.for(devices)('tells under LOPHI_LOG=debug which line had made the call: %s', async (id) => {
+    const { eager, recorded, refused } = await attempt(id, 'debug')
+    expect(eager).toMatchObject({ message: message(id), cause: 'the call was made here' })
+    expect(eager.frames).toEqual(expect.arrayContaining(['deep', 'embedAtOnce', 'failureOf']))
+    expect(recorded).toMatchObject({ message: message(id), cause: 'the call was made here' })
+    expect(recorded.frames).toContain('embedInPlan')
+    // its own stack says it
+    expect(refused.cause).toBeUndefined()
+  })
+
+  test.for(devices)('carries no stack otherwise: %s', async (id) => {
+    const { eager, recorded } = await attempt(id, '')
+    expect(eager).toEqual({ message: message(id) })
+    expect(recorded).toEqual({ message: message(id) })
   })
 })
 
