@@ -7,7 +7,7 @@ import { AbortedError } from '../errors.js'
 export const exitCodes = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const
 
 /** Whether the command line asks for JSON; also known where it could not be parsed. */
-export function wantsJson(): boolean {
+function wantsJson(): boolean {
   const end = argv.indexOf('--')
   return argv.slice(2, end < 0 ? undefined : end).includes('--json')
 }

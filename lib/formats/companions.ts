@@ -4,6 +4,15 @@ import { basename, dirname, join } from 'node:path'
 import { fileError } from './file.js'
 import { readJsonObject } from './json.js'
 
+/** The files of the tokenizer, as they are copied from model to model. */
+export const tokenizerNames = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'added_tokens.json',
+  'tokenizer.model',
+  'chat_template.jinja',
+] as const
 const companionNames = [
   'config.json',
   'generation_config.json',
@@ -12,24 +21,9 @@ const companionNames = [
   'quant_config.json',
   'model.safetensors.index.json',
   'adapter_config.json',
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'added_tokens.json',
-  'tokenizer.model',
-  'chat_template.jinja',
+  ...tokenizerNames,
 ] as const
 export type CompanionName = (typeof companionNames)[number]
-
-/** The files of the tokenizer, as they are copied from model to model. */
-export const tokenizerNames: readonly CompanionName[] = [
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'special_tokens_map.json',
-  'added_tokens.json',
-  'tokenizer.model',
-  'chat_template.jinja',
-]
 
 /** Paths by name, of those that are there. */
 export type Companions = ReadonlyMap<CompanionName, string>

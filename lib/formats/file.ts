@@ -14,16 +14,6 @@ export function fileError(path: string, error: unknown): FormatError {
   return new FormatError(path, `cannot be used: ${reason}`, undefined, 'ERR_FILE')
 }
 
-export function fileExists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    (error) => {
-      if (error?.code === 'ENOENT') return false
-      throw fileError(path, error)
-    },
-  )
-}
-
 export async function openFile(path: string): Promise<FileReader> {
   const info = await stat(path).catch((error) => {
     throw fileError(path, error)

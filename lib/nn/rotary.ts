@@ -26,7 +26,7 @@ export interface RotaryShape {
 }
 
 /** Angular step of each pair, per position: 1 / (factor_i · base^(2i/R)), with LongRoPE's factors where the model has them. */
-export function inverseFrequencies(shape: RotaryShape, long: boolean): Float64Array {
+function inverseFrequencies(shape: RotaryShape, long: boolean): Float64Array {
   const { rotaryDim, ropeTheta, ropeScaling } = shape
   const factors = ropeScaling && (long ? ropeScaling.longFactor : ropeScaling.shortFactor)
   return Float64Array.from(
