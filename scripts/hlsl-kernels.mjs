@@ -1,6 +1,7 @@
 // The kernels of native/dml/ops/*.hlsl. A file names its instances in a line of its own, macros and their values:
 //   // instances: OP<op> TYPE<dtype>     op: every macro of the file that is called like an op of the schema
 //   // instances: TYPE<dtype> ZEROS<0 1>   dtype: those that the schema allows the file's op, by the names of common.hlsli
+//   // instances: CACHE<float32 int8>   as many dtypes
 //   // instances: once                   the file as it is
 //   // instances: made with weights      none here: a weight asks for what its form needs (dml/shader.h)
 // `npm run gen` numbers them for the host.
@@ -11,13 +12,19 @@ const folder = new URL('../native/dml/ops/', import.meta.url)
 
 const camel = (name) => name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase())
 
+/** Of a class, or of a list. */
+function dtypesNamed(axis) {
+  const words = axis.split(' ')
+  return classes[axis] ?? (words.every((word) => classes.any.includes(word)) ? words : null)
+}
+
 function valuesOf(axis, source, schema, op) {
   if (axis === 'op') {
     const ops = new Map(Object.keys(schema).map((name) => [snake(name).toUpperCase(), name]))
     const rows = [...source.matchAll(/^#define (\w+)\(/gm)].map(([, name]) => name).filter((name) => ops.has(name))
     return rows.map((name) => ({ value: name, op: ops.get(name), test: `op == Op::k${pascal(ops.get(name))}` }))
   }
-  const dtypes = axis === 'dtype' ? dtypesOf(schema, op) : classes[axis]
+  const dtypes = axis === 'dtype' ? dtypesOf(schema, op) : dtypesNamed(axis)
   if (dtypes) return dtypes.map((dtype) => ({ value: dtype.toUpperCase(), dtype }))
   return axis.split(' ').map((value) => ({ value }))
 }
@@ -62,7 +69,7 @@ export function hlslHeader(schema) {
   let number = 0
   const functions = kernels.map(({ file, macros, instances }) => {
     const parameters = macros.map(({ macro, axis }) =>
-      axis === 'op' ? 'Op op' : `${axis === 'dtype' || axis in classes ? 'DType' : 'int'} ${snake(macro)}`,
+      axis === 'op' ? 'Op op' : `${axis === 'dtype' || dtypesNamed(axis) ? 'DType' : 'int'} ${snake(macro)}`,
     )
     const lines = instances.map(({ tests }) =>
       tests.length > 0 ? `  if (${tests.join(' && ')}) return ${number++};` : `  return ${number++};`,

@@ -82,28 +82,41 @@ class Copies {
   UINT64 signalled_ = 0;
 };
 
-// linear for rows of a form: what the form fixes is compiled in.
-int linear_shader(Shaders& shaders, const Form& form, bool ordered, DType type) {
-  const Macro macros[] = {{"TYPE", static_cast<int>(type)},
-                          {"FLOATS", form.floats},
-                          {"FLOAT_TYPE", static_cast<int>(form.type)},
-                          {"LOW", form.levels.low},
-                          {"HIGH", form.levels.high},
-                          {"ZERO", form.zero},
-                          {"CODEBOOK", form.codebook != nullptr},
-                          {"SCALE_TYPE", static_cast<int>(form.scale_type)},
-                          {"SUPER", form.super},
-                          {"SCALE_LOW", form.scale_levels.low},
-                          {"SCALE_HIGH", form.scale_levels.high},
-                          {"SCALE_ZERO", form.scale_zero},
-                          {"SHIFT", static_cast<int>(form.shift)},
-                          {"SHIFT_LOW", form.shift_levels.low},
-                          {"SHIFT_HIGH", form.shift_levels.high},
-                          {"ORDER", ordered}};
-  return shaders.number("linear", macros);
+}  // namespace
+
+DmlWeight::Part::Part(const Form& rows, bool ordered)
+    : form{{"FLOATS", rows.floats},
+           {"FLOAT_TYPE", static_cast<int>(rows.type)},
+           {"LOW", rows.levels.low},
+           {"HIGH", rows.levels.high},
+           {"ZERO", rows.zero},
+           {"CODEBOOK", rows.codebook != nullptr},
+           {"SCALE_TYPE", static_cast<int>(rows.scale_type)},
+           {"SUPER", rows.super},
+           {"SCALE_LOW", rows.scale_levels.low},
+           {"SCALE_HIGH", rows.scale_levels.high},
+           {"SCALE_ZERO", rows.scale_zero},
+           {"SHIFT", static_cast<int>(rows.shift)},
+           {"SHIFT_LOW", rows.shift_levels.low},
+           {"SHIFT_HIGH", rows.shift_levels.high},
+           {"ORDER", ordered}} {}
+
+int DmlWeight::Part::shader(Shaders& shaders, const char* file, std::initializer_list<Macro> more) const {
+  std::vector<Macro> macros = form;
+  macros.insert(macros.begin(), more);
+  return shaders.number(file, macros);
 }
 
-}  // namespace
+std::vector<uint32_t> part_constants(int64_t m, const DmlWeight& weight, const Weight::Rows& rows,
+                                     const DmlWeight::Part& part) {
+  const auto word = [](int64_t value) { return static_cast<uint32_t>(value); };
+  const int64_t group = std::max<int64_t>(1, rows.form.group);
+  std::vector<uint32_t> constants = {word(m),          word(weight.rows), word(weight.columns), word(rows.first),
+                                     word(rows.count), word(group),       part.order,           0};
+  constants.insert(constants.end(), part.offset.begin(), part.offset.end());
+  constants.insert(constants.end(), part.stride.begin(), part.stride.end());
+  return constants;
+}
 
 std::shared_ptr<const Weight> make_weight(Gpu& gpu, const WeightSpec& spec) {
   auto weight = std::make_shared<DmlWeight>(spec);
@@ -133,17 +146,13 @@ std::shared_ptr<const Weight> make_weight(Gpu& gpu, const WeightSpec& spec) {
                     static_cast<size_t>(count) * layout.stride[s]);
       copies.submit();
     });
-    DmlWeight::Part& part = weight->stacked.emplace_back();
-    const auto shader = [&, ordered = !reader.order().empty()](DType type) {
-      return linear_shader(*gpu.shaders, reader.form(), ordered, type);
-    };
-    part.shaders = {shader(DType::kFloat32), shader(DType::kFloat16), shader(DType::kBfloat16)};
+    DmlWeight::Part& part = weight->stacked.emplace_back(reader.form(), !reader.order().empty());
+    part.takes_int8 = reader.order().empty() && takes_int8(weight->parts[p].format, reader.form().group, spec.columns);
     for (size_t s = 0; s < kSections; ++s) {
       part.offset[s] = static_cast<uint32_t>(at + layout.offset[s]);
       part.stride[s] = static_cast<uint32_t>(layout.stride[s]);
     }
     at += layout.bytes;
-    part.order = 0;
     if (const auto order = reader.order(); !order.empty()) {
       std::memcpy(copies.next(std::max(kBand, order.size_bytes())), order.data(), order.size_bytes());
       copies.copy(0, at, order.size_bytes());

@@ -1,6 +1,6 @@
 // node test/wine/build.mjs: the Windows x64 package in build/wine/package: the addon by mingw-w64, lib/ and test/ by tsc.
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync } from 'node:fs'
+import { copyFileSync, cpSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { writePackage } from '../bare/package.mjs'
 import { compiled, rig, root } from './rig.mjs'
@@ -25,5 +25,6 @@ if (!existsSync(join(build, 'build.ninja')))
   ])
 run('ninja', ['-C', build, '-j2'])
 writePackage(compiled, join(build, 'lophi.node'))
+cpSync(join(root, 'models'), join(compiled, 'models'), { recursive: true })
 // beside the addon, where the loader looks first: Wine's own cannot compile these kernels
 copyFileSync(join(rig, 'd3dcompiler_47.dll'), join(compiled, 'build/Release/d3dcompiler_47.dll'))

@@ -20,13 +20,21 @@ cbuffer Constants : register(b0) {
 // The word that faults are reported in, native/core/fault.h.
 RWByteAddressBuffer fault_word : register(u12);
 #define FAULT_INDEX 1
+#define FAULT_NEGATIVE 2
+#define FAULT_CAPACITY 3
+#define FAULT_ASCENDING 4
+#define FAULT_FINITE 5
+#define FAULT_PAGE 6
+#define FAULT_ROW 7
 
 // Reports that an element of an operand (in the schema's order) is not what it must be. The first one counts; the caller goes on with
 // something harmless, as nothing may be read outside of its operands.
-void report(uint kind, uint operand, uint index, int value, uint limit) {
+void report(uint kind, uint operand, uint index, int value, uint limit, uint more = 0) {
   uint found;
   fault_word.InterlockedCompareExchange(0, 0, kind + 256 * operand, found);
-  if (found == 0) fault_word.Store4(4, uint4(starts1.w, asuint(value), limit, index));
+  if (found != 0) return;
+  fault_word.Store4(4, uint4(starts1.w, asuint(value), limit, index));
+  fault_word.Store(20, more);
 }
 
 uint group_index(uint3 group) { return group.y * 65535 + group.x; }

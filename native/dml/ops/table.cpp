@@ -15,16 +15,26 @@ OpFunction function_of(Op op) {
   if (unary_shader(op, DType::kFloat32) >= 0) return unary;
   if (binary_shader(op, DType::kFloat32) >= 0) return binary;
   switch (op) {
+    case Op::kAttention:
+      return attention;
     case Op::kCopy:
       return copy;
+    case Op::kEmbedding:
+      return embedding;
     case Op::kGather:
       return gather;
     case Op::kLinear:
       return linear;
+    case Op::kMatmul:
+      return matmul;
     case Op::kMatmulInt4:
       return matmul_int4;
     case Op::kRmsNorm:
       return rms_norm;
+    case Op::kRotaryEmbedding:
+      return rotary_embedding;
+    case Op::kSample:
+      return sample;
     case Op::kSiluMul:
       return silu_mul;
     case Op::kWhere:
@@ -40,13 +50,12 @@ std::string refusal(const Call& call) {
   for (const View& view : call.in)
     if (view.buffer && !takes(op, view.dtype))
       return op.name + ": operands must be float32 or float16 on dml, but one is " + name_of(view.dtype);
-  if (!op.is(Op::kLinear)) return {};
-  const args::Linear x(call);
-  if (x.activations != args::Linear::Activations::kF32)
-    return op.name + ": activations must be f32 on dml, but they are int8";
   return {};
 }
 
-size_t scratch(Gpu& gpu, const Call& call) { return call.op->is(Op::kRmsNorm) ? rms_norm_scratch(gpu, call) : 0; }
+size_t scratch(Gpu& gpu, const Call& call) {
+  if (call.op->is(Op::kRmsNorm)) return rms_norm_scratch(gpu, call);
+  return call.op->is(Op::kSample) ? sample_scratch(call) : 0;
+}
 
 }  // namespace lophi::dml

@@ -22,11 +22,17 @@ size_t scratch(Gpu& gpu, const Call& call);
 void unary(Commands&, const Call&);
 void binary(Commands&, const Call&);
 
+void attention(Commands&, const Call&);
 void copy(Commands&, const Call&);
+void embedding(Commands&, const Call&);
 void gather(Commands&, const Call&);
 void linear(Commands&, const Call&);
+void matmul(Commands&, const Call&);
 void matmul_int4(Commands&, const Call&);
 void rms_norm(Commands&, const Call&);
+void rotary_embedding(Commands&, const Call&);
+void sample(Commands&, const Call&);
+size_t sample_scratch(const Call&);
 void silu_mul(Commands&, const Call&);
 void where(Commands&, const Call&);
 size_t rms_norm_scratch(Gpu&, const Call&);
