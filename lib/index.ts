@@ -12,7 +12,7 @@ export {
 export { bfloat16ToFloat32, type DType, dtypes, float16ToFloat32, type TypedArrayOf } from './dtype.js'
 export * from './errors.js'
 export type { FileRange, ModelConfig, WeightFormat } from './formats/source.js'
-export { type GenerateOptions, Generation, type StopReason, type Token } from './generate/generation.js'
+export { Generation } from './generate/generation.js'
 export { loadTokenizer } from './generate/load-tokenizer.js'
 export {
   type LoadModelOptions,
@@ -25,6 +25,7 @@ export {
 export type { SamplingOptions } from './generate/sampling.js'
 export type { PrefillOptions, PrefillProgress, Sampled, SampleOptions, Sequence } from './generate/sequence.js'
 export type { Session, SessionOptions } from './generate/session.js'
+export type { GenerateOptions, StopReason, Token } from './generate/token-reader.js'
 export type { Counters, DeviceDetails, DeviceInfo, MemoryInfo } from './native.js'
 export { ops, supports } from './ops/index.js'
 export { type OpName, schema } from './ops/schema.js'

@@ -1,7 +1,8 @@
 /** Options of run and chat, and the object that both give per answer. */
 import type { Command } from 'commander'
-import type { GenerateOptions, Generation } from '../generate/generation.js'
+import type { Generation } from '../generate/generation.js'
 import type { Model } from '../generate/model.js'
+import type { GenerateOptions } from '../generate/token-reader.js'
 import { count, sampling } from './arguments.js'
 import { formatNumber, note } from './output.js'
 

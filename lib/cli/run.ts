@@ -1,7 +1,7 @@
 import { stdin, stdout } from 'node:process'
 import { type Command, Option } from 'commander'
 import { AbortedError } from '../errors.js'
-import type { Token } from '../generate/generation.js'
+import type { Token } from '../generate/token-reader.js'
 import type { ChatMessage } from '../tokenizer/index.js'
 import { counts } from './arguments.js'
 import { addGenerateOptions, answerOf, type GenerateFlags, generateOptions, noteAnswer } from './generate-options.js'

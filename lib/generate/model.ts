@@ -12,10 +12,11 @@ import type { Tensor } from '../tensor.js'
 import { type ChatMessage, createTokenizer, type Tokenizer } from '../tokenizer/index.js'
 import type { Decoder } from './batch.js'
 import { locate } from './find-model.js'
-import { type GenerateOptions, Generation } from './generation.js'
+import { Generation } from './generation.js'
 import { checkKvType, KvPool, type KvType } from './kv-pool.js'
 import { type LongRope, type PrefillOptions, Sequence } from './sequence.js'
 import { Session, type SessionOptions } from './session.js'
+import type { GenerateOptions } from './token-reader.js'
 
 export type WindowOption = 'model' | 'graph' | number
 
@@ -137,7 +138,7 @@ export class Model {
 
   /** Continues a text, answers messages, or continues ids. Iterate the result: `for await (const t of ...) t.text`. */
   generate(prompt: string | readonly ChatMessage[] | readonly number[], options: GenerateOptions = {}): Generation {
-    const ids = this.#encode(prompt)
+    const ids = this.encode(prompt)
     if (ids.length === 0)
       throw new ArgumentError('ERR_ARGUMENT', 'generate: the prompt must have a token, but it is empty')
     const sequence = this.sequence()
@@ -226,7 +227,8 @@ export class Model {
     await this.dispose()
   }
 
-  #encode(prompt: string | readonly ChatMessage[] | readonly number[]): number[] {
+  /** Ids of a prompt as `generate` takes it. For the package's own use. */
+  encode(prompt: string | readonly ChatMessage[] | readonly number[]): number[] {
     if (typeof prompt === 'string') return this.#needTokenizer('a text prompt').encode(prompt, { limit: this.context })
     if (!Array.isArray(prompt))
       throw new ArgumentError(

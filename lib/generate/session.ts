@@ -1,7 +1,8 @@
 import { ArgumentError, LophiError } from '../errors.js'
 import type { ChatMessage, Tokenizer } from '../tokenizer/index.js'
-import { type GenerateOptions, Generation } from './generation.js'
+import { Generation } from './generation.js'
 import type { Sequence } from './sequence.js'
+import type { GenerateOptions } from './token-reader.js'
 
 export interface SessionOptions {
   /** What the conversation starts with. */
