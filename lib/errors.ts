@@ -18,6 +18,7 @@ export const errorCodes = {
   ERR_OP_UNSUPPORTED: 'the device does not implement the op',
   ERR_OUT_OF_MEMORY: 'the device or the machine has no memory left',
   ERR_OUT_OF_RANGE: 'an id, index or position is outside its range',
+  ERR_QUEUE_FULL: 'as many requests wait as the queue takes',
   ERR_RECORDING: 'the call is not allowed while a plan is recorded',
   ERR_SHAPE: 'an operand has the wrong shape',
   ERR_TOKENIZER_MISSING: 'the model has no tokenizer that can be read, so it takes ids only',
@@ -79,6 +80,13 @@ export class OutOfMemoryError extends LophiError {
   }
 }
 
+/** A request that is refused because too many wait already: it may be made again later. */
+export class QueueFullError extends LophiError {
+  constructor(message: string) {
+    super('ERR_QUEUE_FULL', message)
+  }
+}
+
 /** A file that cannot be opened, or whose bytes are not what the format allows. */
 export class FormatError extends LophiError {
   readonly file: string
@@ -132,6 +140,7 @@ const classes: { readonly [C in ErrorCode]: Build } = {
   ERR_OP_UNSUPPORTED: device('ERR_OP_UNSUPPORTED'),
   ERR_OUT_OF_MEMORY: (message) => new OutOfMemoryError(message),
   ERR_OUT_OF_RANGE: argument('ERR_OUT_OF_RANGE'),
+  ERR_QUEUE_FULL: (message) => new QueueFullError(message),
   ERR_RECORDING: argument('ERR_RECORDING'),
   ERR_SHAPE: argument('ERR_SHAPE'),
   ERR_TOKENIZER_MISSING: (message) => new TokenizerError(message),

@@ -37,6 +37,8 @@ export class KvPool {
   /** Sequences that have a page; none has it where it is 0. */
   readonly #uses: number[] = []
   readonly #free: number[] = []
+  /** Pages that growing ahead of need stops at. */
+  limit = Number.POSITIVE_INFINITY
   #version = 0
   #sequences = 0
 
@@ -51,6 +53,17 @@ export class KvPool {
   /** Another number after the tensors were replaced: plans recorded over the old ones are stale. */
   get version(): number {
     return this.#version
+  }
+
+  /** Pages that somebody has. */
+  get used(): number {
+    return this.#uses.length - this.#free.length
+  }
+
+  /** What a page takes on the device, over all layers. */
+  get pageBytes(): number {
+    const { layers, groups, headDim } = this.#shape
+    return 2 * layers * groups * this.pageTokens * headDim * (this.type === 'float16' ? 2 : 4)
   }
 
   layer(layer: number): LayerCache {
@@ -120,7 +133,7 @@ export class KvPool {
   #grow(missing: number): void {
     const { layers, groups, headDim } = this.#shape
     const now = this.#uses.length
-    const most = this.#sequences * this.pagesPerSequence
+    const most = Math.min(this.limit, this.#sequences * this.pagesPerSequence)
     const count = Math.max(now + missing, Math.min(most, Math.max(2 * now, Math.ceil(firstTokens / this.pageTokens))))
     const shape = [count, groups, this.pageTokens, headDim]
     const grown = (old: Pages | undefined): Pages => {

@@ -35,6 +35,19 @@ export class SequenceState {
     return this.ids.length + this.ahead
   }
 
+  /** Pages that `count` more tokens take beyond those that it has. */
+  wants(count: number): number {
+    return Math.max(0, Math.ceil((this.length + count) / this.pool.pageTokens) - this.pages.length)
+  }
+
+  /** Goes on with ids whose keys and values are in whole pages of others. It must end with a page itself. */
+  adopt(ids: readonly number[], pages: readonly number[]): void {
+    this.pool.share(pages)
+    for (const page of pages) this.pages.push(page)
+    this.pagesVersion++
+    this.push(ids)
+  }
+
   /** Room for `count` more tokens, on pages that no other sequence sees. */
   reserve(count: number): void {
     const { pageTokens } = this.pool

@@ -54,7 +54,7 @@ export class Sequence {
   constructor(decoder: Decoder, longrope: LongRope, state?: SequenceState) {
     this.decoder = decoder
     this.#longrope = longrope
-    this.state = state ?? new SequenceState(decoder.pool, this.#needsLong(0))
+    this.state = state ?? new SequenceState(decoder.pool, this.needsLong(0))
     this.#batch = new Batch(decoder)
     this.#batch.states = [this.state]
   }
@@ -67,6 +67,11 @@ export class Sequence {
   /** How many those are. */
   get length(): number {
     return this.state.ids.length
+  }
+
+  /** Whether a call is under way. For the package's own use. */
+  get busy(): boolean {
+    return this.#busy
   }
 
   /** Room for one more token? */
@@ -97,6 +102,19 @@ export class Sequence {
     return this.#alone('prefill', async () => {
       checkOptions('prefill', options, sampleNames)
       return await this.#prefillAndSample(input, options)
+    })
+  }
+
+  /**
+   * A part of a prefill in one pass, between whose parts others run; the whole leads to `total` tokens. Samples where the part
+   * is the last. For the package's own use.
+   */
+  extend(ids: readonly number[], total: number, options: StepOptions = {}): Promise<Sampled | null> {
+    return this.#alone('prefill', async () => {
+      const pass = { ...options, chunk: ids.length }
+      if (this.length + ids.length === total) return await this.#prefillAndSample(ids, pass)
+      await this.#prefill(ids, pass, total)
+      return null
     })
   }
 
@@ -194,7 +212,7 @@ export class Sequence {
     this.decoder.network.checkFiles()
     let pending = [input]
     let stage: PrefillProgress['stage'] = 'prefill'
-    if (this.#needsLong(total) !== state.long) {
+    if (this.needsLong(total) !== state.long) {
       if (state.ids.includes(noId))
         throw new ArgumentError(
           'ERR_ARGUMENT',
@@ -203,7 +221,7 @@ export class Sequence {
       if (state.ids.length > 0) stage = 'rope-switch'
       pending = input instanceof Tensor ? [state.ids.slice(), input] : [state.ids.concat(input)]
       state.rewind(0)
-      state.long = this.#needsLong(total)
+      state.long = this.needsLong(total)
     }
     const all = pending.reduce((sum, part) => sum + lengthOf(part), 0)
     let done = 0
@@ -279,14 +297,15 @@ export class Sequence {
     }
   }
 
-  #needsLong(length: number): boolean {
+  /** Whether `length` tokens are turned by the long rotary factors. For the package's own use. */
+  needsLong(length: number): boolean {
     return (this.#longrope === 'planned' ? this.decoder.context : length) > this.decoder.network.shortContext
   }
 
   /** Whether `count` more tokens fit into the context without other rotary factors. */
   #fits(count: number): boolean {
     const length = this.state.length + count
-    return length <= this.decoder.context && this.#needsLong(length) === this.state.long
+    return length <= this.decoder.context && this.needsLong(length) === this.state.long
   }
 
   async #alone<T>(what: string, fn: () => Promise<T>): Promise<T> {

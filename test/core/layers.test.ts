@@ -15,6 +15,7 @@ const chain = [
   ['models'],
   ['convert'],
   ['generate', 'session'],
+  ['serve'],
   ['cli', 'index'],
 ]
 /** Pure data and error classes: for everybody, and they import nothing but each other. */

@@ -53,12 +53,11 @@ beforeAll(() => {
 
 describe('the published package', () => {
   test('holds every file that package.json names, and the sources to compile it', () => {
-    const entries = manifest.exports['.']
+    const entries = [manifest.exports['.'], manifest.exports['./server']]
     for (const file of [
       manifest.main,
       manifest.types,
-      ...Object.values(entries.import),
-      ...Object.values(entries.require),
+      ...entries.flatMap((entry) => [...Object.values(entry.import), ...Object.values(entry.require)]),
       ...Object.values(manifest.bin),
       'LICENSE',
       'CMakeLists.txt',
@@ -100,6 +99,25 @@ describe('the published package', () => {
     ).toBe('0')
   })
 
+  test('has the server at lophi/server, by import and by require, over the same objects', () => {
+    const names = consume(
+      'server.mjs',
+      "import * as server from 'lophi/server'\nconsole.log(Object.keys(server).sort().join())",
+    )
+    expect(names.split(',')).toContain('Scheduler')
+    expect(consume('server.cjs', "console.log(Object.keys(require('lophi/server')).sort().join())")).toBe(names)
+    const model = join(installed, 'models/tiny-phi3')
+    const script = `import { loadModel, LophiError } from 'lophi'
+      import { Scheduler } from 'lophi/server'
+      const model = await loadModel(${JSON.stringify(model)}, { device: 'cpu' })
+      const scheduler = new Scheduler(model)
+      try { scheduler.submit([]) } catch (error) { console.log(error instanceof LophiError) }
+      console.log(await scheduler.submit([{ role: 'user', content: 'What is 27 + 48?' }]).readAll())
+      await scheduler.close()
+      await model.dispose()`
+    expect(consume('answer.mjs', script)).toBe('true\n27 + 48 = 75')
+  })
+
   test('works from a CommonJS script', () => {
     const script = "require('lophi').listDevices().then(({ devices }) => console.log(devices.map((d) => d.id).join()))"
     expect(consume('devices.cjs', script).split(',')).toContain('cpu')
@@ -117,6 +135,12 @@ describe('the published package', () => {
     `
     writeFileSync(join(consumer, 'esm.mts'), `import { LophiError, listDevices } from 'lophi'\n${body}`)
     writeFileSync(join(consumer, 'cjs.cts'), `import { LophiError, listDevices } from 'lophi'\n${body}`)
+    const serving = `export const scheduler = (model: Model): Scheduler => new Scheduler(model, { maxQueue: 3 })
+    // @ts-expect-error a queue is counted
+    export const wrong = (model: Model): Scheduler => new Scheduler(model, { maxQueue: '3' })
+    `
+    const imports = "import type { Model } from 'lophi'\nimport { Scheduler } from 'lophi/server'\n"
+    for (const file of ['serve.mts', 'serve.cts']) writeFileSync(join(consumer, file), `${imports}${serving}`)
     writeFileSync(
       join(consumer, 'require.cts'),
       `import lophi = require('lophi')\nexport const list = lophi.listDevices\n`,
@@ -134,7 +158,7 @@ describe('the published package', () => {
     ]
     const result = run(
       process.execPath,
-      [tsc, ...options, '--types', 'node', 'esm.mts', 'cjs.cts', 'require.cts'],
+      [tsc, ...options, '--types', 'node', 'esm.mts', 'cjs.cts', 'serve.mts', 'serve.cts', 'require.cts'],
       consumer,
     )
     expect(result).toEqual({ stdout: '', stderr: '', status: 0 })

@@ -1,0 +1,2 @@
+export type { Answer } from './answer.js'
+export { Scheduler, type SchedulerOptions, type SchedulerStats } from './scheduler.js'
