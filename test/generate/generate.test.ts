@@ -186,11 +186,14 @@ describe('sampling', () => {
     expect(texts.size).toBeGreaterThan(1)
   })
 
-  test.each([{ topK: 1 }, { topP: 1e-6 }, { minP: 1 }])('%o at any temperature is greedy', async (options) => {
-    expect(await textOf(story, { temperature: 1.5, seed: 5, maxTokens: 40, ...options })).toBe(
-      await textOf(story, { maxTokens: 40 }),
-    )
-  })
+  test.each([{ topK: 1 }, { topP: 0 }, { topP: 1e-6 }, { minP: 1 }])(
+    '%o at any temperature is greedy',
+    async (options) => {
+      expect(await textOf(story, { temperature: 1.5, seed: 5, maxTokens: 40, ...options })).toBe(
+        await textOf(story, { maxTokens: 40 }),
+      )
+    },
+  )
 
   test('a repeat penalty changes what is repeated', async () => {
     const prompt = ask('Repeat after me: boat boat boat')

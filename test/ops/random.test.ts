@@ -66,7 +66,7 @@ describe.each(columns)('$id', ({ id, has }) => {
     const end = performance.now() + seconds * 1000
     let calls = 0
     let refused = 0
-    for (let n = first; calls < least || performance.now() < end; n++, calls++) {
+    const make = async (n: number) => {
       doing(`${id} call ${n}`)
       try {
         const call = randomCall(device, has, n)
@@ -79,13 +79,21 @@ describe.each(columns)('$id', ({ id, has }) => {
           throw new Error(`call ${n} on ${id} (LOPHI_FUZZ_OPS='0 ${n}'): ${error}`, { cause: error })
         refused++
       }
+    }
+    for (let n = first; calls < least || performance.now() < end; n++, calls++) {
+      await make(n)
       if (n % 100 === 99) await bystanders.check()
     }
     await bystanders.check()
-    expect(await used(device), 'memory that calls have left behind').toBe(before)
-    bystanders.dispose()
     const ran = [...counts.values()].reduce((sum, count) => sum + count, 0)
     console.log(`${id}: ${calls} calls, ${ran} ran, ${refused} were refused`)
+    const left = await used(device)
+    if (device.info.backend === 'dml') {
+      // compiled graphs are kept, and memory with some: the same calls find them, and take no more
+      for (let n = first; n < first + calls; n++) await make(n)
+      expect(await used(device), 'memory that calls have left behind').toBe(left)
+    } else expect(left, 'memory that calls have left behind').toBe(before)
+    bystanders.dispose()
     if (calls < 1000) return
     // both happen, and no op is left out, or the calls are too tame or too wild to show anything
     expect(ran).toBeGreaterThan(calls / 4)

@@ -19,6 +19,7 @@ const files =
         'test/record/seam.failures.test.ts',
         'test/record/compile.test.ts',
         'test/generate/dml.test.ts',
+        'test/ops/random.test.ts',
         'test/dml/shader-cache.test.ts',
         'test/dml/refused-load.test.ts',
       ]
