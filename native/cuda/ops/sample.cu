@@ -1,6 +1,8 @@
 // Picks a token from each row of logits, in the order of test/ops/reference/sample.ts. A block per row, stepping by the grid. Nothing is
-// sorted: probabilities are integers, and the block finds the places where their running sum passes top k, top p and the random number.
+// sorted: probabilities are integers, and the block finds the places where their running sum passes top k, top p and the random number:
+// among bins first, then among the few elements of one bin. Bound by the latency of a row's loads: two passes for the likeliest, six at most.
 #include "cuda/ops/sample.h"
+#include "cuda/row.cuh"
 #include "cuda/select.cuh"
 
 namespace {
@@ -52,58 +54,166 @@ struct Sample {
     }
   }
 
+  // Bins of a row's elements by how far they lie behind the best, 32 to each factor of e: what stands in a bin stands in front of all
+  // that stands in later ones. Each thread has one.
+  static constexpr int kThreads = 1024, kResident = 1, kBins = kThreads, kHeld = kThreads;
+
+  // How many elements a bin has, and what their weights add up to: words, as shared memory adds those by itself.
+  struct Bins {
+    unsigned *count, *low, *high;
+    DEVICE void add(int bin, u64 weight) const {
+      atomicAdd(count + bin, 1u);
+      const unsigned words[2] = {static_cast<unsigned>(weight), static_cast<unsigned>(weight >> 32)};
+      if (weight == 0) return;
+      const unsigned before = atomicAdd(low + bin, words[0]);
+      atomicAdd(high + bin, words[1] + (before + words[0] < before ? 1u : 0u));
+    }
+    DEVICE u64 weight(int bin) const { return static_cast<u64>(high[bin]) << 32 | low[bin]; }
+  };
+
+  // What the threads in front of this one have together.
+  DEVICE static u64 in_front(u64 own) {
+    SHARED(u64, partial, 32);
+    u64 sum = own;
+    for (int distance = 1; distance < 32; distance *= 2) {
+      const u64 other = __shfl_sync(kAllLanes, sum, lane_id() < distance ? 0 : lane_id() - distance);
+      if (lane_id() >= distance) sum += other;
+    }
+    __syncthreads();
+    if (lane_id() == 31) partial[warp_id()] = sum;
+    __syncthreads();
+    u64 before = sum - own;
+    for (int warp = 0; warp < warp_id(); ++warp) before += partial[warp];
+    return before;
+  }
+
+  // An element in the order: its key, and the weights of all up to it and with it.
+  struct Reached {
+    u64 key, weight;
+  };
+
   // Draws from the kept part of softmax(logits / temperature): top k, then top p, then min p. `best`: the first of the order.
-  DEVICE static i64 draw(const float* logits, i64 count, u64 best, const Chosen& p, unsigned random) {
+  template <class L>
+  DEVICE static i64 draw(const L* logits, i64 count, u64 best, const Chosen& p, unsigned random) {
+    SHARED(unsigned, words, 3 * kBins);
+    SHARED(u64, keys, kHeld);
+    SHARED(u64, weights, kHeld);
+    SHARED(u64, found, 3);
+    SHARED(unsigned, held, 1);
+    const int me = static_cast<int>(threadIdx.x);
+    const Bins bins{words, words + kBins, words + 2 * kBins};
+
     // A weight of 1; the weights of a row add up to less than 2^63.
     int bits = 0;
     while (count >> bits) ++bits;
     const float unit = static_cast<float>(static_cast<u64>(1) << (bits < 18 ? 44 : 62 - bits));
-    const float top = logits[index_of(best)];
-    const auto share = [&](float logit) { return expf((logit - top) / p.temperature); };
-    u64 least = 0;  // the last key that is kept
-    const auto weigh = [&](i64 i) -> Amount {
-      const u64 key = ranked(logits[i], i);
-      return {key, key < least ? 0 : static_cast<u64>(share(logits[i]) * unit + 0.5f)};
+    const float top = to_float(logits[index_of(best)]);
+    const auto behind = [&](float logit) { return (logit - top) / p.temperature; };
+    const auto weight_of = [&](float logit) -> u64 {
+      const float weight = expf(behind(logit)) * unit + 0.5f;
+      return weight > 0 ? static_cast<u64>(weight) : 0;  // none where penalties left nothing finite
     };
-    // Of what is at least so likely as `smallest` times the likeliest, which counts in any case.
-    const auto total_of = [&](float smallest) {
-      u64 sum = 0;
-      for (i64 i = threadIdx.x; i < count; i += blockDim.x)
-        if (const Amount element = weigh(i); element.key == best || share(logits[i]) >= smallest) sum += element.amount;
-      return block_total(sum);
+    const auto bin_of = [&](float logit) {
+      const float at = -32.0f * behind(logit);
+      return at < kBins - 1 ? static_cast<int>(at) : kBins - 1;
     };
 
+    __syncthreads();
+    for (int i = 0; i < 3; ++i) words[i * kBins + me] = 0;
+    __syncthreads();
+    each_of_row(logits, count, [&](i64, L element) {
+      const float logit = to_float(element);
+      bins.add(bin_of(logit), weight_of(logit));
+    });
+    __syncthreads();
+    const u64 elements = bins.count[me];
+    u64 weight = bins.weight(me);  // of what is kept in this thread's bin
+    const u64 elements_before = in_front(elements), before = in_front(weight);
+    u64 least = 0;  // the last key that is kept
+
+    // Where the running sum, of elements or of the weights of those kept, exceeds `target`, which must be below the sum of all.
+    const auto reach = [&](bool by_count, u64 target) -> Reached {
+      const u64 own = by_count ? elements : weight, ahead = by_count ? elements_before : before;
+      __syncthreads();
+      if (ahead <= target && target < ahead + own) {
+        found[0] = static_cast<u64>(me);
+        found[1] = ahead;
+        found[2] = before;
+      }
+      if (me == 0) *held = 0;
+      __syncthreads();
+      const int bin = static_cast<int>(found[0]);
+      const u64 bin_ahead = found[1], bin_before = found[2];
+      each_of_row(logits, count, [&](i64 i, L element) {
+        const float logit = to_float(element);
+        if (bin_of(logit) != bin) return;
+        const u64 key = ranked(logit, i);
+        if (key < least) return;
+        const unsigned at = atomicAdd(held, 1u);
+        if (at >= kHeld) return;
+        keys[at] = key;
+        weights[at] = weight_of(logit);
+      });
+      __syncthreads();
+      const int here = static_cast<int>(*held);
+      if (here > kHeld) {  // all alike, or all far behind
+        const auto at = [&](i64 i) -> Amount {
+          const u64 key = ranked(to_float(logits[i]), i);
+          const bool in = key >= least;
+          return {key, !in ? 0 : by_count ? 1 : weight_of(to_float(logits[i]))};
+        };
+        const u64 key = find_place(count, target, at).key;
+        u64 sum = 0;
+        each_of_row(logits, count, [&](i64 i, L element) {
+          if (ranked(to_float(element), i) >= key) sum += weight_of(to_float(element));
+        });
+        return {key, block_total(sum)};
+      }
+      if (me < here) {
+        u64 sum = bin_ahead, in_all = bin_before;
+        for (int i = 0; i < here; ++i) {
+          if (keys[i] <= keys[me]) continue;
+          sum += by_count ? 1 : weights[i];
+          in_all += weights[i];
+        }
+        if (sum <= target && target < sum + (by_count ? 1 : weights[me])) {
+          found[0] = keys[me];
+          found[1] = in_all + weights[me];
+        }
+      }
+      __syncthreads();
+      return {found[0], found[1]};
+    };
+    // What stands behind `last` counts no more.
+    const auto keep = [&](const Reached& last) {
+      const int bin = bin_of(to_float(logits[index_of(last.key)]));
+      least = last.key;
+      if (me > bin) weight = 0;
+      if (me == bin) weight = last.weight - before;
+      return last.weight;
+    };
+
+    u64 mass = 0;
     if (p.top_k > 0 && p.top_k < static_cast<float>(count) && p.top_k >= 1)
-      least = find_place(count, static_cast<u64>(p.top_k) - 1, [&](i64 i) -> Amount {
-                return {ranked(logits[i], i), 1};
-              }).key;
-    u64 mass = total_of(0);
+      mass = keep(reach(true, static_cast<u64>(p.top_k) - 1));
+    else
+      mass = block_total(weight);
     if (mass == 0) return index_of(best);
     if (p.top_p < 1) {
       const double wanted = ceil(static_cast<double>(p.top_p) * static_cast<double>(mass));
       const u64 reached = wanted > 1 ? static_cast<u64>(wanted) - 1 : 0;
-      const Place last = find_place(count, reached < mass ? reached : mass - 1, weigh);
-      least = last.key;
-      mass = last.before + weigh(index_of(last.key)).amount;
+      mass = keep(reach(false, reached < mass ? reached : mass - 1));
     }
-    if (p.min_p > 0) mass = total_of(p.min_p);
-    const u64 target = (mass >> 32) * random + ((mass & 0xffffffffu) * random >> 32);
-    return index_of(find_place(count, target, weigh).key);
-  }
-
-  // f(i, logit) for this thread's logits; eight are on their way at once.
-  template <class F>
-  DEVICE static void each(const T* logits, i64 count, F&& f) {
-    constexpr int kAtOnce = 8;
-    for (i64 first = threadIdx.x; first < count; first += kAtOnce * static_cast<i64>(blockDim.x)) {
-      T held[kAtOnce];
-#pragma unroll
-      for (int n = 0; n < kAtOnce; ++n)
-        if (const i64 i = first + n * static_cast<i64>(blockDim.x); i < count) held[n] = logits[i];
-#pragma unroll
-      for (int n = 0; n < kAtOnce; ++n)
-        if (const i64 i = first + n * static_cast<i64>(blockDim.x); i < count) f(i, to_float(held[n]));
+    if (p.min_p > 0) {  // of what is at least so likely, and of the likeliest in any case
+      u64 sum = 0;
+      each_of_row(logits, count, [&](i64 i, L element) {
+        const float logit = to_float(element);
+        const u64 key = ranked(logit, i);
+        if (key >= least && (key == best || expf(behind(logit)) >= p.min_p)) sum += weight_of(logit);
+      });
+      mass = block_total(sum);
     }
+    return index_of(reach(false, (mass >> 32) * random + ((mass & 0xffffffffu) * random >> 32)).key);
   }
 
   DEVICE static void row(const Params& p, i64 row) {
@@ -113,14 +223,14 @@ struct Sample {
     const Chosen& chosen = reinterpret_cast<const Chosen*>(p.params)[row];
     const int position = p.position[row];
 
-    const bool copies = chosen.penalizes() || chosen.temperature > 0;
     u64 best = 0;
     bool numbers = true;
-    each(logits, p.vocabulary, [&](i64 i, float logit) {
+    each_of_row(logits, p.vocabulary, [&](i64 i, T element) {
+      const float logit = to_float(element);
       numbers = numbers && logit == logit;
       const u64 key = ranked(logit, i);
       best = best < key ? key : best;
-      if (copies) changed[i] = logit;
+      if (chosen.penalizes()) changed[i] = logit;
     });
     best = block_largest(best);
     numbers = block_total(numbers ? 0 : 1) == 0;
@@ -136,21 +246,25 @@ struct Sample {
       return;
     }
     double sum = 0;
-    each(logits, p.vocabulary, [&](i64, float logit) { sum += static_cast<double>(expf(logit - top)); });
+    each_of_row(logits, p.vocabulary, [&](i64, T logit) { sum += static_cast<double>(expf(to_float(logit) - top)); });
     sum = block_total(sum);
 
     if (chosen.penalizes()) {
       penalize(changed, p.vocabulary, history, p.window, chosen);
       __syncthreads();
       best = 0;
-      for (i64 i = threadIdx.x; i < p.vocabulary; i += blockDim.x)
-        if (const u64 key = ranked(changed[i], i); best < key) best = key;
+      each_of_row(changed, p.vocabulary, [&](i64 i, float logit) {
+        const u64 key = ranked(logit, i);
+        best = best < key ? key : best;
+      });
       best = block_largest(best);
     }
     i64 id = index_of(best);
     if (chosen.temperature > 0) {
       const unsigned* seed = p.seeds + 2 * row;
-      id = draw(changed, p.vocabulary, best, chosen, philox(seed[0], seed[1], static_cast<unsigned>(position)));
+      const unsigned random = philox(seed[0], seed[1], static_cast<unsigned>(position));
+      id = chosen.penalizes() ? draw(changed, p.vocabulary, best, chosen, random)
+                              : draw(logits, p.vocabulary, best, chosen, random);
     }
     __syncthreads();  // the history has been read
     if (threadIdx.x != 0) return;

@@ -91,6 +91,20 @@ export const sample: OpCase<'sample'>[] = [
   { vocab: 32064, temperature: 1, spread: 4 },
   { vocab: 32064, temperature: 0.8, spread: 4, topK: 40, topP: 0.95 },
   { vocab: 200064, temperature: 0.8, spread: 4, topP: 0.9, at: 17 },
+  // almost all alike, or all but one far behind: more of them than a block holds at once
+  { vocab: 5000, temperature: 200, topK: 1500, topP: 0.9, at: 2 },
+  { vocab: 5000, temperature: 0.01, topK: 3000, spread: 9 },
+  { dtype: 'float16' as const, vocab: 4099, temperature: 1, topK: 64, minP: 0.02, at: 7 },
+  {
+    vocab: 4096,
+    temperature: 1.5,
+    topP: 0.99,
+    minP: 1e-4,
+    repeat: 1.3,
+    presence: 0.1,
+    history: [3, 4095, 0, 3],
+    at: 3,
+  },
   { vocab: 95, temperature: 1, topK: 1 },
   { vocab: 95, temperature: 1, topK: 95, at: 1 },
   { vocab: 95, temperature: 1, topK: 1000, at: 2 },
@@ -117,4 +131,10 @@ export const sample: OpCase<'sample'>[] = [
   { vocab: 31, at: 6, history: [4] },
 ].map(sampleOf)
 
-sample.push(rowsOf(4, 257, 'float32'), rowsOf(9, 95, 'float16'), rowsOf(2, 32064, 'float32'), rowsOf(0, 7, 'float32'))
+sample.push(
+  rowsOf(4, 257, 'float32'),
+  rowsOf(9, 95, 'float16'),
+  rowsOf(2, 32064, 'float32'),
+  rowsOf(4, 4097, 'float16'),
+  rowsOf(0, 7, 'float32'),
+)
