@@ -1,101 +1,18 @@
 // node test/gpu/mini.js FORMAT... --folder DIR --out FILE: for each format writes a synthetic Phi-3-mini of full size, compares its
 // logits on cuda:0 with the CPU's, and times load, prefill and decode with `lophi bench`. The results are written after each.
-// Formats: q4_0, q4_k_m, q8_0, f16.
+// Formats: those of test/support/synthetic.ts.
 import { spawnSync } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs'
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execPath } from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { type GgufEntry, type GgufTensor, ggufAlignment, ggufHeader } from '../../lib/convert/gguf-header.js'
-import { tensorFile } from '../../lib/convert/output.js'
-import { formatTable, type WeightFormat } from '../../lib/formats/weight-formats.js'
 import { loadModel } from '../../lib/index.js'
 import { standardDeviation } from '../support/models.js'
+import { type Mixture, mixtureNames, writeSynthetic } from '../support/synthetic.js'
 import { randomRecords } from './random-weights.js'
 
-const sizes = { layers: 32, hidden: 3072, inner: 8192, heads: 32, vocab: 32064, context: 4096 }
-
-const metadata = (): readonly GgufEntry[] => [
-  ['general.architecture', 'string', 'phi3'],
-  ['general.name', 'string', 'synthetic mini'],
-  ['phi3.block_count', 'uint32', sizes.layers],
-  ['phi3.embedding_length', 'uint32', sizes.hidden],
-  ['phi3.feed_forward_length', 'uint32', sizes.inner],
-  ['phi3.attention.head_count', 'uint32', sizes.heads],
-  ['phi3.attention.head_count_kv', 'uint32', sizes.heads],
-  ['phi3.context_length', 'uint32', sizes.context],
-  ['phi3.rope.scaling.original_context_length', 'uint32', sizes.context],
-  ['phi3.attention.layer_norm_rms_epsilon', 'float32', 1e-5],
-  ['phi3.attention.sliding_window', 'uint32', 0],
-  ['phi3.rope.dimension_count', 'uint32', sizes.hidden / sizes.heads],
-  ['phi3.rope.freq_base', 'float32', 10000],
-  ['phi3.vocab_size', 'uint32', sizes.vocab],
-  ['tokenizer.ggml.model', 'string', 'no_vocab'],
-]
-
-/** The format of a matrix of layer `layer`; as llama.cpp mixes Q4_K_M. */
-const formats: Readonly<Record<string, (name: string, layer: number) => WeightFormat>> = {
-  q4_0: () => 'q4_0',
-  q8_0: () => 'q8_0',
-  f16: () => 'float16',
-  q4_k_m: (name, layer) => {
-    if (name === 'output' || (name === 'ffn_down' && layer % 2 === 0)) return 'q6_k'
-    return name === 'attn_qkv' ? 'q5_k' : 'q4_k'
-  },
-}
-
-function matrix(
-  name: string,
-  short: string,
-  layer: number,
-  shape: readonly [number, number],
-  quant: string,
-): GgufTensor {
-  const format = formats[quant]!(short, layer)
-  const { block, bytes: record } = formatTable[format]
-  const bytes = (shape[0] * shape[1] * record) / block
-  return { name: `${name}.weight`, shape, format, bytes, data: () => randomRecords(format, bytes) }
-}
-
-function ones(name: string): GgufTensor {
-  const values = new Uint8Array(new Float32Array(sizes.hidden).fill(1).buffer)
-  return {
-    name: `${name}.weight`,
-    shape: [sizes.hidden],
-    format: 'float32',
-    bytes: values.length,
-    data: () => [values],
-  }
-}
-
-function tensors(quant: string): GgufTensor[] {
-  const { hidden, inner, layers, vocab } = sizes
-  const shapes = {
-    attn_qkv: [3 * hidden, hidden],
-    attn_output: [hidden, hidden],
-    ffn_up: [2 * inner, hidden],
-    ffn_down: [hidden, inner],
-  } as const
-  return [
-    matrix('token_embd', 'token_embd', 0, [vocab, hidden], quant),
-    ones('output_norm'),
-    matrix('output', 'output', 0, [vocab, hidden], quant),
-    ...Array.from({ length: layers }, (_, i) => [
-      ones(`blk.${i}.attn_norm`),
-      ones(`blk.${i}.ffn_norm`),
-      ...Object.entries(shapes).map(([name, shape]) => matrix(`blk.${i}.${name}`, name, i, shape, quant)),
-    ]).flat(),
-  ]
-}
-
-async function writeModel(path: string, quant: string): Promise<void> {
-  const list = tensors(quant)
-  const file = openSync(path, 'w')
-  for await (const piece of tensorFile(path, ggufHeader(metadata(), list), list, ggufAlignment).data())
-    writeSync(file, piece)
-  closeSync(file)
-}
+const sizes = { layers: 32, hidden: 3072, inner: 8192, heads: 32, groups: 32, vocab: 32064, context: 4096 }
 
 const { values, positionals } = parseArgs({
   options: {
@@ -129,14 +46,16 @@ async function generated(path: string, device: string): Promise<number> {
 
 mkdirSync(values.folder, { recursive: true })
 const results: object[] = []
-for (const quant of positionals) {
+for (const quant of positionals as Mixture[]) {
+  if (!mixtureNames.includes(quant))
+    throw new Error(`FORMAT must be one of ${mixtureNames.join(' ')}, but it is ${quant}`)
   const path = join(values.folder, `mini-${quant}.gguf`)
   const seconds = async <T>(work: () => Promise<T>): Promise<readonly [T, number]> => {
     const start = performance.now()
     const result = await work()
     return [result, (performance.now() - start) / 1000]
   }
-  const [, writing] = await seconds(() => writeModel(path, quant))
+  const [, writing] = await seconds(() => writeSynthetic(path, quant, sizes, randomRecords))
   const result: Record<string, unknown> = { format: quant, fileBytes: statSync(path).size, writing }
   results.push(result)
   const save = () => {

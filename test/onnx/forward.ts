@@ -3,11 +3,15 @@ import { phi3Weights } from '../../lib/architectures/phi3.js'
 import type { Payload, WeightDescription, WeightPart, WeightSource } from '../../lib/formats/source.js'
 import { add, mul } from '../ops/reference/elementwise.js'
 import { attention, linear, rmsNorm, rotaryEmbedding, siluMul } from '../ops/reference/phi3.js'
+import { type BlockFormat, decodeBlocks } from '../ops/reference/weights.js'
 import type { FloatDType } from '../support/floats.js'
 import { fromBits } from '../support/floats.js'
 import { exactly, type NdArray } from '../support/ndarray.js'
 
 // A float64 pass over a source: what its weights say, read by way of the contract's own words.
+
+const isFloat = (format: WeightPart['format']): format is FloatDType =>
+  format === 'float32' || format === 'float16' || format === 'bfloat16'
 
 /** Reads payloads; every file once. */
 export class Payloads {
@@ -44,7 +48,8 @@ export class Payloads {
   }
 
   async #dense({ format, rows, data, packing }: WeightPart): Promise<Float64Array> {
-    const values = await this.floats(format as FloatDType, data)
+    if (!isFloat(format)) return decodeBlocks(format as BlockFormat, await this.bytes(data))
+    const values = await this.floats(format, data)
     const columns = values.length / rows
     if (packing !== 'columns') return values
     return values.map((_, i) => values[(i % columns) * rows + Math.floor(i / columns)]!)
@@ -101,8 +106,24 @@ export async function forward(source: WeightSource, ids: readonly number[]): Pro
   const times = async (x: NdArray, description: WeightDescription | null): Promise<NdArray> =>
     description === null ? x : mul({ a: x, b: await payloads.values(description) }).y
 
-  const tables = (tokens > config.originalMaxPositionEmbeddings && rotary!.long) || rotary!.short
-  const [cos, sin] = [await payloads.values(tables.cos), await payloads.values(tables.sin)]
+  /** What the source stores, or else plain ones. */
+  const angles = async (): Promise<[cos: NdArray, sin: NdArray]> => {
+    if (rotary) {
+      const { cos, sin } = (tokens > config.originalMaxPositionEmbeddings && rotary.long) || rotary.short
+      return [await payloads.values(cos), await payloads.values(sin)]
+    }
+    if (config.ropeScaling) throw new Error('a source without tables must have no LongRoPE')
+    const pairs = config.rotaryDim / 2
+    const angle = (i: number) => Math.floor(i / pairs) / config.ropeTheta ** ((i % pairs) / pairs)
+    const table = (fn: (angle: number) => number) =>
+      exactly(
+        'float32',
+        [tokens, pairs],
+        Array.from({ length: tokens * pairs }, (_, i) => fn(angle(i))),
+      )
+    return [table(Math.cos), table(Math.sin)]
+  }
+  const [cos, sin] = await angles()
   const table = await payloads.values(weights.embed)
   const width = config.hiddenSize
   let x = exactly(
@@ -117,7 +138,7 @@ export async function forward(source: WeightSource, ids: readonly number[]): Pro
     ).y
     const cache = exactly('float32', [1, groups, tokens, headDim], new Float64Array(groups * tokens * headDim))
     const operands = { qkv, keys: cache, values: cache, position }
-    const attended = attention(operands, { window: window.graph?.size ?? 0, scale: 0 }).y
+    const attended = attention(operands, { window: (window.graph ?? window.model).size ?? 0, scale: 0 }).y
     x = add({ a: x, b: await project(await times(attended, layer.oMultiplier), layer.o) }).y
     const gated = siluMul({ x: await project(await norm(x, layer.postNorm), layer.gateUp) }, {}).y
     x = add({ a: x, b: await project(await times(gated, layer.downMultiplier), layer.down) }).y
