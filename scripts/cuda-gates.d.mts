@@ -18,6 +18,6 @@ export function sassProblems(
   templateOf: (kernel: string) => string,
   rules: {
     readonly must?: Readonly<Record<string, readonly string[]>>
-    readonly loops?: Readonly<Record<string, { readonly of: string; readonly most: number }>>
+    readonly loops?: Readonly<Record<string, { readonly of: string; readonly most?: number; readonly each?: number }>>
   },
 ): string[]

@@ -112,8 +112,8 @@ export function ptxProblems(text, early) {
 }
 
 /**
- * `rules`, by template: `must`, patterns of instructions that machine code must hold; `loops`, the most instructions of the
- * smallest loop that holds one like `of`.
+ * `rules`, by kernel or template: `must`, patterns of instructions that machine code must hold; `loops`, the `most` instructions of the
+ * smallest loop that holds one like `of`, or how many there may be for `each` of those.
  */
 export function sassProblems(text, early, templateOf, { must = {}, loops = {} }) {
   return sassKernels(text).flatMap((kernel) => [
@@ -124,13 +124,15 @@ export function sassProblems(text, early, templateOf, { must = {}, loops = {} })
     ...(must[templateOf(kernel.name)] ?? [])
       .filter((pattern) => !kernel.instructions.some((line) => new RegExp(`^${pattern}`).test(line)))
       .map((pattern) => `${kernel.name} must run ${pattern}, but it does not`),
-    ...loopProblems(kernel, loops[templateOf(kernel.name)]),
+    ...loopProblems(kernel, loops[kernel.name] ?? loops[templateOf(kernel.name)]),
   ])
 }
 
 function loopProblems({ name, text }, rule) {
   if (!rule) return []
-  const length = loopOf(text, new RegExp(`^${rule.of}`))?.length ?? 0
-  if (length > 0 && length <= rule.most) return []
-  return [`${name} must have a loop of ${rule.of} of at most ${rule.most} instructions, but it has ${length || 'none'}`]
+  const pattern = new RegExp(`^${rule.of}`)
+  const loop = loopOf(text, pattern) ?? []
+  const most = rule.most ?? rule.each * loop.filter((instruction) => pattern.test(instruction)).length
+  if (loop.length > 0 && loop.length <= most) return []
+  return [`${name} must have a loop of ${rule.of} of at most ${most} instructions, but it has ${loop.length || 'none'}`]
 }

@@ -83,5 +83,11 @@ test('a loop that grew is named', () => {
   const check = (of: string, most: number) => sassProblems(text, false, () => 'Dot', { loops: { Dot: { of, most } } })
   expect(check('FFMA', 4)).toEqual([])
   expect(check('FFMA', 3)).toEqual(['dot_float32 must have a loop of FFMA of at most 3 instructions, but it has 4'])
+  const each = (most: number) =>
+    sassProblems(text, false, () => 'Dot', {
+      loops: { Dot: { of: 'HMMA', most: 9 }, dot_float32: { of: 'FFMA', each: most } },
+    })
+  expect(each(2)).toEqual([])
+  expect(each(1.5)).toEqual(['dot_float32 must have a loop of FFMA of at most 3 instructions, but it has 4'])
   expect(check('HMMA', 9)).toEqual(['dot_float32 must have a loop of HMMA of at most 9 instructions, but it has none'])
 })

@@ -211,9 +211,13 @@ describe.runIf(fake)('the way to multiply by a weight', { timeout: 120_000 }, as
 })
 
 // few multiprocessors have enough to do with the largest blocks, many only with the smallest
-describe.runIf(fake).each(['1', '1000'])('products of many rows on %s multiprocessors', (multiprocessors) => {
+describe.runIf(fake).each([
+  ['1', 'shuffled:3'],
+  ['2', 'forward'],
+  ['1000', 'reverse'],
+])('products of many rows on %s multiprocessors, in %s order', (multiprocessors, order) => {
   test('are right', { timeout: 300_000 }, () =>
-    withEnvironment({ LOPHI_FAKE_CUDA_MULTIPROCESSORS: multiprocessors }, async () => {
+    withEnvironment({ LOPHI_FAKE_CUDA_MULTIPROCESSORS: multiprocessors, SIMT_ORDER: order }, async () => {
       await using device = await openDevice('cuda:0')
       for (const opCase of casesOf('linear').filter(({ name }) => /\[(17|19|67), /.test(name))) {
         using uploads = new Uploads(device)

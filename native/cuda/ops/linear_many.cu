@@ -85,6 +85,22 @@ template <class Form>
 struct TileWeights : LevelTiles<Form, 1> {
   static constexpr bool kLevels = true, kBfloat = false, kHalfScales = Form::kHalfScales;
   static constexpr int kGroup = 32 / Form::kParts;
+  // Where the next tile of a strip lies.
+  struct Cursor {
+    const u8 *low, *high;
+    DEVICE void begin(const WeightRows& w, i64 strip) {
+      low = w.data[WeightRows::kLow] + strip * w.stride[WeightRows::kLow];
+      if constexpr (Form::kHigh > 0) high = w.data[WeightRows::kHigh] + strip * w.stride[WeightRows::kHigh];
+    }
+  };
+  DEVICE void load(Cursor& from) {
+    this->low.load(from.low);
+    from.low += 128 * Form::kLow;
+    if constexpr (Form::kHigh > 0) {
+      this->high.load(from.high);
+      from.high += 128 * Form::kHigh;
+    }
+  }
   // Step `step` of four: 16 columns. `bias`: 1024 + zero point, twice.
   DEVICE void operands(int step, unsigned bias, unsigned (&a)[4]) const {
     unsigned bytes[2];
@@ -102,9 +118,16 @@ struct TileFloats {
   static constexpr bool kLevels = false, kBfloat = bfloat, kHalfScales = false;
   static constexpr int kGroup = 64;
   uint4 words[4];
-  DEVICE void load(const WeightRows& w, i64 strip, i64 tile) {
-    const u8* at = w.data[WeightRows::kLow] + strip * w.stride[WeightRows::kLow] + tile * 2048;
-    for (int step = 0; step < 4; ++step) words[step] = ldg_stream(at + 16 * (32 * step + lane_id()));
+  struct Cursor {
+    const u8* at;
+    DEVICE void begin(const WeightRows& w, i64 strip) {
+      at = w.data[WeightRows::kLow] + strip * w.stride[WeightRows::kLow] + 16 * lane_id();
+    }
+  };
+  DEVICE void load(Cursor& from) {
+#pragma unroll
+    for (int step = 0; step < 4; ++step) words[step] = ldg_stream(from.at + 512 * step);
+    from.at += 2048;
   }
   DEVICE void operands(int step, unsigned, unsigned (&a)[4]) const {
     a[0] = words[step].x;
@@ -139,38 +162,80 @@ struct LinearMany {
   static constexpr int kThreads = 256;
   static constexpr bool kBegins = true;
 
-  // Columns of tile `tile` of one plane, of the block's rows of x: eight pieces of 16 bytes a row, turned so that eight rows of one
-  // piece lie in different banks.
-  DEVICE static void fetch(const Params& p, u8* stage, int plane, int tile, i64 first_row) {
-    for (int i = static_cast<int>(threadIdx.x); i < kRows * 8; i += kThreads) {
-      const int row = i / 8, piece = i % 8;
-      cp_async16(stage + row * kChunk * 2 + (piece ^ row % 8) * 16,
-                 p.plane + (plane * p.m_padded + first_row + row) * p.k_padded + tile * kChunk + piece * 8);
+  // A thread's copies of x: a piece of 16 bytes, eight a row, in rows 32 apart; all planes of a tile, then the next tile. Pieces are
+  // turned so that eight rows of one lie in different banks.
+  struct Copies {
+    const u8* from;
+    u8* to;
+    i64 rows, plane, tile;  // bytes to rows 32 on, from plane to plane, from the last plane to the next tile
+    int planes, at, left, stage;
+
+    DEVICE Copies(const Params& p, u8* shared, i64 first_row) {
+      const int row = static_cast<int>(threadIdx.x) / 8, piece = threadIdx.x % 8;
+      from = reinterpret_cast<const u8*>(p.plane + (first_row + row) * p.k_padded + piece * 8);
+      to = shared + row * kChunk * 2 + (piece ^ row % 8) * 16;
+      rows = 64 * p.k_padded;
+      plane = 2 * p.m_padded * p.k_padded;
+      planes = p.planes;
+      tile = kChunk * 2 - (planes - 1) * plane;
+      left = static_cast<int>(p.k_padded / kChunk) * planes;
+      at = stage = 0;
     }
-    cp_async_commit();
-  }
+    DEVICE void next() {
+      if (left > 0) {
+#pragma unroll
+        for (int i = 0; i < kRows / 32; ++i) cp_async16(to + stage + i * 32 * kChunk * 2, from + i * rows);
+        const bool last = ++at == planes;
+        from += last ? tile : plane;
+        at = last ? 0 : at;
+        stage = following(stage);
+        --left;
+      }
+      cp_async_commit();
+    }
+  };
+  DEVICE static int following(int stage) { return stage == (kStages - 1) * kStageBytes ? 0 : stage + kStageBytes; }
 
   static constexpr int kSteps = Form::kGroup / 16, kGroups = 4 / kSteps;  // steps of a group, groups of a tile
+
+  // The groups of a tile: the last one for columns that are not there.
+  struct Groups {
+    int group[kGroups];
+    int next, left, pieces, last;
+    DEVICE explicit Groups(const WeightRows& w) {
+      pieces = static_cast<int>(w.group) / Form::kGroup;
+      last = static_cast<int>((w.columns - 1) / w.group);
+      next = 0;
+      left = pieces;
+    }
+    DEVICE void advance() {
+#pragma unroll
+      for (int i = 0; i < kGroups; ++i) {
+        group[i] = next;
+        const bool over = --left == 0;
+        left = over ? pieces : left;
+        next += over && next < last ? 1 : 0;
+      }
+    }
+  };
 
   // Of rows g and g + 8 in the groups of a tile.
   struct Scales {
     unsigned pair[kGroups];  // as they come: both, as float16
     float scale[kGroups][2], offset[kGroups][2];
 
-    DEVICE void load(const WeightRows& w, i64 strip, int tile) {
+    // `pairs`: of the strip's first group
+    DEVICE void load(const WeightRows& w, const u8* pairs, i64 strip, const Groups& groups) {
       const int lane = lane_id(), g = lane / 4, t = lane % 4;
-      const int last = static_cast<int>(w.columns) - 1, size = static_cast<int>(w.group);
-      const auto group_of = [&](int i) {
-        const int first = tile * kChunk + i * Form::kGroup;
-        return (first < last ? first : last) / size;
-      };
       if constexpr (Form::kHalfScales) {
-        const u8* at = w.data[WeightRows::kScales] + strip * w.stride[WeightRows::kScales];
-        for (int i = 0; i < kGroups; ++i) pair[i] = ldg_stream32(at + (group_of(i) * 8 + g) * 4);
+#pragma unroll
+        for (int i = 0; i < kGroups; ++i) pair[i] = ldg_stream32(pairs + static_cast<unsigned>(groups.group[i]) * 32);
       } else if constexpr (Form::kLevels) {
         // each lane finds what two or four of them need: row t % 2 of groups t / 2 and so on
+#pragma unroll
         for (int first = 0; first < kGroups; first += 2) {
-          Affine made = affine_at(w, strip * kStripRows + g + 8 * (t % 2), group_of(first + t / 2));
+          const int group = t < 2 ? groups.group[first] : groups.group[first + 1];
+          Affine made = affine_at(w, strip * kStripRows + g + 8 * (t % 2), group);
           if (w.shift == WeightRows::kZeros || w.shift == WeightRows::kFloatZeros) made.offset *= -made.scale;
           for (int i = 0; i < 4; ++i) {
             scale[first + i / 2][i % 2] = __shfl_sync(kAllLanes, made.scale, (lane & 28) + i);
@@ -187,48 +252,38 @@ struct LinearMany {
 
   using Sums = float[kStrips][kTiles][4];
 
-  // `column`: the first row of x that the lane has products of.
-  DEVICE static void add_group(const Params& p, const Scales (&scales)[kStrips], int group, int tile, int plane,
-                               i64 column, Sums& part, Sums& sums) {
-    if constexpr (!Form::kLevels) {
+  // Adds what a group gives of two times 8 rows of x. `steps`, `offsets`: those of the group and the rows of x that the lane has
+  // products of; null: none.
+  DEVICE static void add_group(const Scales (&scales)[kStrips], int group, const float* steps, const float* offsets,
+                               int pair, float (&part)[kStrips][2][4], Sums& sums) {
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      const int j = pair * 2 + i;
+      uint2 two{};
+      if constexpr (Form::kLevels) {
+        if (steps) {
+          two = load64(steps + j * 8);
+          const float step[2] = {bits_to_float(two.x), bits_to_float(two.y)};
+#pragma unroll
+          for (int s = 0; s < kStrips; ++s)
+#pragma unroll
+            for (int c = 0; c < 4; ++c) part[s][i][c] *= step[c % 2];
+        }
+        if constexpr (!Form::kHalfScales)
+          if (offsets) two = load64(offsets + j * 8);
+      }
 #pragma unroll
       for (int s = 0; s < kStrips; ++s)
 #pragma unroll
-        for (int j = 0; j < kTiles; ++j)
-#pragma unroll
-          for (int i = 0; i < 4; ++i) sums[s][j][i] += part[s][j][i];
-    } else {
-      if (p.steps) {
-        const float* of = p.steps + (tile * 2 + group * 2 / kGroups) * p.m_padded + column;
-#pragma unroll
-        for (int j = 0; j < kTiles; ++j) {
-          const float step[2] = {of[j * 8], of[j * 8 + 1]};
-#pragma unroll
-          for (int s = 0; s < kStrips; ++s)
-#pragma unroll
-            for (int i = 0; i < 4; ++i) part[s][j][i] *= step[i % 2];
+        for (int c = 0; c < 4; ++c) {
+          float& sum = sums[s][j][c];
+          if constexpr (Form::kLevels)
+            sum = fmaf(part[s][i][c], scales[s].of(group, c / 2), sum);
+          else
+            sum += part[s][i][c];
+          if constexpr (Form::kLevels && !Form::kHalfScales)
+            if (offsets) sum = fmaf(bits_to_float(c % 2 ? two.y : two.x), scales[s].offset[group][c / 2], sum);
         }
-      }
-#pragma unroll
-      for (int s = 0; s < kStrips; ++s) {
-        const float scale[2] = {scales[s].of(group, 0), scales[s].of(group, 1)};
-#pragma unroll
-        for (int j = 0; j < kTiles; ++j)
-#pragma unroll
-          for (int i = 0; i < 4; ++i) sums[s][j][i] = fmaf(part[s][j][i], scale[i / 2], sums[s][j][i]);
-      }
-      if constexpr (!Form::kHalfScales) {
-        if (!p.sums || plane > 0) return;
-        const float* of = p.sums + (tile * kGroups + group) * p.m_padded + column;
-#pragma unroll
-        for (int j = 0; j < kTiles; ++j) {
-          const float sum[2] = {of[j * 8], of[j * 8 + 1]};
-#pragma unroll
-          for (int s = 0; s < kStrips; ++s)
-#pragma unroll
-            for (int i = 0; i < 4; ++i) sums[s][j][i] = fmaf(sum[i % 2], scales[s].offset[group][i / 2], sums[s][j][i]);
-        }
-      }
     }
   }
 
@@ -241,74 +296,92 @@ struct LinearMany {
     const i64 first_row = static_cast<i64>(blockIdx.x) * kRows;
     const i64 first_strip = static_cast<i64>(blockIdx.y) * 4 * kStrips + warp_id() % 4 * kStrips;
     const int warp_row = warp_id() / 4 * 8 * kTiles;
-    const int tiles = static_cast<int>(p.k_padded / kChunk), chunks = tiles * p.planes;
+    const int tiles = static_cast<int>(p.k_padded / kChunk), planes = p.planes;
     const unsigned bias = p.bias;
 
     Sums sums = {};
     Form weights[kStrips], next_weights[kStrips];
+    typename Form::Cursor cursor[kStrips];
     Scales scales[kStrips], next_scales[kStrips];
-    const auto strip_of = [&](int s) { return first_strip + s < p.strips ? first_strip + s : p.strips - 1; };
+    i64 strip[kStrips];
+    const u8* pairs[kStrips];
+    Groups groups(w);
+#pragma unroll
     for (int s = 0; s < kStrips; ++s) {
-      next_weights[s].load(w, strip_of(s), 0);
+      strip[s] = first_strip + s < p.strips ? first_strip + s : p.strips - 1;
+      pairs[s] = w.data[WeightRows::kScales] + strip[s] * w.stride[WeightRows::kScales] + g * 4;
+      cursor[s].begin(w, strip[s]);
+      next_weights[s].load(cursor[s]);
     }
     wait_for_earlier_kernels();
     let_next_kernel_begin();
-    for (int s = 0; s < kStrips; ++s) next_scales[s].load(w, strip_of(s), 0);
-    for (int stage = 0; stage < kStages - 1; ++stage) {
-      if (stage < chunks) {
-        fetch(p, shared + stage * kStageBytes, stage % p.planes, stage / p.planes, first_row);
-      } else {
-        cp_async_commit();
+    groups.advance();
+#pragma unroll
+    for (int s = 0; s < kStrips; ++s) next_scales[s].load(w, pairs[s], strip[s], groups);
+    Copies copies(p, shared, first_row);
+    for (int stage = 0; stage < kStages - 1; ++stage) copies.next();
+
+    const i64 column = first_row + warp_row + t * 2;  // the first row of x that the lane has products of
+    const float* steps = p.steps ? p.steps + column : nullptr;
+    const float* offsets = p.sums ? p.sums + column : nullptr;
+    // where the lane's row of a pair of tiles lies, and its first piece there
+    const int operands = (warp_row + lane / 16 * 8 + lane % 8) * kChunk * 2, turned = (lane / 8 % 2 ^ lane % 8) * 16;
+    int at = 0;
+    for (int tile = 0; tile < tiles; ++tile) {
+#pragma unroll
+      for (int s = 0; s < kStrips; ++s) {
+        weights[s] = next_weights[s];
+        scales[s] = next_scales[s];
       }
-    }
-    for (int chunk = 0; chunk < chunks; ++chunk) {
-      const int tile = chunk / p.planes, plane = chunk % p.planes;
-      if (plane == 0) {
+      if (tile + 1 < tiles) {
+        groups.advance();
 #pragma unroll
         for (int s = 0; s < kStrips; ++s) {
-          weights[s] = next_weights[s];
-          scales[s] = next_scales[s];
-          if (tile + 1 == tiles) continue;
-          next_weights[s].load(w, strip_of(s), tile + 1);
-          next_scales[s].load(w, strip_of(s), tile + 1);
+          next_weights[s].load(cursor[s]);
+          next_scales[s].load(w, pairs[s], strip[s], groups);
         }
       }
-      cp_async_wait<kStages - 2>();
-      __syncthreads();
-      if (const int next = chunk + kStages - 1; next < chunks) {
-        fetch(p, shared + next % kStages * kStageBytes, next % p.planes, next / p.planes, first_row);
-      } else {
-        cp_async_commit();
-      }
-      const u8* stage = shared + chunk % kStages * kStageBytes;
-      Sums part;
+#pragma unroll 1
+      for (int plane = 0; plane < planes; ++plane) {
+        cp_async_wait<kStages - 2>();
+        __syncthreads();  // behind it all have read what comes next is copied over
+        copies.next();
+        const u8* stage = shared + at + operands;
+        at = following(at);
 #pragma unroll
-      for (int step = 0; step < 4; ++step) {
-        unsigned a[kStrips][4];
+        for (int group = 0; group < kGroups; ++group) {
+          unsigned a[kSteps][kStrips][4];
 #pragma unroll
-        for (int s = 0; s < kStrips; ++s) weights[s].operands(step, bias, a[s]);
+          for (int step = 0; step < kSteps; ++step)
 #pragma unroll
-        for (int pair = 0; pair < kTiles / 2; ++pair) {
-          const int row = warp_row + pair * 16 + lane / 16 * 8 + lane % 8, piece = step * 2 + lane / 8 % 2;
-          const uint4 four = ldmatrix4(stage + row * kChunk * 2 + (piece ^ row % 8) * 16);
-          const unsigned b[2][2] = {{four.x, four.y}, {four.z, four.w}};
+            for (int s = 0; s < kStrips; ++s) weights[s].operands(group * kSteps + step, bias, a[step][s]);
+          const float* group_steps = steps ? steps + group * 2 / kGroups * p.m_padded : nullptr;
+          const float* group_offsets = offsets && plane == 0 ? offsets + group * p.m_padded : nullptr;
 #pragma unroll
-          for (int s = 0; s < kStrips; ++s)
+          for (int pair = 0; pair < kTiles / 2; ++pair) {
+            float part[kStrips][2][4] = {};
 #pragma unroll
-            for (int i = 0; i < 2; ++i) {
-              float (&c)[4] = part[s][pair * 2 + i];
-              if (step % kSteps == 0) c[0] = c[1] = c[2] = c[3] = 0;
-              if constexpr (Form::kBfloat)
-                mma16816_bf16(c, a[s], b[i]);
-              else
-                mma16816(c, a[s], b[i]);
+            for (int step = 0; step < kSteps; ++step) {
+              const int piece = turned ^ (group * kSteps + step) * 32;
+              const uint4 four = ldmatrix4(stage + piece + pair * 16 * kChunk * 2);
+              const unsigned b[2][2] = {{four.x, four.y}, {four.z, four.w}};
+#pragma unroll
+              for (int s = 0; s < kStrips; ++s)
+#pragma unroll
+                for (int i = 0; i < 2; ++i) {
+                  if constexpr (Form::kBfloat)
+                    mma16816_bf16(part[s][i], a[step][s], b[i]);
+                  else
+                    mma16816(part[s][i], a[step][s], b[i]);
+                }
             }
+            // tensor cores cut off what they add to; few of their sums are added up here, which rounds
+            add_group(scales, group, group_steps, group_offsets, pair, part, sums);
+          }
         }
-        // tensor cores cut off what they add to; few of their sums are added up here, which rounds
-        if (step % kSteps == kSteps - 1)
-          add_group(p, scales, step / kSteps, tile, plane, first_row + warp_row + t * 2, part, sums);
       }
-      __syncthreads();
+      if (steps) steps += 2 * p.m_padded;
+      if (offsets) offsets += kGroups * p.m_padded;
     }
 #pragma unroll
     for (int s = 0; s < kStrips; ++s)
@@ -331,6 +404,6 @@ struct LinearMany {
 }  // namespace
 
 // instances: LinearPrepare<dtype>
-// instances: LinearMany<WeightForm = Q4 F16 Bf16, tile = Large Small>
-// instances: LinearMany<WeightForm = Q8 Q4Any Iq4Any Q5Any Q8Any, tile = Medium Small>
+// instances: LinearMany<WeightForm = Q4 Q8 F16, tile = Large Small>
+// instances: LinearMany<WeightForm = Bf16 Q4Any Iq4Any Q5Any Q8Any, tile = Medium Small>
 // instances: LinearMany<WeightForm = Q4Fine Q6Fine Q2Fine Q3Fine, tile = Small>
