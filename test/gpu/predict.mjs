@@ -14,17 +14,18 @@ export const gpus = read('gpus.json')
 
 /**
  * Bits of a weight in memory, and instructions of a lane for one: its share of loads, of unpacking, of the mma that takes 8
- * rows of x, and of what is done once per group.
+ * rows of x, and of what is done once per group. `many`: instructions of a warp for a product of 16 x 8 by 16 where there are many
+ * rows, counted in the machine code of the largest block (docs/measurements, 2026-11-26, instructions).
  */
 export const formats = {
-  q4_0: { bits: 4.5, instructions: 1.35 },
-  q4_k: { bits: 4.5, instructions: 1.5 },
-  q5_k: { bits: 5.5, instructions: 2.4 },
-  q6_k: { bits: 6.5625, instructions: 2.4 },
-  q8_0: { bits: 8.5, instructions: 1.3 },
-  'int4 g32': { bits: 4.625, instructions: 1.45 },
-  'int4 g128': { bits: 4.15625, instructions: 1.0 },
-  float16: { bits: 16, instructions: 0.45 },
+  q4_0: { bits: 4.5, instructions: 1.35, many: 9.9 },
+  q4_k: { bits: 4.5, instructions: 1.5, many: 30.8 },
+  q5_k: { bits: 5.5, instructions: 2.4, many: 32.8 },
+  q6_k: { bits: 6.5625, instructions: 2.4, many: 65.1 },
+  q8_0: { bits: 8.5, instructions: 1.3, many: 9.6 },
+  'int4 g32': { bits: 4.625, instructions: 1.45, many: 30.8 },
+  'int4 g128': { bits: 4.15625, instructions: 1.0, many: 30.8 },
+  float16: { bits: 16, instructions: 0.45, many: 4.4 },
 }
 /** Lane-instructions that an SM issues in a clock. */
 const lanes = 128
@@ -32,15 +33,16 @@ const lanes = 128
 const nextRows = 1 / 8
 
 export function predictLinear(gpu, format, [n, k], m) {
-  const { bits, instructions } = formats[format]
+  const { bits, instructions, many } = formats[format]
   const weights = n * k
   const bytes = (weights * bits) / 8 + 4 * m * (n + k)
-  const slots = weights * (instructions + nextRows * (Math.ceil(m / 8) - 1))
+  // from 64 rows on tiles of weights are unpacked once for many rows; x is one plane (linear_many.cu)
+  const slots =
+    m < 64 ? weights * (instructions + nextRows * (Math.ceil(m / 8) - 1)) : (weights * m * many * 32) / (16 * 8 * 16)
   const streaming = bytes / gpu.GBps / 1e3
   const issuing = slots / (gpu.sms * lanes * gpu.ghz) / 1e3
   const products = (2 * weights * m) / gpu.mmaTFLOPs / 1e6
-  // from 64 rows on tiles of weights are unpacked once for many rows, so that the tensor cores bind
-  const us = gpu.boundary + Math.max(streaming, m < 64 ? issuing : 0, products)
+  const us = gpu.boundary + Math.max(streaming, issuing, products)
   return { bytes, slots, us }
 }
 
