@@ -10,6 +10,7 @@ import { addLogits } from './logits.js'
 import { guardOutput, reportError, usageError } from './output.js'
 import { addPull } from './pull.js'
 import { addRun } from './run.js'
+import { addServe } from './serve.js'
 import { addTokenize } from './tokenize.js'
 import { packageVersion } from './version.js'
 
@@ -25,6 +26,7 @@ Examples:
   lophi run models/tiny-phi3 -p "What is 27 + 48?"
   lophi run MODEL -p - --json < prompt.txt
   lophi chat MODEL --system "You are a pirate."
+  lophi serve MODEL --port 8080
   lophi pull microsoft/Phi-3-mini-4k-instruct-onnx --list
   lophi convert FOLDER model.gguf --type q8_0
   lophi convert model.gguf FOLDER --to onnx --type int4
@@ -37,6 +39,7 @@ HF_HOME, HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE (models by name).
 for (const add of [
   addRun,
   addChat,
+  addServe,
   addPull,
   addLogits,
   addTokenize,

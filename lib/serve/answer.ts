@@ -16,6 +16,7 @@ export class Answer implements AsyncIterable<Token> {
   /** Tokens that nobody has taken yet: at most a context of them. */
   readonly #tokens: Token[] = []
   #wake: (() => void) | undefined
+  #begunWork = false
   #ended = false
   #error: unknown
   #started = false
@@ -38,6 +39,11 @@ export class Answer implements AsyncIterable<Token> {
 
   get stopReason(): StopReason | null {
     return this.#reader.stopReason
+  }
+
+  /** Whether it waits no more. */
+  get begun(): boolean {
+    return this.#begunWork
   }
 
   /** Ends it now: its pages are free before the next step. Idempotent. */
@@ -73,7 +79,9 @@ export class Answer implements AsyncIterable<Token> {
 
   /** For the scheduler: work on it begins. */
   begin(): void {
-    this.queueTime ||= this.#elapsed()
+    if (this.#begunWork) return
+    this.#begunWork = true
+    this.queueTime = this.#elapsed()
   }
 
   /** For the scheduler. */

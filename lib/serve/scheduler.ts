@@ -107,7 +107,7 @@ export class Scheduler {
   }
 
   constructor(model: Model, options: SchedulerOptions = {}) {
-    checkOptions('scheduler', options, optionNames)
+    checkOptions('scheduler', options, schedulerNames)
     this.#model = model
     const probe = model.sequence()
     this.#pool = probe.decoder.pool
@@ -491,7 +491,7 @@ function atLeast(name: string, value: number, least: number): number {
   )
 }
 
-const optionNames: OptionNames<SchedulerOptions> = {
+export const schedulerNames: OptionNames<SchedulerOptions> = {
   maxQueue: true,
   maxRunning: true,
   stepRows: true,

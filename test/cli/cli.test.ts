@@ -11,7 +11,7 @@ import { lophi, lophiJson, startLophi } from './run.js'
 
 // What holds for every command: streams, exit codes, errors, signals. No terminal is involved.
 
-const commands = ['run', 'chat', 'logits', 'tokenize', 'inspect', 'devices', 'doctor', 'bench', 'convert']
+const commands = ['run', 'chat', 'logits', 'tokenize', 'inspect', 'devices', 'doctor', 'bench', 'convert', 'serve']
 const version = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version as string
 const folder = await temporaryFolder()
 const golden = sharedData('golden')
@@ -31,7 +31,7 @@ describe('help', () => {
   test.each(commands)('%s --help has --json and --device, and where a model runs, its options', (command) => {
     const { stdout, stderr, status } = lophi([command, '--help'])
     expect({ stderr, status }).toEqual({ stderr: '', status: 0 })
-    const more = ['run', 'chat', 'logits', 'bench'].includes(command) ? modelOptions : []
+    const more = ['run', 'chat', 'logits', 'bench', 'serve'].includes(command) ? modelOptions : []
     for (const option of ['--json', '--device <id>', ...more]) expect(stdout).toContain(`\n  ${option} `)
   })
 
