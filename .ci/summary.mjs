@@ -12,6 +12,11 @@ function countsOf(file) {
   if (!report.testResults) return report
   let failed = report.numFailedTests
   for (const suite of report.testResults) {
+    for (const { fullName, status, failureMessages = [] } of suite.assertionResults) {
+      if (failureMessages.length === 0) continue
+      const [message] = failureMessages[0].split('\n')
+      console.log(`${status === 'failed' ? 'failed' : 'passed at its second try'}: ${suite.name}: ${fullName}: ${message}`)
+    }
     // a file that does not even load counts as one failure
     if (suite.status === 'failed' && !suite.assertionResults.some((test) => test.status === 'failed')) failed++
   }
