@@ -53,10 +53,11 @@ Layout tile_layout(const Form& form, int64_t rows, int64_t columns) {
   const auto strips = static_cast<size_t>((rows + kStripRows - 1) / kStripRows);
   for (int s = 0; s < kSections; ++s) {
     const auto i = static_cast<size_t>(s), bits = static_cast<size_t>(bits_of(form, s));
-    const auto elements = bits ? static_cast<size_t>(elements_of(form, s, columns)) : 0;
+    layout.offset[i] = layout.bytes;
+    if (!bits) continue;
+    const auto elements = static_cast<size_t>(elements_of(form, s, columns));
     layout.stride[i] =
         aligned(elements * bits * kStripRows / 8, is_plane(s) ? 2 * kTileColumns * kStripRows * bits / 8 : 16);
-    layout.offset[i] = layout.bytes;
     layout.bytes = aligned(layout.bytes + strips * layout.stride[i]);
   }
   return layout;
