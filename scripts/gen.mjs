@@ -1,12 +1,18 @@
 // Writes what follows from lib/ops/schema.ts: native/core/ops.gen.h, native/core/ops.gen.cpp and docs/ops.md, and with the
 // kernels of the GPU backends native/cuda/kernels.gen.h and native/dml/shaders.gen.h. Run by `npm run gen`; CI fails when one is stale.
-import { writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { cudaHeader } from './cuda-kernels.mjs'
 import { hlslHeader } from './hlsl-kernels.mjs'
 import { pascal, readSchema, snake } from './schema.mjs'
 
 const root = new URL('..', import.meta.url)
 const schema = await readSchema()
+
+/** What has not changed keeps its time, so that nothing is built anew for it. */
+function write(path, text) {
+  const file = new URL(path, root)
+  if (!existsSync(file) || readFileSync(file, 'utf8') !== text) writeFileSync(file, text)
+}
 
 const quote = (text) => JSON.stringify(text)
 const isWeight = (spec) => spec.startsWith('weight')
@@ -83,8 +89,8 @@ const infos = names.map((name) => {
   ].join('\n')
 })
 
-writeFileSync(
-  new URL('native/core/ops.gen.h', root),
+write(
+  'native/core/ops.gen.h',
   `// Generated from lib/ops/schema.ts by npm run gen; do not edit.
 // clang-format off
 #pragma once
@@ -108,8 +114,8 @@ ${names.map((name) => struct(name, schema[name])).join('\n\n')}
 `,
 )
 
-writeFileSync(
-  new URL('native/core/ops.gen.cpp', root),
+write(
+  'native/core/ops.gen.cpp',
   `// Generated from lib/ops/schema.ts by npm run gen; do not edit.
 // clang-format off
 #include "core/op.h"
@@ -136,8 +142,8 @@ const table = names.map((name) => {
       .join('<br>') || '–'
   return `| **${name}**${inPlace ? ' ⟲' : ''}<br>${cell(doc)} | ${cell(list(inputs))} | ${cell(list(attrs))} | ${cell(list(out))} |`
 })
-writeFileSync(
-  new URL('docs/ops.md', root),
+write(
+  'docs/ops.md',
   `<!-- Generated from lib/ops/schema.ts by npm run gen; do not edit. -->
 # Ops
 
@@ -151,5 +157,5 @@ ${table.join('\n')}
 `,
 )
 
-writeFileSync(new URL('native/cuda/kernels.gen.h', root), cudaHeader(schema))
-writeFileSync(new URL('native/dml/shaders.gen.h', root), hlslHeader(schema))
+write('native/cuda/kernels.gen.h', cudaHeader(schema))
+write('native/dml/shaders.gen.h', hlslHeader(schema))
