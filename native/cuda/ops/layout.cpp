@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/moves.h"
 #include "core/strides.h"
 #include "cuda/ops/table.h"
 
@@ -11,66 +12,26 @@ static_assert(TransposeParams::kMaxRank == kMaxRank && TransposeTilesParams::kMa
 
 namespace {
 
-// What a kernel moves at once: the widest unit that divides every run, stride and offset of a call, and its addresses.
-class Unit {
- public:
-  Unit(DType dtype, std::initializer_list<CUdeviceptr> addresses) : width_(bits_of(dtype)) {
-    for (bits_ = 128; bits_ > width_; bits_ = next())
-      if (std::ranges::all_of(addresses, [&](CUdeviceptr address) { return address * 8 % bits_ == 0; })) return;
+// The variant of a kernel over Bits4 Bits8 Bits16 Bits32 Bits128.
+template <class Variant>
+Variant variant_of(const Unit& unit) {
+  switch (unit.bits()) {
+    case 4:
+      return Variant::kBits4;
+    case 8:
+      return Variant::kBits8;
+    case 16:
+      return Variant::kBits16;
+    case 32:
+      return Variant::kBits32;
+    default:
+      return Variant::kBits128;
   }
-  // Counts of elements that must be whole units.
-  void narrow(std::initializer_list<int64_t> elements) {
-    for (int64_t count : elements)
-      while (bits_ > width_ && count * width_ % bits_) bits_ = next();
-  }
-  int64_t operator()(int64_t elements) const { return elements * width_ / bits_; }
-  int bits() const { return bits_; }
-
-  // The variant of a kernel over Bits4 Bits8 Bits16 Bits32 Bits128.
-  template <class Variant>
-  Variant of() const {
-    switch (bits_) {
-      case 4:
-        return Variant::kBits4;
-      case 8:
-        return Variant::kBits8;
-      case 16:
-        return Variant::kBits16;
-      case 32:
-        return Variant::kBits32;
-      default:
-        return Variant::kBits128;
-    }
-  }
-
- private:
-  int next() const { return std::max(width_, bits_ == 128 ? 32 : bits_ / 2); }
-  int width_, bits_;  // of an element, of a unit
-};
-
-// An axis of the output, with its stride in x.
-struct Move {
-  int64_t dim, from;
-};
-
-// The axes of y = transpose(x), without those of size 1; neighbours that stay neighbours are one.
-std::vector<Move> moves(const Shape& x, std::span<const int64_t> permutation) {
-  const std::vector<int64_t> strides = broadcast_strides(x, x);
-  std::vector<Move> axes;
-  for (int64_t axis : permutation) {
-    const Move next{x[static_cast<size_t>(axis)], strides[static_cast<size_t>(axis)]};
-    if (next.dim == 1) continue;
-    if (!axes.empty() && axes.back().from == next.from * next.dim)
-      axes.back() = {axes.back().dim * next.dim, next.from};
-    else
-      axes.push_back(next);
-  }
-  return axes;
 }
 
 // Element by element, or by runs of x that stay together.
 void transpose_runs(Context& cuda, const args::Transpose& x, std::span<const Move> axes) {
-  Unit unit(x.x.dtype, {address_of(x.x), address_of(x.y)});
+  Unit unit(x.x.dtype, 128, {address_of(x.x), address_of(x.y)});
   const bool runs = !axes.empty() && axes.back().from == 1;
   unit.narrow({runs ? axes.back().dim : 1});
   for (size_t i = 0; i + 1 < axes.size(); ++i) unit.narrow({axes[i].from});
@@ -80,7 +41,7 @@ void transpose_runs(Context& cuda, const args::Transpose& x, std::span<const Mov
     p.dims[i] = run ? unit(axes[i].dim) : axes[i].dim;
     p.strides[i] = run ? 1 : unit(axes[i].from);
   }
-  cuda.launch(transpose_kernel(unit.of<TransposeVariant>()), {blocks(p.count, 256)}, p);
+  cuda.launch(transpose_kernel(variant_of<TransposeVariant>(unit)), {blocks(p.count, 256)}, p);
 }
 
 // Rows that become columns: y's last axis, and the axis that is x's last.
@@ -118,10 +79,10 @@ void slice(Context& cuda, const Call& call) {
   const Axis a = axis_of(x.x, x.axis);
   const int64_t start = x.start < 0 ? x.start + a.size : x.start;
   const int64_t run = axis_of(x.y, x.axis).size * a.inner, first = start * a.inner, stride = a.size * a.inner;
-  Unit unit(x.x.dtype, {address_of(x.x), address_of(x.y)});
+  Unit unit(x.x.dtype, 128, {address_of(x.x), address_of(x.y)});
   unit.narrow({run, first, stride});
   const RunsParams p{pointer_to(x.x), pointer_to(x.y), unit(x.y.count()), unit(run), unit(first), unit(stride)};
-  cuda.launch(slice_kernel(unit.of<SliceVariant>()), {blocks(p.count, 256)}, p);
+  cuda.launch(slice_kernel(variant_of<SliceVariant>(unit)), {blocks(p.count, 256)}, p);
 }
 
 // A launch for each operand.
@@ -132,12 +93,12 @@ void concat(Context& cuda, const Call& call) {
   int64_t first = 0;
   for (const View& operand : x.xs) {
     const int64_t run = axis_of(operand, x.axis).size * y.inner;
-    Unit unit(operand.dtype, {address_of(operand), address_of(x.y)});
+    Unit unit(operand.dtype, 128, {address_of(operand), address_of(x.y)});
     unit.narrow({run, first, stride});
     const RunsParams p{pointer_to(operand), pointer_to(x.y), unit(operand.count()),
                        unit(run),           unit(first),     unit(stride)};
     const int64_t count = unit.bits() == 4 ? x.y.count() / 2 + 1 : p.count;  // a thread per byte of y
-    if (p.count) cuda.launch(concat_kernel(unit.of<ConcatVariant>()), {blocks(count, 256)}, p);
+    if (p.count) cuda.launch(concat_kernel(variant_of<ConcatVariant>(unit)), {blocks(count, 256)}, p);
     first += run;
   }
 }
@@ -145,12 +106,12 @@ void concat(Context& cuda, const Call& call) {
 void gather(Context& cuda, const Call& call) {
   const args::Gather x(call);
   const Axis a = axis_of(x.x, x.axis);
-  Unit unit(x.x.dtype, {address_of(x.x), address_of(x.y)});
+  Unit unit(x.x.dtype, 128, {address_of(x.x), address_of(x.y)});
   unit.narrow({a.inner});
   const GatherParams p{pointer_to(x.x),   pointer_to<int>(x.indices), pointer_to(x.y),
                        unit(x.y.count()), x.indices.count(),          a.size,
                        unit(a.inner),     cuda.faults(call)};
-  cuda.launch(gather_kernel(unit.of<GatherVariant>()), {blocks(std::max(p.count, p.indices_count), 256)}, p);
+  cuda.launch(gather_kernel(variant_of<GatherVariant>(unit)), {blocks(std::max(p.count, p.indices_count), 256)}, p);
 }
 
 void transpose(Context& cuda, const Call& call) {
