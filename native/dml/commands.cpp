@@ -1,6 +1,7 @@
 #include "dml/commands.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/error.h"
 #include "core/fault.h"
@@ -18,7 +19,8 @@ constexpr D3D12_RESOURCE_STATES kUav = D3D12_RESOURCE_STATE_UNORDERED_ACCESS;
 
 }  // namespace
 
-Commands::Commands(Gpu& gpu, Shared& shared) : gpu_(gpu), shared_(shared) {
+Commands::Commands(Gpu& gpu, Shared& shared)
+    : gpu_(gpu), shared_(shared), constants_(gpu.device, D3D12_HEAP_TYPE_UPLOAD) {
   ID3D12Device* device = gpu.device.Get();
   constexpr auto kType = D3D12_COMMAND_LIST_TYPE_COMPUTE;
   check(device->CreateCommandAllocator(kType, IID_PPV_ARGS(&allocator_)), "ID3D12Device::CreateCommandAllocator",
@@ -198,6 +200,13 @@ void Commands::upload(const View& to, ID3D12Resource* from, size_t offset) {
   ID3D12Resource* tensor = resource_of(*to.buffer);
   copy(tensor, D3D12_RESOURCE_STATE_COPY_DEST,
        [&] { list_->CopyBufferRegion(tensor, to.offset, from, offset, to.bytes()); });
+}
+
+void Commands::constant(const View& to, std::span<const std::byte> bytes) {
+  const Chunks::Place place = constants_.take(bytes.size());
+  std::memcpy(place.data(), bytes.data(), bytes.size());
+  keep(place.chunk);
+  upload(to, place.chunk->resource.Get(), place.offset);
 }
 
 void Commands::download(ID3D12Resource* to, size_t offset, const View& from) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dml/d3d12.h"
+#include "dml/staging.h"
 
 namespace lophi::dml {
 
@@ -50,6 +51,8 @@ class Commands {
   // Fills the persistent resource of a graph before its first use.
   void initialize(IDMLOperatorInitializer* initializer, const std::shared_ptr<Buffer>& persistent);
   void upload(const View& to, ID3D12Resource* from, size_t offset);
+  // Bytes of the host's, copied each time the list runs.
+  void constant(const View& to, std::span<const std::byte> bytes);
   void download(ID3D12Resource* to, size_t offset, const View& from);
   void keep(std::shared_ptr<const void> owner) { kept_.push_back(std::move(owner)); }
 
@@ -76,6 +79,7 @@ class Commands {
   ComPtr<ID3D12GraphicsCommandList> list_;
   bool kernels_bound_ = false, heap_bound_ = false;
   Shared& shared_;
+  Chunks constants_;
   std::vector<Access> open_;  // since the last barrier
   std::vector<std::shared_ptr<const void>> kept_;
 };

@@ -1,9 +1,12 @@
-// y = x in float16, rounded to nearest even, which DirectML leaves to the driver. One thread per element; c2.x: elements.
-// instances: once
+// y = x in another dtype. A thread per word of y. c2: elements, dtype of x. Bound by memory.
+// instances: TYPE<dtype>
+#include "value.hlsli"
+
 RWByteAddressBuffer x : register(u0);
 RWByteAddressBuffer y : register(u1);
 
 [numthreads(256, 1, 1)] void main(uint3 group : SV_GroupID, uint thread : SV_GroupIndex) {
-  const uint i = group_index(group) * 256 + thread;
-  if (i < c2.x) store_float(y, starts0.y, i, FLOAT16, asfloat(x.Load(i * 4)));
+  Word word = word_of(group_index(group) * 256 + thread, starts0.y, c2.x);
+  for (uint i = word.begin; i < word.end; ++i) put(word, i, bits_of_value(load_value(x, starts0.x, i, c2.y)));
+  store(y, word);
 }

@@ -1,22 +1,22 @@
-// y = slices of x along an axis, in the order of indices. One thread per element; c2: elements of y, indices, size of the axis, elements
-// behind it. An index outside of the axis is reported, and its slice is zeros.
-// instances: TYPE<number>
+// y = slices of x along an axis, in the order of indices. A thread per word of y, and per index. c2: units of y, indices, size of the axis,
+// units behind it. An index outside of the axis is reported, and its slice is zeros. Bound by memory.
+// instances: BITS<4 8 16 32>
 RWByteAddressBuffer x : register(u0);
 RWByteAddressBuffer indices : register(u1);
 RWByteAddressBuffer y : register(u2);
 
 [numthreads(256, 1, 1)] void main(uint3 group : SV_GroupID, uint thread : SV_GroupIndex) {
-  const uint i = group_index(group) * 256 + thread, count = c2.y, size = c2.z, inner = c2.w;
-  if (i >= c2.x) return;
-  const uint at = i / inner % count, outer = i / inner / count;
-  const int index = asint(indices.Load(at * 4));
-  const bool known = index >= 0 && (uint)index < size;
-  if (!known) report(FAULT_INDEX, 1, at, index, size);
-  // `?:` reads both of its sides
-  const uint from = (outer * size + (known ? index : 0)) * inner + i % inner;
-#if TYPE == FLOAT16 || TYPE == BFLOAT16
-  store_float(y, starts0.z, i, TYPE, known ? load_float(x, starts0.x, from, TYPE) : 0);
-#else
-  y.Store(i * 4, known ? x.Load(from * 4) : 0);
-#endif
+  const uint number_of_thread = group_index(group) * 256 + thread, count = c2.y, size = c2.z, inner = c2.w;
+  if (number_of_thread < count) {
+    const int index = asint(indices.Load(number_of_thread * 4));
+    if (index < 0 || (uint)index >= size) report(FAULT_INDEX, 1, number_of_thread, index, size);
+  }
+  Word word = word_of(number_of_thread, starts0.z, c2.x);
+  for (uint i = word.begin; i < word.end; ++i) {
+    const uint index = indices.Load(i / inner % count * 4);
+    uint bits = 0;
+    if (index < size) bits = load_bits(x, starts0.x, (i / inner / count * size + index) * inner + i % inner);
+    put(word, i, bits);
+  }
+  store(y, word);
 }

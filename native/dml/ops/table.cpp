@@ -1,26 +1,33 @@
 #include "dml/ops/table.h"
 
 namespace lophi::dml {
-namespace {
-
-bool takes(const OpInfo& op, DType dtype) {
-  if (op.is(Op::kRmsNorm)) return dtype != DType::kBfloat16;  // DirectML has none
-  return !op.is(Op::kGather) || gather_shader(dtype) >= 0;
-}
-
-}  // namespace
 
 OpFunction function_of(Op op) {
   // the families' rows are the macros of their .hlsl files
   if (unary_shader(op, DType::kFloat32) >= 0) return unary;
   if (binary_shader(op, DType::kFloat32) >= 0) return binary;
+  if (reduce_shader(op, DType::kFloat32) >= 0) return reduce;
   switch (op) {
+    case Op::kAddRmsNorm:
+      return add_rms_norm;
+    case Op::kArange:
+      return arange;
+    case Op::kArgmax:
+      return argmax;
     case Op::kAttention:
       return attention;
+    case Op::kCast:
+      return cast;
+    case Op::kConcat:
+      return concat;
     case Op::kCopy:
       return copy;
+    case Op::kDequantize:
+      return dequantize;
     case Op::kEmbedding:
       return embedding;
+    case Op::kFull:
+      return full;
     case Op::kGather:
       return gather;
     case Op::kLinear:
@@ -29,6 +36,8 @@ OpFunction function_of(Op op) {
       return matmul;
     case Op::kMatmulInt4:
       return matmul_int4;
+    case Op::kQuantize:
+      return quantize;
     case Op::kRmsNorm:
       return rms_norm;
     case Op::kRotaryEmbedding:
@@ -37,8 +46,18 @@ OpFunction function_of(Op op) {
       return sample;
     case Op::kSiluMul:
       return silu_mul;
+    case Op::kSlice:
+      return slice;
+    case Op::kSoftmax:
+      return softmax;
+    case Op::kTopK:
+      return top_k;
+    case Op::kTranspose:
+      return transpose;
     case Op::kWhere:
       return where;
+    case Op::kZeros:
+      return zeros;
     default:
       return nullptr;
   }
@@ -47,15 +66,14 @@ OpFunction function_of(Op op) {
 std::string refusal(const Call& call) {
   const OpInfo& op = *call.op;
   if (call.kernel || op.id < 0 || !function_of(op.kind())) return op.name + " on dml";
-  for (const View& view : call.in)
-    if (view.buffer && !takes(op, view.dtype))
-      return op.name + ": operands must be float32 or float16 on dml, but one is " + name_of(view.dtype);
   return {};
 }
 
-size_t scratch(Gpu& gpu, const Call& call) {
-  if (call.op->is(Op::kRmsNorm)) return rms_norm_scratch(gpu, call);
-  return call.op->is(Op::kSample) ? sample_scratch(call) : 0;
+size_t scratch(const Call& call) {
+  if (call.op->is(Op::kArange)) return arange_scratch(call);
+  if (call.op->is(Op::kSample)) return sample_scratch(call);
+  if (call.op->is(Op::kTopK)) return top_k_scratch(call);
+  return 0;
 }
 
 }  // namespace lophi::dml
