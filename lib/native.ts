@@ -30,8 +30,12 @@ export interface DeviceDetails {
   readonly computeCapability?: string
   /** cuda: the device code in the package that it takes. */
   readonly image?: string
-  /** dml: the version of DirectML. */
+  /** dml: the adapter's number while Windows runs, as two hexadecimal words. */
+  readonly luid?: string
+  /** dml: full path of DirectML.dll, or why there is none; its version and feature level. */
   readonly directml?: string
+  readonly directmlVersion?: string
+  readonly featureLevel?: string
 }
 
 /** A device as it describes itself. */

@@ -8,8 +8,9 @@
 
 namespace lophi::env {
 
-inline constexpr const char* kNames[] = {"LOPHI_CACHE",     "LOPHI_CPU_ISA",      "LOPHI_CUDA_DRIVER", "LOPHI_CUDA_PDL",
-                                         "LOPHI_CUDA_TUNE", "LOPHI_DIRECTML_DLL", "LOPHI_FAIL"};
+inline constexpr const char* kNames[] = {"LOPHI_CACHE",        "LOPHI_CPU_ISA",         "LOPHI_CUDA_DRIVER",
+                                         "LOPHI_CUDA_PDL",     "LOPHI_CUDA_TUNE",       "LOPHI_D3D12_DEBUG",
+                                         "LOPHI_DIRECTML_DLL", "LOPHI_DIRECTML_GRAPHS", "LOPHI_FAIL"};
 
 struct Told {
   std::mutex mutex;
@@ -46,7 +47,10 @@ inline std::string cpu_isa() { return get("LOPHI_CPU_ISA"); }            // scal
 inline std::string cuda_driver() { return get("LOPHI_CUDA_DRIVER"); }    // full path of the driver library
 inline std::string cuda_pdl() { return get("LOPHI_CUDA_PDL"); }          // off: see docs/env.md
 inline std::string cuda_tune() { return get("LOPHI_CUDA_TUNE"); }        // see docs/env.md
+inline bool d3d12_debug() { return get("LOPHI_D3D12_DEBUG") == "1"; }    // Direct3D's debug layer
 inline std::string directml_dll() { return get("LOPHI_DIRECTML_DLL"); }  // full path
+// rmsNorm by DirectML's operator
+inline bool directml_graphs() { return get("LOPHI_DIRECTML_GRAPHS") == "1"; }
 inline std::string fail() { return get("LOPHI_FAIL"); }                  // core/fail.h
 
 }  // namespace lophi::env

@@ -4,6 +4,7 @@
 // mingw's own headers declare the pointer; DirectML.h has one such method, see binding_properties().
 #define WIDL_EXPLICIT_AGGREGATE_RETURNS
 #include <d3d12.h>
+#include <d3d12sdklayers.h>
 #include <d3dcompiler.h>
 #include <dxgi1_6.h>
 #include <wrl/client.h>

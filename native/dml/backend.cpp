@@ -15,7 +15,7 @@ class DmlDevice : public Device {
   const DeviceInfo& info() const override { return gpu_->info; }
   MemoryInfo memory() const override { return gpu_->memory->info(); }
   std::string refusal(const Call& call) const override { return dml::refusal(call); }
-  size_t scratch(const Call& call) const override { return dml::scratch(call); }
+  size_t scratch(const Call& call) const override { return dml::scratch(*gpu_, call); }
   std::shared_ptr<Buffer> alloc(size_t bytes) override { return gpu_->memory->alloc(bytes); }
   std::shared_ptr<const Weight> weight(WeightSpec spec) override { return make_weight(*gpu_, spec); }
 

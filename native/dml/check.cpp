@@ -1,7 +1,9 @@
 #include "dml/check.h"
 
+#include <cstddef>
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "core/error.h"
 
@@ -35,6 +37,22 @@ const char* name_of(HRESULT result) {
   }
 }
 
+// What the debug layer has said since it was last asked, where it is on.
+std::string messages_of(ID3D12Device* device) {
+  ComPtr<ID3D12InfoQueue> queue;
+  if (!device || FAILED(device->QueryInterface(IID_PPV_ARGS(&queue)))) return {};
+  std::string all;
+  for (UINT64 i = 0; i < queue->GetNumStoredMessages(); ++i) {
+    SIZE_T bytes = 0;
+    if (FAILED(queue->GetMessage(i, nullptr, &bytes))) continue;
+    std::vector<std::max_align_t> memory(bytes / sizeof(std::max_align_t) + 1);
+    auto* message = reinterpret_cast<D3D12_MESSAGE*>(memory.data());
+    if (SUCCEEDED(queue->GetMessage(i, message, &bytes))) all += std::string("; ") + message->pDescription;
+  }
+  queue->ClearStoredMessages();
+  return all;
+}
+
 }  // namespace
 
 std::string describe(HRESULT result) {
@@ -46,7 +64,7 @@ std::string describe(HRESULT result) {
 
 void check(HRESULT result, const char* call, ID3D12Device* device) {
   if (SUCCEEDED(result)) return;
-  const std::string what = std::string(call) + " failed with " + describe(result);
+  const std::string what = std::string(call) + " failed with " + describe(result) + messages_of(device);
   switch (result) {
     case DXGI_ERROR_DEVICE_REMOVED:
     case DXGI_ERROR_DEVICE_HUNG:

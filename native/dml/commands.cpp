@@ -17,6 +17,11 @@ constexpr UINT kFirstConstant = 8;  // c0 and c1 hold the starts of the first op
 constexpr UINT kSite = 7;           // and the number of the call
 constexpr D3D12_RESOURCE_STATES kUav = D3D12_RESOURCE_STATE_UNORDERED_ACCESS;
 
+UINT64 address_of(const Buffer& buffer) {
+  const Piece& piece = piece_of(buffer);
+  return piece.resource->GetGPUVirtualAddress() + piece.offset;
+}
+
 }  // namespace
 
 Commands::Commands(Gpu& gpu, Shared& shared)
@@ -86,13 +91,13 @@ void Commands::kernel(int shader, std::span<const Operand> operands, std::span<c
       values[i] = static_cast<uint32_t>(operands[i].offset & 3);
     else if (operands[i].offset & 3)
       throw range_error("dml: an operand of a kernel from the eighth on must begin at a whole word");
-    const UINT64 address = resource_of(*operands[i].buffer)->GetGPUVirtualAddress();
+    const UINT64 address = address_of(*operands[i].buffer);
     list_->SetComputeRootUnorderedAccessView(1 + i, address + (operands[i].offset & ~UINT64{3}));
   }
   if (reporting) {
     values[kSite] = fault_site(*reporting);
     const std::shared_ptr<Buffer>& word = fault_word();
-    list_->SetComputeRootUnorderedAccessView(1 + kOperands, resource_of(*word)->GetGPUVirtualAddress());
+    list_->SetComputeRootUnorderedAccessView(1 + kOperands, address_of(*word));
   }
   std::ranges::copy(constants, values + kFirstConstant);
   list_->SetComputeRoot32BitConstants(0, kConstants, values, 0);
@@ -108,20 +113,21 @@ const std::shared_ptr<Buffer>& Commands::fault_word() {
   return shared_.faults;
 }
 
-void Commands::bind(IDMLDispatchable* dispatchable, const DML_BINDING_PROPERTIES& properties,
+void Commands::bind(DirectMlDevice& directml, IDMLDispatchable* dispatchable, const DML_BINDING_PROPERTIES& properties,
                     const std::shared_ptr<Buffer>& persistent, const Operand& temporary,
                     std::span<const Operand> inputs, const Operand* output) {
-  const auto range = gpu_.descriptors->take(std::max(1u, properties.RequiredDescriptorCount));
+  const auto range = directml.descriptors->take(std::max(1u, properties.RequiredDescriptorCount));
   keep(range);
   DML_BINDING_TABLE_DESC desc{dispatchable, range->cpu, range->gpu, range->count};
   ComPtr<IDMLBindingTable> table;
-  check(gpu_.dml->CreateBindingTable(&desc, IID_PPV_ARGS(&table)), "IDMLDevice::CreateBindingTable", gpu_.device.Get());
+  check(directml.dml->CreateBindingTable(&desc, IID_PPV_ARGS(&table)), "IDMLDevice::CreateBindingTable", gpu_.device.Get());
 
   std::vector<DML_BUFFER_BINDING> buffers(inputs.size() + 1);
   std::vector<DML_BINDING_DESC> bindings;
   const auto buffer_of = [](const Operand& o) {
     // DirectML counts in words
-    return DML_BUFFER_BINDING{resource_of(*o.buffer), o.offset, (o.bytes + 3) & ~size_t{3}};
+    const Piece& piece = piece_of(*o.buffer);
+    return DML_BUFFER_BINDING{piece.resource.Get(), piece.offset + o.offset, (o.bytes + 3) & ~size_t{3}};
   };
   for (size_t i = 0; i < inputs.size(); ++i) {
     buffers[i] = buffer_of(inputs[i]);
@@ -131,12 +137,14 @@ void Commands::bind(IDMLDispatchable* dispatchable, const DML_BINDING_PROPERTIES
   DML_BUFFER_BINDING whole{};
   const auto bind_whole = [&](const std::shared_ptr<Buffer>& buffer, UINT64 bytes) {
     keep(buffer);
-    whole = {resource_of(*buffer), 0, bytes};
+    whole = {resource_of(*buffer), piece_of(*buffer).offset, bytes};
     shared_.in_uav.insert(whole.Buffer);
     return DML_BINDING_DESC{DML_BINDING_TYPE_BUFFER, &whole};
   };
   if (properties.TemporaryResourceSize) {
-    const DML_BUFFER_BINDING buffer{resource_of(*temporary.buffer), temporary.offset, properties.TemporaryResourceSize};
+    const Piece& piece = piece_of(*temporary.buffer);
+    const DML_BUFFER_BINDING buffer{piece.resource.Get(), piece.offset + temporary.offset,
+                                    properties.TemporaryResourceSize};
     const DML_BINDING_DESC binding{DML_BINDING_TYPE_BUFFER, &buffer};
     table->BindTemporaryResource(&binding);
   }
@@ -154,32 +162,33 @@ void Commands::bind(IDMLDispatchable* dispatchable, const DML_BINDING_PROPERTIES
     table->BindOutputs(1, &binding);
   }
   if (!heap_bound_) {
-    ID3D12DescriptorHeap* heap = gpu_.descriptors->heap();
+    ID3D12DescriptorHeap* heap = directml.descriptors->heap();
     list_->SetDescriptorHeaps(1, &heap);
     heap_bound_ = true;
   }
-  gpu_.graphs->dispatch(list_.Get(), dispatchable, table.Get());
+  directml.graphs.dispatch(list_.Get(), dispatchable, table.Get());
   kernels_bound_ = false;  // DirectML sets a root signature of its own
 }
 
-void Commands::graph(std::shared_ptr<const CompiledGraph> graph, std::span<const Operand> inputs, const Operand& output,
-                     const Operand& temporary) {
+void Commands::graph(DirectMlDevice& directml, std::shared_ptr<const CompiledGraph> graph,
+                     std::span<const Operand> inputs, const Operand& output, const Operand& temporary) {
   std::vector<Operand> operands(inputs.begin(), inputs.end());
   operands.push_back(output);
   if (temporary.bytes) operands.push_back(temporary);
   access(operands);
-  bind(graph->compiled.Get(), graph->properties, graph->persistent, temporary, inputs, &output);
+  bind(directml, graph->compiled.Get(), graph->properties, graph->persistent, temporary, inputs, &output);
   keep(std::move(graph));
 }
 
-void Commands::initialize(IDMLOperatorInitializer* initializer, const std::shared_ptr<Buffer>& persistent) {
+void Commands::initialize(DirectMlDevice& directml, IDMLOperatorInitializer* initializer,
+                          const std::shared_ptr<Buffer>& persistent) {
   const DML_BINDING_PROPERTIES properties = binding_properties(initializer);
   Operand temporary{nullptr, 0, properties.TemporaryResourceSize, true};
   if (temporary.bytes) {
     temporary.buffer = gpu_.memory->alloc(temporary.bytes);
     access({&temporary, 1});
   }
-  bind(initializer, properties, persistent, temporary, {}, nullptr);
+  bind(directml, initializer, properties, persistent, temporary, {}, nullptr);
 }
 
 void Commands::copy(ID3D12Resource* tensor, D3D12_RESOURCE_STATES state, const std::function<void()>& record) {
@@ -199,7 +208,7 @@ void Commands::upload(const View& to, ID3D12Resource* from, size_t offset) {
   keep(to.buffer);
   ID3D12Resource* tensor = resource_of(*to.buffer);
   copy(tensor, D3D12_RESOURCE_STATE_COPY_DEST,
-       [&] { list_->CopyBufferRegion(tensor, to.offset, from, offset, to.bytes()); });
+       [&] { list_->CopyBufferRegion(tensor, piece_of(*to.buffer).offset + to.offset, from, offset, to.bytes()); });
 }
 
 void Commands::constant(const View& to, std::span<const std::byte> bytes) {
@@ -214,7 +223,7 @@ void Commands::download(ID3D12Resource* to, size_t offset, const View& from) {
   keep(from.buffer);
   ID3D12Resource* tensor = resource_of(*from.buffer);
   copy(tensor, D3D12_RESOURCE_STATE_COPY_SOURCE,
-       [&] { list_->CopyBufferRegion(to, offset, tensor, from.offset, from.bytes()); });
+       [&] { list_->CopyBufferRegion(to, offset, tensor, piece_of(*from.buffer).offset + from.offset, from.bytes()); });
 }
 
 }  // namespace lophi::dml

@@ -12,6 +12,7 @@
 namespace lophi::dml {
 
 struct CompiledGraph;
+struct DirectMlDevice;
 
 struct Operand {
   std::shared_ptr<Buffer> buffer;  // null: unused
@@ -46,10 +47,11 @@ class Commands {
   void kernel(int shader, std::span<const Operand> operands, std::span<const uint32_t> constants, uint64_t groups,
               uint32_t rows = 1, const Call* reporting = nullptr);
   // Operands must start at a multiple of 16 bytes, `temporary` at one of 256: it has the bytes that the graph asks for.
-  void graph(std::shared_ptr<const CompiledGraph> graph, std::span<const Operand> inputs, const Operand& output,
-             const Operand& temporary);
+  void graph(DirectMlDevice& directml, std::shared_ptr<const CompiledGraph> graph, std::span<const Operand> inputs,
+             const Operand& output, const Operand& temporary);
   // Fills the persistent resource of a graph before its first use.
-  void initialize(IDMLOperatorInitializer* initializer, const std::shared_ptr<Buffer>& persistent);
+  void initialize(DirectMlDevice& directml, IDMLOperatorInitializer* initializer,
+                  const std::shared_ptr<Buffer>& persistent);
   void upload(const View& to, ID3D12Resource* from, size_t offset);
   // Bytes of the host's, copied each time the list runs.
   void constant(const View& to, std::span<const std::byte> bytes);
@@ -67,7 +69,7 @@ class Commands {
     bool written;
   };
   void access(std::span<const Operand> operands);
-  void bind(IDMLDispatchable* dispatchable, const DML_BINDING_PROPERTIES& properties,
+  void bind(DirectMlDevice& directml, IDMLDispatchable* dispatchable, const DML_BINDING_PROPERTIES& properties,
             const std::shared_ptr<Buffer>& persistent, const Operand& temporary, std::span<const Operand> inputs,
             const Operand* output);
   void copy(ID3D12Resource* tensor, D3D12_RESOURCE_STATES state, const std::function<void()>& record);

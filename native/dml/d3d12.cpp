@@ -54,22 +54,47 @@ std::string driver_version(IDXGIAdapter1* adapter) {
   return part(48) + "." + part(32) + "." + part(16) + "." + part(0);
 }
 
-// 6.3: the first with root mean square normalisation; Windows' own DirectML.dll may be older
+// 6.3: the first with int4 and root mean square normalisation; Windows' own DirectML.dll may be older
 constexpr DML_FEATURE_LEVEL kFeatureLevel = DML_FEATURE_LEVEL_6_3;
 
-std::string too_old(const Api& api, HRESULT result) {
-  return api.directml + " must have feature level 6.3 (DirectML 1.15), but DMLCreateDevice1 failed with " +
-         describe(result);
-}
-
-// Why this DirectML.dll cannot be used, empty where it can: what it lacks, it lacks on every adapter.
-std::string refusal_of(const Api& api, IDXGIAdapter1* adapter) {
-  ComPtr<ID3D12Device> device;
-  if (FAILED(api.create_device(adapter, D3D_FEATURE_LEVEL_11_0, IID_PPV_ARGS(&device)))) return {};
+// null, with the reason, where DirectML is absent or too old.
+ComPtr<IDMLDevice1> make_directml(ID3D12Device* device, std::string& reason) {
+  const DirectMl* directml = load_directml(reason);
+  if (!directml) return nullptr;
   ComPtr<IDMLDevice1> dml;
   const HRESULT result =
-      api.create_dml_device(device.Get(), DML_CREATE_DEVICE_FLAG_NONE, kFeatureLevel, IID_PPV_ARGS(&dml));
-  return FAILED(result) ? too_old(api, result) : std::string();
+      directml->create_device(device, DML_CREATE_DEVICE_FLAG_NONE, kFeatureLevel, IID_PPV_ARGS(&dml));
+  if (FAILED(result))
+    reason = directml->path + " (" + directml->version +
+             ") must have feature level 6.3 (DirectML 1.15), but DMLCreateDevice1 failed with " + describe(result);
+  return dml;
+}
+
+// What devices tell of DirectML: the DLL, its version and feature level, or why it is not used.
+using Details = decltype(DeviceInfo::details);
+Details describe_directml(const Api& api, IDXGIAdapter1* adapter) {
+  std::string reason;
+  ComPtr<ID3D12Device> device;
+  ComPtr<IDMLDevice1> dml;
+  if (SUCCEEDED(api.create_device(adapter, D3D_FEATURE_LEVEL_11_0, IID_PPV_ARGS(&device))))
+    dml = make_directml(device.Get(), reason);
+  if (!dml) return {{"directml", "none: " + reason}};
+  constexpr DML_FEATURE_LEVEL kLevels[] = {DML_FEATURE_LEVEL_6_3, DML_FEATURE_LEVEL_6_4};
+  const DML_FEATURE_QUERY_FEATURE_LEVELS asked{static_cast<UINT>(std::size(kLevels)), kLevels};
+  DML_FEATURE_DATA_FEATURE_LEVELS level{kFeatureLevel};
+  dml->CheckFeatureSupport(DML_FEATURE_FEATURE_LEVELS, sizeof asked, &asked, sizeof level, &level);
+  const auto number = static_cast<unsigned>(level.MaxSupportedFeatureLevel);
+  const DirectMl& directml = *load_directml(reason);
+  return {{"directml", directml.path},
+          {"directmlVersion", directml.version},
+          {"featureLevel", std::to_string(number >> 12) + "." + std::to_string(number >> 8 & 15)}};
+}
+
+std::string luid_of(const DXGI_ADAPTER_DESC1& desc) {
+  char text[20];
+  std::snprintf(text, sizeof text, "%08lx:%08lx", static_cast<unsigned long>(desc.AdapterLuid.HighPart),
+                static_cast<unsigned long>(desc.AdapterLuid.LowPart));
+  return text;
 }
 
 }  // namespace
@@ -83,7 +108,6 @@ std::vector<Adapter> adapters(const Api& api, std::string& reason) {
   ComPtr<IDXGIFactory6> sorted;
   factory.As(&sorted);
   std::vector<Adapter> found;
-  reason = "Windows has no graphics adapter";
   for (UINT i = 0;; ++i) {
     ComPtr<IDXGIAdapter1> adapter;
     const HRESULT result =
@@ -99,11 +123,6 @@ std::vector<Adapter> adapters(const Api& api, std::string& reason) {
       reason = name + ": D3D12CreateDevice failed with " + describe(makes);
       continue;
     }
-    static const std::string refused = refusal_of(api, adapter.Get());
-    if (!refused.empty()) {
-      reason = refused;
-      return {};
-    }
     DeviceInfo info;
     info.id = "dml:" + std::to_string(found.size());
     info.backend = "dml";
@@ -114,27 +133,27 @@ std::vector<Adapter> adapters(const Api& api, std::string& reason) {
     info.memory = desc.DedicatedVideoMemory >= kDiscrete ? desc.DedicatedVideoMemory
                                                          : desc.DedicatedVideoMemory + desc.SharedSystemMemory;
     info.software = is_software(desc, name);
-    info.details = {{"driver", driver_version(adapter.Get())}, {"directml", api.directml}};
+    static const Details directml = describe_directml(api, adapter.Get());  // the same for all
+    info.details = {{"driver", driver_version(adapter.Get())}, {"luid", luid_of(desc)}};
+    info.details.insert(info.details.end(), directml.begin(), directml.end());
     found.push_back({std::move(adapter), std::move(info)});
   }
+  if (found.empty() && reason.empty()) reason = "Windows has no graphics adapter";
   return found;
 }
 
 Gpu::Gpu(const Api& api, Adapter on) : info(std::move(on.info)), adapter(std::move(on.adapter)) {
   check(api.create_device(adapter.Get(), D3D_FEATURE_LEVEL_11_0, IID_PPV_ARGS(&device)), "D3D12CreateDevice");
-  if (const HRESULT result =
-          api.create_dml_device(device.Get(), DML_CREATE_DEVICE_FLAG_NONE, kFeatureLevel, IID_PPV_ARGS(&dml));
-      FAILED(result))
-    throw Error("ERR_DEVICE_ABSENT", info.id + ": " + too_old(api, result));
   D3D12_COMMAND_QUEUE_DESC desc{};
   desc.Type = D3D12_COMMAND_LIST_TYPE_COMPUTE;
   desc.Flags = D3D12_COMMAND_QUEUE_FLAG_DISABLE_GPU_TIMEOUT;
   check(device->CreateCommandQueue(&desc, IID_PPV_ARGS(&queue)), "ID3D12Device::CreateCommandQueue", device.Get());
   memory = make_pool(device, info.id, info.memory);
-  descriptors = std::make_shared<Descriptors>(device);
   shaders = std::make_unique<Shaders>(api, device);
-  graphs = std::make_unique<Graphs>(*this);
-  memory->on_shortage([this] { graphs->drop(); });
+  memory->on_shortage([this] {
+    const std::lock_guard lock(directml_mutex_);
+    if (directml_) directml_->graphs.drop();
+  });
 }
 
 Gpu::~Gpu() = default;
@@ -153,10 +172,22 @@ void Gpu::execute(const std::function<void(Commands&)>& record) {
 
 void Gpu::check_alive() {
   check(device->GetDeviceRemovedReason(), "Direct3D 12: a call before this one", device.Get());
-  const HRESULT result = dml->GetDeviceRemovedReason();
+  const std::lock_guard lock(directml_mutex_);
+  const HRESULT result = directml_ ? directml_->dml->GetDeviceRemovedReason() : S_OK;
   if (FAILED(result))
     throw Error("ERR_DEVICE_LOST",
                 "DirectML removed the device, because of " + describe(result) + ": a binding or a dispatch was wrong");
+}
+
+DirectMlDevice& Gpu::directml(const char* what) {
+  const std::lock_guard lock(directml_mutex_);
+  if (!directml_) {
+    std::string reason;
+    auto made = make_directml(device.Get(), reason);
+    if (!made) throw Error("ERR_OP_UNSUPPORTED", std::string(what) + " on " + info.id + " needs DirectML: " + reason);
+    directml_ = std::make_unique<DirectMlDevice>(device.Get(), std::move(made));
+  }
+  return *directml_;
 }
 
 Fence::Fence(ID3D12Device* device) : device_(device) {

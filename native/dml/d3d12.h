@@ -2,11 +2,11 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "core/backend.h"
-#include "dml/descriptors.h"
 #include "dml/loader.h"
 #include "dml/memory.h"
 #include "dml/shader.h"
@@ -14,7 +14,7 @@
 namespace lophi::dml {
 
 class Commands;
-class Graphs;
+struct DirectMlDevice;
 
 struct Adapter {
   ComPtr<IDXGIAdapter1> adapter;
@@ -33,16 +33,19 @@ struct Gpu {
   void execute(const std::function<void(Commands&)>& record);
   // Throws ERR_DEVICE_LOST or ERR_DRIVER where Direct3D or DirectML has given up: their void calls report nothing else.
   void check_alive();
+  // DirectML on this device, made when `what` first needs it; throws ERR_OP_UNSUPPORTED, naming both, where there is none or it is too old.
+  DirectMlDevice& directml(const char* what);
 
   const DeviceInfo info;
   const ComPtr<IDXGIAdapter1> adapter;  // outlives the device: its last release may unload the driver
   ComPtr<ID3D12Device> device;
-  ComPtr<IDMLDevice1> dml;
   ComPtr<ID3D12CommandQueue> queue;
   std::shared_ptr<BlockPool> memory;
-  std::shared_ptr<Descriptors> descriptors;
   std::unique_ptr<Shaders> shaders;
-  std::unique_ptr<Graphs> graphs;
+
+ private:
+  std::mutex directml_mutex_;
+  std::unique_ptr<DirectMlDevice> directml_;
 };
 
 // Signals completion of a queue's work, in order.

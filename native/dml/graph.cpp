@@ -43,7 +43,7 @@ GraphBuilder::Value GraphBuilder::node(DML_OPERATOR_TYPE op, const void* desc, c
                                        DML_TENSOR_DATA_TYPE type, Sizes sizes) {
   const DML_OPERATOR_DESC whole{op, desc};
   ComPtr<IDMLOperator>& made = operators_.emplace_back();
-  check(gpu_.dml->CreateOperator(&whole, IID_PPV_ARGS(&made)), "IDMLDevice::CreateOperator", gpu_.device.Get());
+  check(directml_.dml->CreateOperator(&whole, IID_PPV_ARGS(&made)), "IDMLDevice::CreateOperator", gpu_.device.Get());
   const auto index = static_cast<UINT>(operators_.size()) - 1;
   for (UINT i = 0; i < inputs.size(); ++i) {
     if (inputs[i].node < 0)
@@ -101,23 +101,25 @@ std::shared_ptr<const CompiledGraph> GraphBuilder::compile(const Value& output) 
 
   auto graph = std::make_shared<CompiledGraph>();
   // no ALLOW_HALF_PRECISION_COMPUTATION: sums stay in float32
-  check(gpu_.dml->CompileGraph(&desc, DML_EXECUTION_FLAG_NONE, IID_PPV_ARGS(&graph->compiled)),
+  check(directml_.dml->CompileGraph(&desc, DML_EXECUTION_FLAG_NONE, IID_PPV_ARGS(&graph->compiled)),
         "IDMLDevice1::CompileGraph", gpu_.device.Get());
   graph->properties = binding_properties(graph->compiled.Get());
   if (graph->properties.PersistentResourceSize)
     graph->persistent = gpu_.memory->alloc(graph->properties.PersistentResourceSize);
   IDMLCompiledOperator* compiled = graph->compiled.Get();
   ComPtr<IDMLOperatorInitializer> initializer;
-  check(gpu_.dml->CreateOperatorInitializer(1, &compiled, IID_PPV_ARGS(&initializer)),
+  check(directml_.dml->CreateOperatorInitializer(1, &compiled, IID_PPV_ARGS(&initializer)),
         "IDMLDevice::CreateOperatorInitializer", gpu_.device.Get());
-  gpu_.execute([&](Commands& commands) { commands.initialize(initializer.Get(), graph->persistent); });
+  gpu_.execute([&](Commands& commands) { commands.initialize(directml_, initializer.Get(), graph->persistent); });
   return graph;
 }
 
-Graphs::Graphs(Gpu& gpu) {
-  check(gpu.dml->CreateCommandRecorder(IID_PPV_ARGS(&recorder_)), "IDMLDevice::CreateCommandRecorder",
-        gpu.device.Get());
+Graphs::Graphs(ID3D12Device* device, IDMLDevice1* dml) {
+  check(dml->CreateCommandRecorder(IID_PPV_ARGS(&recorder_)), "IDMLDevice::CreateCommandRecorder", device);
 }
+
+DirectMlDevice::DirectMlDevice(ID3D12Device* device, ComPtr<IDMLDevice1> made)
+    : dml(std::move(made)), descriptors(std::make_shared<Descriptors>(device)), graphs(device, dml.Get()) {}
 
 std::shared_ptr<const CompiledGraph> Graphs::get(const std::string& key,
                                                  const std::function<std::shared_ptr<const CompiledGraph>()>& build) {

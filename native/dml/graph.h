@@ -8,8 +8,11 @@
 
 #include "core/lru.h"
 #include "dml/d3d12.h"
+#include "dml/descriptors.h"
 
 namespace lophi::dml {
+
+struct DirectMlDevice;
 
 struct CompiledGraph {
   ComPtr<IDMLCompiledOperator> compiled;
@@ -27,7 +30,7 @@ class GraphBuilder {
     Sizes sizes;
   };
 
-  explicit GraphBuilder(Gpu& gpu) : gpu_(gpu) {}
+  GraphBuilder(Gpu& gpu, DirectMlDevice& directml) : gpu_(gpu), directml_(directml) {}
   Value input(DML_TENSOR_DATA_TYPE type, Sizes sizes);
   // `value` itself where it has the type already.
   Value cast(const Value& value, DML_TENSOR_DATA_TYPE type);
@@ -46,6 +49,7 @@ class GraphBuilder {
     DML_TENSOR_DESC desc;
   };
   Gpu& gpu_;
+  DirectMlDevice& directml_;
   std::deque<Tensor> tensors_;  // stable addresses
   std::vector<ComPtr<IDMLOperator>> operators_;
   std::vector<DML_INPUT_GRAPH_EDGE_DESC> inputs_;
@@ -56,7 +60,7 @@ class GraphBuilder {
 class Graphs {
  public:
   static constexpr size_t kMaxGraphs = 512;
-  explicit Graphs(Gpu& gpu);
+  Graphs(ID3D12Device* device, IDMLDevice1* dml);
   // The graph of that key; `build` makes it the first time.
   std::shared_ptr<const CompiledGraph> get(const std::string& key,
                                            const std::function<std::shared_ptr<const CompiledGraph>()>& build);
@@ -68,6 +72,14 @@ class Graphs {
   std::mutex recording_;
   ComPtr<IDMLCommandRecorder> recorder_;
   LruCache<std::string, std::shared_ptr<const CompiledGraph>> graphs_{kMaxGraphs};
+};
+
+// DirectML on one device.
+struct DirectMlDevice {
+  DirectMlDevice(ID3D12Device* device, ComPtr<IDMLDevice1> dml);
+  const ComPtr<IDMLDevice1> dml;
+  const std::shared_ptr<Descriptors> descriptors;
+  Graphs graphs;
 };
 
 }  // namespace lophi::dml

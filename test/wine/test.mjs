@@ -1,5 +1,6 @@
-// node test/wine/test.mjs [-t PATTERN] [FILE...]: runs compiled test files under Windows' node on every device there; without FILE,
-// those that the seam rests on; without a pattern, their tests on DirectML devices (-t . takes all).
+// node test/wine/test.mjs [--without-directml] [-t PATTERN] [FILE...]: runs compiled test files under Windows' node on every device there;
+// without FILE, those that the seam rests on, and the seam again with no DirectML.dll; without a pattern, their tests on DirectML devices (-t .
+// takes all). --without-directml: all of it with no DirectML.dll.
 
 import { mkdirSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -7,7 +8,10 @@ import { argv } from 'node:process'
 import { compiled, root, windowsPath } from './rig.mjs'
 import { windowsNode } from './run.mjs'
 
+const nowhere = { LOPHI_DIRECTML_DLL: 'Z:\\nowhere\\DirectML.dll' }
 const given = argv.slice(2)
+const without = given.includes('--without-directml')
+if (without) given.splice(given.indexOf('--without-directml'), 1)
 const at = given.indexOf('-t')
 const options = at < 0 ? ['-t', 'dml:'] : given.splice(at, 2)
 const files =
@@ -22,7 +26,11 @@ const files =
         'test/ops/random.test.ts',
         'test/dml/shader-cache.test.ts',
         'test/dml/refused-load.test.ts',
+        'test/dml/directml.test.ts',
+        'test/dml/lifetime.test.ts',
       ]
+const runs = files.map((file) => ({ file, env: without ? nowhere : {} }))
+if (given.length === 0 && !without) runs.push({ file: 'test/record/seam.test.ts', env: nowhere })
 const compiledFile = (file) => windowsPath(join(compiled, file.replace(/\.ts$/, '.js')))
 
 // for .ci/run, which adds the counts to those of the suite

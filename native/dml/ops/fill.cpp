@@ -57,10 +57,12 @@ void arange(Commands& commands, const Call& call) {
     else
       values[i] = std::bit_cast<uint32_t>(static_cast<float>(std::trunc(value)));
   }
-  if (bits_of(x.y.dtype) == 32) return commands.constant(x.y, std::as_bytes(std::span(values)));
-  const View wide{call.scratch.buffer, call.scratch.offset, DType::kFloat32, x.y.shape};
-  commands.constant(wide, std::as_bytes(std::span(values)));
-  convert(commands, wide, x.y);
+  const bool direct = bits_of(x.y.dtype) == 32;
+  const View to = direct ? x.y : View{call.scratch.buffer, call.scratch.offset, DType::kFloat32, x.y.shape};
+  // a closed list does not know the state that it finds a buffer in: a shader's write makes it known to the copy
+  fill(commands, to, 0);
+  commands.constant(to, std::as_bytes(std::span(values)));
+  if (!direct) convert(commands, to, x.y);
 }
 
 }  // namespace lophi::dml

@@ -17,7 +17,7 @@ OpFunction function_of(Op op);
 std::string refusal(const Call& call);
 
 // Bytes that a call needs beside its operands.
-size_t scratch(const Call& call);
+size_t scratch(Gpu& gpu, const Call& call);
 
 void unary(Commands&, const Call&);
 void binary(Commands&, const Call&);
@@ -50,8 +50,12 @@ void where(Commands&, const Call&);
 void zeros(Commands&, const Call&);
 
 size_t arange_scratch(const Call&);
+size_t rms_norm_scratch(Gpu&, const Call&);
 size_t sample_scratch(const Call&);
 size_t top_k_scratch(const Call&);
+
+void rms_norm_graph(Commands&, const Call&);
+size_t rms_norm_graph_scratch(Gpu&, const Call&);
 
 // to = from in another dtype
 void convert(Commands& commands, const View& from, const View& to);
