@@ -51,6 +51,6 @@ inline bool d3d12_debug() { return get("LOPHI_D3D12_DEBUG") == "1"; }    // Dire
 inline std::string directml_dll() { return get("LOPHI_DIRECTML_DLL"); }  // full path
 // rmsNorm by DirectML's operator
 inline bool directml_graphs() { return get("LOPHI_DIRECTML_GRAPHS") == "1"; }
-inline std::string fail() { return get("LOPHI_FAIL"); }                  // core/fail.h
+inline std::string fail() { return get("LOPHI_FAIL"); }  // core/fail.h
 
 }  // namespace lophi::env

@@ -120,7 +120,8 @@ void Commands::bind(DirectMlDevice& directml, IDMLDispatchable* dispatchable, co
   keep(range);
   DML_BINDING_TABLE_DESC desc{dispatchable, range->cpu, range->gpu, range->count};
   ComPtr<IDMLBindingTable> table;
-  check(directml.dml->CreateBindingTable(&desc, IID_PPV_ARGS(&table)), "IDMLDevice::CreateBindingTable", gpu_.device.Get());
+  check(directml.dml->CreateBindingTable(&desc, IID_PPV_ARGS(&table)), "IDMLDevice::CreateBindingTable",
+        gpu_.device.Get());
 
   std::vector<DML_BUFFER_BINDING> buffers(inputs.size() + 1);
   std::vector<DML_BINDING_DESC> bindings;

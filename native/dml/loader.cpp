@@ -74,8 +74,8 @@ std::string version_of(HMODULE module) {
     std::memcpy(&info, bytes + at, sizeof info);
     if (info.dwSignature != VS_FFI_SIGNATURE) continue;
     const auto part = [](DWORD word, int shift) { return std::to_string(word >> shift & 0xffff); };
-    return part(info.dwFileVersionMS, 16) + "." + part(info.dwFileVersionMS, 0) + "." +
-           part(info.dwFileVersionLS, 16) + "." + part(info.dwFileVersionLS, 0);
+    return part(info.dwFileVersionMS, 16) + "." + part(info.dwFileVersionMS, 0) + "." + part(info.dwFileVersionLS, 16) +
+           "." + part(info.dwFileVersionLS, 0);
   }
   return "unknown";
 }

@@ -25,15 +25,18 @@ export async function withDisplay(use) {
   }
 }
 
-/** Runs Windows' node; resolves with its exit status. Its output goes through files: it cannot write to a pipe of Unix. */
-export function windowsNode(args, { env = {}, minutes = 8 } = {}) {
+/** Runs Windows' node; resolves with its exit status. */
+export const windowsNode = (args, options) => windowsProgram(join(rig, 'node.exe'), args, options)
+
+/** Runs a program of Windows. Its output goes through files: it cannot write to a pipe of Unix. */
+export function windowsProgram(program, args, { env = {}, minutes = 8 } = {}) {
   return withDisplay(async (display) => {
     const folder = mkdtempSync(join(tmpdir(), 'lophi-wine-'))
     const files = ['stdout', 'stderr'].map((name) => join(folder, name))
     const outputs = files.map((file) => openSync(file, 'w'))
     try {
       const status = await new Promise((ended, failed) => {
-        const child = spawn('wine', [windowsPath(join(rig, 'node.exe')), ...args], {
+        const child = spawn('wine', [windowsPath(program), ...args], {
           env: { ...environment(display), ...env },
           stdio: ['ignore', ...outputs],
         })
