@@ -25,7 +25,6 @@ const files =
         'test/generate/dml.test.ts',
         'test/ops/random.test.ts',
         'test/dml/shader-cache.test.ts',
-        'test/dml/refused-load.test.ts',
         'test/dml/directml.test.ts',
         'test/dml/lifetime.test.ts',
       ]
