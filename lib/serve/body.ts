@@ -73,7 +73,7 @@ const withoutEffect: readonly string[] = [
   'safety_identifier',
 ]
 
-const isEmpty = (value: unknown): boolean => Object.keys(value as object).length === 0
+const isEmpty = (value: unknown): boolean => typeof value === 'object' && Object.keys(value as object).length === 0
 
 /** Fields that this server does not do, and the values of theirs that ask for nothing. */
 const refused: Readonly<Record<string, (value: unknown) => boolean>> = {

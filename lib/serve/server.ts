@@ -136,7 +136,7 @@ export function createServer(model: Model, options: ServerOptions = {}): Server 
   const description = { id: modelName, object: 'model', created, owned_by: 'lophi' }
   app.get('/v1/models', (c) => c.json({ object: 'list', data: [description] }))
   app.get('/v1/models/*', (c) => {
-    checkModel(decodeURIComponent(c.req.path.slice('/v1/models/'.length)), modelName)
+    checkModel(decoded(c.req.path.slice('/v1/models/'.length)), modelName)
     return c.json(description)
   })
 
@@ -231,6 +231,15 @@ async function readJson(c: Context): Promise<unknown> {
     return JSON.parse(text)
   } catch {
     throw new RequestError(400, 'the body must be JSON, but it cannot be parsed', { code: 'invalid_json' })
+  }
+}
+
+/** A name as it stands in a path; what is encoded wrongly is no name. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
   }
 }
 

@@ -367,8 +367,9 @@ describe('streams of chat', () => {
         for await (const _ of stream) break
         stream.controller.abort()
         await expect.poll(() => server.scheduler.stats.running).toBe(0)
-        const { pages } = server.scheduler.stats
-        expect(pages.used).toBe(pages.idle)
+        await expect
+          .poll(() => server.scheduler.stats.pages)
+          .toSatisfy(({ used, idle }: { used: number; idle: number }) => used === idle)
       },
     ],
     [
@@ -514,6 +515,7 @@ describe('errors', () => {
     [bad({ top_logprobs: 2 }), 'top_logprobs', 'with logprobs only'],
     [bad({ logprobs: true, top_logprobs: 21 }), 'top_logprobs', 'from 0 to 20'],
     [bad({ logit_bias: { 5: 1 } }), 'logit_bias', 'not supported'],
+    [bad({ tools: 5 }), 'tools', 'not supported'],
     [bad({ tools: [{ type: 'function', function: { name: 'f' } }] }), 'tools', 'not supported'],
     [bad({ response_format: { type: 'json_object' } }), 'response_format', 'not supported'],
     [bad({ temprature: 1 }), 'temprature', 'Unrecognized request argument supplied: temprature'],

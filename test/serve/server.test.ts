@@ -102,6 +102,7 @@ describe('what is refused', () => {
     ['another method', '/v1/completions', { method: 'PUT' }, [405, null]],
     ['another path', '/v1/embeddings', {}, [404, null]],
     ['a model that is not there', '/v1/models/a%2Fb', { method: 'GET' }, [404, 'model_not_found']],
+    ['a name that is encoded wrongly', '/v1/models/%zz', { method: 'GET' }, [404, 'model_not_found']],
   ])('%s', async (_, path, init, expected) => {
     await using server = createServer(model, { modelName })
     const { body, ...rest } = { method: 'POST', body: '{}', ...init }
@@ -170,7 +171,8 @@ describe('clients that leave', () => {
       for (const controller of controllers) controller.abort()
       expect((await Promise.allSettled(left)).map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected'])
       await idle(server)
-      expect(server.scheduler.stats.pages.used).toBe(0)
+      // a pass over a prompt that was under way ends first
+      await expect.poll(() => server.scheduler.stats.pages.used).toBe(0)
     })
   })
 
@@ -210,7 +212,7 @@ describe('what is told', () => {
     expect(lines[0]!.generatedTokens).toBe(lines[1]!.generatedTokens)
     expect(lines[0]!.id).toMatch(/^chatcmpl-/)
     expect(lines[2]).toMatchObject({ status: 401, error: 'invalid_api_key', id: null })
-    expect(JSON.stringify(lines)).not.toMatch(/sk-|27/)
+    expect(JSON.stringify(lines)).not.toMatch(/sk-|What is/)
   })
 
   test('metrics, in the form of Prometheus', async () => {
