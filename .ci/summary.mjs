@@ -15,7 +15,9 @@ function countsOf(file) {
     for (const { fullName, status, failureMessages = [] } of suite.assertionResults) {
       if (failureMessages.length === 0) continue
       const [message] = failureMessages[0].split('\n')
-      console.log(`${status === 'failed' ? 'failed' : 'passed at its second try'}: ${suite.name}: ${fullName}: ${message}`)
+      console.log(
+        `${status === 'failed' ? 'failed' : 'passed at its second try'}: ${suite.name}: ${fullName}: ${message}`,
+      )
     }
     // a file that does not even load counts as one failure
     if (suite.status === 'failed' && !suite.assertionResults.some((test) => test.status === 'failed')) failed++
