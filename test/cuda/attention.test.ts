@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { type Device, listDevices, openDevice, ops, path, scope } from '../../lib/index.js'
+import { attentionOf } from '../ops/cases/attention.js'
+import { floatDTypes } from '../ops/cases/build.js'
+import { bounds } from '../ops/cases.js'
+import { differences } from '../support/compare.js'
 import { largestError } from '../support/models.js'
+import { callOp, type DeviceTensor, readBack, Uploads } from '../support/on-device.js'
 import { random } from '../support/random.js'
+import { expectedOf, operandsOf } from '../support/table.js'
 
 const { devices, absent } = await listDevices()
 const has = devices.some(({ id }) => id === 'cuda:0')
@@ -78,5 +84,31 @@ describe.runIf(has).each([
     const actual = await outcome('cuda:0')
     expect(actual.error).toEqual(expected.error)
     expect(largestError(actual.y, expected.y)).toBeLessThan(1e-5)
+  })
+})
+
+// The kernels of every dtype of x over every cache, those of few and of many tokens.
+describe.runIf(has).each(floatDTypes)('attention of %s on cuda gives the float64 values', (dtype) => {
+  const caches = [...floatDTypes, 'int8'] as const
+  const plain = caches.map((cache) => ({ cache, heads: 2, groups: 1, dim: 32, tokens: 3, start: 5 }))
+  const many = [64, 96, 128].map((dim) => ({
+    cache: 'float16' as const,
+    heads: 2,
+    groups: 1,
+    dim,
+    tokens: 17,
+    start: 95,
+  }))
+  test.each([...plain, ...many])('over $cache, heads of $dim, $tokens tokens', async (size) => {
+    await using device = await openDevice('cuda:0')
+    using uploads = new Uploads(device)
+    const opCase = attentionOf({ ...size, dtype })
+    const operands = operandsOf('attention', opCase)
+    const args = Object.fromEntries(Object.entries(operands).map(([name, value]) => [name, uploads.argument(value)]))
+    const outputs = uploads.own(callOp('attention', device, { ...opCase.attributes, ...args }))
+    for (const [name, expected] of Object.entries(expectedOf('attention', operands, opCase.attributes))) {
+      const actual = await readBack(outputs[name] ?? (args[name] as DeviceTensor))
+      expect(differences(expected, actual, name === 'y' ? bounds.attention : 'exact'), name).toBeNull()
+    }
   })
 })

@@ -48,7 +48,8 @@ const rowsOf = (random: Random, dtype: FloatDType, cache: CacheDType, tokens: nu
     ? normal(random, dtype, [tokens, width])
     : clearOfBorders(random, dtype, [tokens, width], dim, int8Step)
 
-function attentionOf(size: AttentionSize): OpCase<'attention'> {
+/** A call of one sequence over one page. */
+export function attentionOf(size: AttentionSize): OpCase<'attention'> {
   const { heads, groups, dim, tokens, start = 0, spare = 0, dtype = 'float32', cache = dtype, window, scale } = size
   const { unused = 100 } = size
   const capacity = start + tokens + spare
