@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "cpu/layout.h"
@@ -49,7 +50,7 @@ void quantize(Context& cpu, const Call& call) {
         }
       }
       float* target = float_target(x.scales, row * blocks, blocks, in);
-      std::memcpy(target, scales.data(), scales.size() * sizeof(float));
+      std::ranges::copy(scales, target);  // of no blocks there is no address
       store_row(cpu.isa, x.scales, row * blocks, blocks, target);
     }
   });

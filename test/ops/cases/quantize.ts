@@ -20,6 +20,7 @@ interface Size {
 const sizes: Size[] = [
   ...floatDTypes.flatMap((dtype): Size[] => [
     { dtype, shape: [3, 96] },
+    { dtype, shape: [33, 0] },
     { dtype, shape: [5, 160], blockSize: 16 },
     { dtype, shape: [2, 257], blockSize: 128 },
   ]),
