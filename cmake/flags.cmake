@@ -22,7 +22,8 @@ if(MINGW)
 endif()
 
 if(LOPHI_SANITIZE)
-  target_compile_options(lophi_flags INTERFACE -fsanitize=${LOPHI_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -g -UNDEBUG)
+  # -O1: a third of the time to compile, and stacks that can be read.
+  target_compile_options(lophi_flags INTERFACE -fsanitize=${LOPHI_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer -O1 -g1 -UNDEBUG)
   target_link_options(lophi_flags INTERFACE -fsanitize=${LOPHI_SANITIZE})
 endif()
 

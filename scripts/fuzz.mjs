@@ -1,7 +1,7 @@
 // npm run fuzz -- [seconds] [seed] [specimen]: damages small models of every format for so many seconds (default 600), opens
 // and runs what comes out. What breaks something stays in build/fuzz, and the command that repeats it is printed.
 // npm run fuzz:ops -- [seconds] [first]: random calls of every op on every device, from this number on.
-// Native code under AddressSanitizer and UndefinedBehaviorSanitizer.
+// Native code under AddressSanitizer and UndefinedBehaviorSanitizer; the kernels of the emulated GPU without (test:asan has them).
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -23,6 +23,10 @@ const list = () => {
 }
 
 execFileSync(process.execPath, ['scripts/build.mjs', '--asan'], { cwd: root, stdio: 'inherit' })
+const emulated = () =>
+  execFileSync(process.execPath, ['scripts/simt-driver.mjs'], { cwd: root, encoding: 'utf8' }).trim()
+// damaged models run on the CPU
+const driver = process.env.LOPHI_CUDA_DRIVER ?? (ops ? emulated() : 'none')
 const library = (name) => execFileSync('c++', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim()
 const known = new Set(list())
 console.log(`fuzzing for ${seconds} s from seed ${seed}`)
@@ -33,8 +37,7 @@ const { status } = spawnSync(process.execPath, ['node_modules/vitest/vitest.mjs'
   env: {
     ...process.env,
     LOPHI_PREBUILD: join(root, 'build/asan'),
-    // the emulator's fibers change stacks behind the back of AddressSanitizer
-    LOPHI_CUDA_DRIVER: process.env.LOPHI_CUDA_DRIVER ?? 'none',
+    LOPHI_CUDA_DRIVER: driver,
     // vitest's own processes inherit it: the addon needs the runtime to be there before node
     LD_PRELOAD: `${library('libasan.so')}:${library('libubsan.so')}`,
     ASAN_OPTIONS: 'detect_leaks=0:allocator_may_return_null=1:max_allocation_size_mb=4096:quarantine_size_mb=64',
