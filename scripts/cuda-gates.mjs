@@ -121,8 +121,8 @@ export function sassProblems(text, early, templateOf, { must = {}, loops = {} })
     ...kernel.instructions
       .filter((line) => /^(LDL|STL)\b/.test(line))
       .map((line) => `${kernel.name} must not use local memory, but it runs \`${line}\``),
-    ...(must[templateOf(kernel.name)] ?? [])
-      .filter((pattern) => !kernel.instructions.some((line) => new RegExp(`^${pattern}`).test(line)))
+    ...(must[kernel.name] ?? must[templateOf(kernel.name)] ?? [])
+      .filter((pattern) => !kernel.instructions.some((line) => new RegExp(`^(?:${pattern})`).test(line)))
       .map((pattern) => `${kernel.name} must run ${pattern}, but it does not`),
     ...loopProblems(kernel, loops[kernel.name] ?? loops[templateOf(kernel.name)]),
   ])
@@ -130,7 +130,7 @@ export function sassProblems(text, early, templateOf, { must = {}, loops = {} })
 
 function loopProblems({ name, text }, rule) {
   if (!rule) return []
-  const pattern = new RegExp(`^${rule.of}`)
+  const pattern = new RegExp(`^(?:${rule.of})`)
   const loop = loopOf(text, pattern) ?? []
   const most = rule.most ?? rule.each * loop.filter((instruction) => pattern.test(instruction)).length
   if (loop.length > 0 && loop.length <= most) return []

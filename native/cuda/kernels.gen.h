@@ -174,10 +174,10 @@ inline constexpr KernelName kKernels[] = {
     {"linear_many", "linear_prepare_bfloat16"},
     {"linear_many", "linear_many_q4_large"},
     {"linear_many", "linear_many_q4_small"},
-    {"linear_many", "linear_many_q8_large"},
-    {"linear_many", "linear_many_q8_small"},
     {"linear_many", "linear_many_f16_large"},
     {"linear_many", "linear_many_f16_small"},
+    {"linear_many", "linear_many_q8_medium"},
+    {"linear_many", "linear_many_q8_small"},
     {"linear_many", "linear_many_bf16_medium"},
     {"linear_many", "linear_many_bf16_small"},
     {"linear_many", "linear_many_q4_any_medium"},
@@ -544,10 +544,10 @@ enum class LinearManyTile { kLarge, kSmall, kMedium };
 constexpr int linear_many_kernel(WeightForm weight_form, LinearManyTile tile) {
   if (weight_form == WeightForm::kQ4 && tile == LinearManyTile::kLarge) return 162;
   if (weight_form == WeightForm::kQ4 && tile == LinearManyTile::kSmall) return 163;
-  if (weight_form == WeightForm::kQ8 && tile == LinearManyTile::kLarge) return 164;
-  if (weight_form == WeightForm::kQ8 && tile == LinearManyTile::kSmall) return 165;
-  if (weight_form == WeightForm::kF16 && tile == LinearManyTile::kLarge) return 166;
-  if (weight_form == WeightForm::kF16 && tile == LinearManyTile::kSmall) return 167;
+  if (weight_form == WeightForm::kF16 && tile == LinearManyTile::kLarge) return 164;
+  if (weight_form == WeightForm::kF16 && tile == LinearManyTile::kSmall) return 165;
+  if (weight_form == WeightForm::kQ8 && tile == LinearManyTile::kMedium) return 166;
+  if (weight_form == WeightForm::kQ8 && tile == LinearManyTile::kSmall) return 167;
   if (weight_form == WeightForm::kBf16 && tile == LinearManyTile::kMedium) return 168;
   if (weight_form == WeightForm::kBf16 && tile == LinearManyTile::kSmall) return 169;
   if (weight_form == WeightForm::kQ4Any && tile == LinearManyTile::kMedium) return 170;

@@ -22,7 +22,7 @@ export const formats = {
   q4_k: { bits: 4.5, instructions: 1.5, many: 30.8 },
   q5_k: { bits: 5.5, instructions: 2.4, many: 32.8 },
   q6_k: { bits: 6.5625, instructions: 2.4, many: 65.1 },
-  q8_0: { bits: 8.5, instructions: 1.3, many: 9.6 },
+  q8_0: { bits: 8.5, instructions: 1.3, many: 13.2 },
   'int4 g32': { bits: 4.625, instructions: 1.45, many: 30.8 },
   'int4 g128': { bits: 4.15625, instructions: 1.0, many: 30.8 },
   float16: { bits: 16, instructions: 0.45, many: 4.4 },

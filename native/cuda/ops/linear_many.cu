@@ -404,6 +404,6 @@ struct LinearMany {
 }  // namespace
 
 // instances: LinearPrepare<dtype>
-// instances: LinearMany<WeightForm = Q4 Q8 F16, tile = Large Small>
-// instances: LinearMany<WeightForm = Bf16 Q4Any Iq4Any Q5Any Q8Any, tile = Medium Small>
+// instances: LinearMany<WeightForm = Q4 F16, tile = Large Small>
+// instances: LinearMany<WeightForm = Q8 Bf16 Q4Any Iq4Any Q5Any Q8Any, tile = Medium Small>
 // instances: LinearMany<WeightForm = Q4Fine Q6Fine Q2Fine Q3Fine, tile = Small>
