@@ -279,7 +279,7 @@ function fillArguments(
       const type = spoilt && source.chance(0.5) ? source.pick(dtypes) : dtype
       let shape = shapes.of(rule)
       if (spoilt && source.chance(0.6)) shape = spoil(source, shape)
-      for (let most = 32; sizeOf(shape) > mostElements; most /= 2) shape = shape.map((extent) => Math.min(extent, most))
+      shape = affordable(shape)
       const before = Object.values(args).filter((value): value is Tensor => value instanceof Tensor)
       if (spoilt && before.length > 0 && source.chance(0.3)) return source.pick(before)
       return own(tensor(source, device, name, type, shape))
@@ -311,6 +311,13 @@ function tensor(source: Source, device: Device, name: string, dtype: DType, shap
   } finally {
     whole.dispose()
   }
+}
+
+function affordable(shape: readonly number[]): number[] {
+  let extents = [...shape]
+  for (let most = 32; sizeOf(extents) > mostElements; most /= 2)
+    extents = extents.map((extent) => Math.min(extent, most))
+  return extents
 }
 
 function spoil(source: Source, shape: readonly number[]): number[] {
@@ -356,7 +363,13 @@ async function runCall(source: Source, device: Device, op: OpName, args: Values,
         const { dtype, shape } = made[name]!
         const operands = Object.values(args).filter((value): value is Tensor => value instanceof Tensor)
         if (operands.length > 0 && source.chance(0.3)) return source.pick(operands)
-        const fresh = tensor(source, device, 'out', dtype, source.chance(0.9) ? shape : spoil(source, shape))
+        const fresh = tensor(
+          source,
+          device,
+          'out',
+          dtype,
+          source.chance(0.9) ? shape : affordable(spoil(source, shape)),
+        )
         owned.push(fresh)
         return fresh
       }
