@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <tuple>
 #include <utility>
 
 #include "core/error.h"
@@ -69,6 +70,23 @@ int64_t band_rows(const Form& form, int64_t columns) {
   const auto strips = static_cast<int64_t>(strip ? std::max<size_t>(kBand / strip, 1) : 8);
   return (strips < 8 ? strips : strips / 8 * 8) * kStripRows;
 }
+
+bool same_form(const Form& a, const Form& b) {
+  const auto fields = [](const Form& f) {
+    const auto bits = [](const Levels& levels) { return std::pair(levels.low, levels.high); };
+    return std::tuple(f.floats, f.type, bits(f.levels), f.zero, f.codebook, f.group, f.scale_type, f.super,
+                      bits(f.scale_levels), f.scale_zero, f.shift, bits(f.shift_levels));
+  };
+  return fields(a) == fields(b);
+}
+
+// Parts of one form that follow each other, q, k and v of a file that keeps them apart: whole strips of each, which lie as one
+// matrix's would.
+struct Run {
+  size_t begin, end;  // of parts that have rows
+  int64_t rows;
+  Layout layout;
+};
 
 WeightRows rows_of(const Weight::Rows& part, int64_t columns, const Layout& layout, const unsigned char* at) {
   const Form& form = part.form;
@@ -171,16 +189,55 @@ void WeightLoader::copy(CUdeviceptr to, const uint8_t* from, size_t bytes) {
   if (bytes) gpu_->driver.check(gpu_->driver.upload_async(to, from, bytes, stream_), "cuMemcpyHtoDAsync");
 }
 
+void WeightLoader::read(const RowReader& reader, const Layout& layout, CUdeviceptr at, int64_t behind) {
+  const Form& form = reader.form();
+  const int64_t step = band_rows(form, reader.columns());
+  for (int64_t first = 0; first < reader.rows(); first += step) {
+    const int64_t count = std::min(step, reader.rows() - first);
+    const Layout band = lay_out(form, count, reader.columns(), kRowAlign, kAlign);
+    if (!band.bytes) break;
+    Slot& slot = next_slot(std::max(kBand, band.bytes));
+    auto* from = static_cast<uint8_t*>(slot.pinned->data);
+    reader.read(first, count, band_at(band, from));
+    copy(slot.arrived, from, band.bytes);
+    for (int s = 0; s < kSections; ++s) {
+      const auto i = static_cast<size_t>(s);
+      if (!layout.stride[i]) continue;
+      const CUdeviceptr to =
+          at + layout.offset[i] + static_cast<size_t>((behind + first) / kStripRows) * layout.stride[i];
+      repack(s, {reinterpret_cast<const unsigned char*>(slot.arrived + band.offset[i]),
+                 reinterpret_cast<unsigned char*>(to), static_cast<long long>(band.stride[i]),
+                 static_cast<long long>(layout.stride[i]), count, elements_of(form, s, reader.columns()),
+                 bits_of(form, s)});
+    }
+    gpu_->driver.check(gpu_->driver.event_record(slot.copied, stream_), "cuEventRecord");
+  }
+}
+
 std::shared_ptr<const Weight> WeightLoader::load(const WeightSpec& spec) {
   auto weight = std::make_shared<CudaWeight>(gpu_, spec);
   std::vector<RowReader> readers;
-  std::vector<Layout> places;
+  std::vector<const Weight::Rows*> parts;
+  for (size_t p = 0; p < spec.parts.size(); ++p) {
+    if (!spec.parts[p].rows) continue;
+    readers.emplace_back(spec.parts[p], spec.columns);
+    parts.push_back(&weight->parts[p]);
+  }
+  const auto joins = [&](size_t p) {  // whether a part may lie behind the one before it
+    const auto takes = [&](size_t at) { return takes_int8(parts[at]->format, parts[at]->form.group, spec.columns); };
+    return parts[p - 1]->count % kStripRows == 0 && same_form(parts[p - 1]->form, parts[p]->form) &&
+           takes(p - 1) == takes(p) && readers[p - 1].order().empty() && readers[p].order().empty();
+  };
+  std::vector<Run> runs;
+  for (size_t p = 0; p < parts.size(); ++p) {
+    if (p == 0 || !joins(p)) runs.push_back({p, p, 0, {}});
+    runs.back().end = p + 1;
+    runs.back().rows += parts[p]->count;
+  }
   size_t bytes = 0;
-  for (const WeightPart& part : spec.parts) {
-    if (!part.rows) continue;
-    const RowReader& reader = readers.emplace_back(part, spec.columns);
-    places.push_back(tile_layout(reader.form(), part.rows, spec.columns));
-    bytes += places.back().bytes + aligned(reader.order().size_bytes());
+  for (Run& run : runs) {
+    run.layout = tile_layout(parts[run.begin]->form, run.rows, spec.columns);
+    bytes += run.layout.bytes + aligned(readers[run.begin].order().size_bytes());
   }
   weight->device_bytes = bytes;
   if (readers.empty()) return weight;
@@ -191,33 +248,14 @@ std::shared_ptr<const Weight> WeightLoader::load(const WeightSpec& spec) {
   start();
   try {
     CUdeviceptr at = address_of(*weight->data_);
-    for (size_t p = 0; p < readers.size(); ++p) {
-      const RowReader& reader = readers[p];
-      const Layout& layout = places[p];
-      const Form& form = reader.form();
-      const int64_t step = band_rows(form, spec.columns);
-      for (int64_t first = 0; first < reader.rows(); first += step) {
-        const int64_t count = std::min(step, reader.rows() - first);
-        const Layout band = lay_out(form, count, spec.columns, kRowAlign, kAlign);
-        if (!band.bytes) break;
-        Slot& slot = next_slot(std::max(kBand, band.bytes));
-        auto* from = static_cast<uint8_t*>(slot.pinned->data);
-        reader.read(first, count, band_at(band, from));
-        copy(slot.arrived, from, band.bytes);
-        for (int s = 0; s < kSections; ++s) {
-          const auto i = static_cast<size_t>(s);
-          if (!layout.stride[i]) continue;
-          const CUdeviceptr to = at + layout.offset[i] + static_cast<size_t>(first / kStripRows) * layout.stride[i];
-          repack(s, {reinterpret_cast<const unsigned char*>(slot.arrived + band.offset[i]),
-                     reinterpret_cast<unsigned char*>(to), static_cast<long long>(band.stride[i]),
-                     static_cast<long long>(layout.stride[i]), count, elements_of(form, s, spec.columns),
-                     bits_of(form, s)});
-        }
-        gpu_->driver.check(gpu_->driver.event_record(slot.copied, stream_), "cuEventRecord");
-      }
-      WeightRows rows = rows_of(weight->parts[p], spec.columns, layout, reinterpret_cast<const unsigned char*>(at));
-      at += layout.bytes;
-      if (const auto order = reader.order(); !order.empty()) {
+    for (const Run& run : runs) {
+      int64_t behind = 0;  // rows of the run that have been read
+      for (size_t p = run.begin; p < run.end; behind += parts[p++]->count) read(readers[p], run.layout, at, behind);
+      Weight::Rows rows_of_run = *parts[run.begin];
+      rows_of_run.count = run.rows;
+      WeightRows rows = rows_of(rows_of_run, spec.columns, run.layout, reinterpret_cast<const unsigned char*>(at));
+      at += run.layout.bytes;
+      if (const auto order = readers[run.begin].order(); !order.empty()) {
         Slot& slot = next_slot(std::max(kBand, order.size_bytes()));
         std::memcpy(slot.pinned->data, order.data(), order.size_bytes());
         copy(at, static_cast<const uint8_t*>(slot.pinned->data), order.size_bytes());
@@ -225,15 +263,14 @@ std::shared_ptr<const Weight> WeightLoader::load(const WeightSpec& spec) {
         rows.order = reinterpret_cast<const int*>(at);
         at += aligned(order.size_bytes());
       }
-      weight->stacked.push_back(
-          {rows, !rows.order && takes_int8(weight->parts[p].format, rows.group, spec.columns), {}});
+      weight->stacked.push_back({rows, !rows.order && takes_int8(rows_of_run.format, rows.group, spec.columns), {}});
     }
     gpu_->driver.check(gpu_->driver.event_create(&weight->copied_, kEventNoTiming), "cuEventCreate");
     gpu_->driver.check(gpu_->driver.event_record(weight->copied_, stream_), "cuEventRecord");
     CUdeviceptr part_at = address_of(*weight->data_);
-    for (size_t p = 0; p < readers.size(); ++p) {
-      CudaWeight::Part& part = weight->stacked[p];
-      const size_t part_bytes = places[p].bytes + aligned(readers[p].order().size_bytes());
+    for (size_t r = 0; r < runs.size(); ++r) {
+      CudaWeight::Part& part = weight->stacked[r];
+      const size_t part_bytes = runs[r].layout.bytes + aligned(readers[runs[r].begin].order().size_bytes());
       part.choices = choose_linear(tuner_, *gpu_, *weight, part, part_at, part_bytes);
       part_at += part_bytes;
     }

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <vector>
 
+#include "core/rows.h"
 #include "core/weight.h"
 #include "cuda/memory.h"
 #include "cuda/modules.h"
@@ -29,7 +30,7 @@ class CudaWeight : public Weight {
   // What is enqueued on `stream` from here on sees all bytes. Without a stream it waits until they are there.
   void wait(CUstream stream) const;
 
-  std::vector<Part> stacked;
+  std::vector<Part> stacked;  // parts of one form that follow each other are one
 
  private:
   friend class WeightLoader;
@@ -64,6 +65,8 @@ class WeightLoader {
     CUevent copied = nullptr;
   };
   void start();
+  // Rows of a part, into a matrix in tile order, behind as many of its rows: whole strips.
+  void read(const RowReader& reader, const Layout& layout, CUdeviceptr at, int64_t behind);
   Slot& next_slot(size_t bytes);
   void copy(CUdeviceptr to, const uint8_t* from, size_t bytes);
   void repack(int section, const RepackParams& params);
