@@ -38,7 +38,7 @@ struct Flash {
   int64_t tiles, partials;  // blocks over rows; floats of what the splits leave
 };
 
-constexpr int kFlashRows = 16, kFlashWarps = 4, kFlashKeys = 64;  // of a block; keys that its warps take at once
+constexpr int kFlashKeys = kFlashWarps * kFlashStep;  // that the warps of a block take at once
 // Blocks that keep a GPU busy. The grid follows from the capacity alone: blocks that find no keys of theirs leave at once.
 constexpr int64_t kFlashBlocks = 512;
 

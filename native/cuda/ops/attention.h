@@ -37,6 +37,8 @@ struct AttentionFlashParams : AttentionParams {
   long long angle_rows;
   int half;
 };
+constexpr int kFlashRows = 16, kFlashWarps = 4,
+              kFlashStep = 16;  // of a tile; of a block; keys that a warp takes at once
 // The most tokens of a call whose keys and values the kernel appends itself.
 constexpr int kFreshTokens = 16;
 

@@ -7,7 +7,8 @@
 
 namespace {
 
-constexpr int kRowsOfTile = 16, kStep = 16, kWarps = 4, kUnit = kStep * kWarps;
+constexpr int kRowsOfTile = lophi::cuda::kFlashRows, kStep = lophi::cuda::kFlashStep, kWarps = lophi::cuda::kFlashWarps,
+              kUnit = kStep * kWarps;
 constexpr int kLast = 0x7fffffff;
 
 template <int dim>
