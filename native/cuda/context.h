@@ -60,4 +60,7 @@ using OpFunction = void (*)(Context&, const Call&);
 // Blocks of `size` that cover `count`.
 constexpr int64_t blocks(int64_t count, int64_t size) { return (count + size - 1) / size; }
 
+// Threads of a block that reduces a row: enough that each has a few loads on their way at once.
+constexpr int row_threads(int64_t columns) { return columns <= 128 ? 32 : columns <= 1024 ? 256 : 1024; }
+
 }  // namespace lophi::cuda

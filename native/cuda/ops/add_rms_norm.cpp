@@ -14,7 +14,7 @@ void add_rms_norm(Context& cuda, const Call& call) {
                            columns,
                            static_cast<int>(x.weight.dtype),
                            static_cast<float>(x.epsilon)};
-  cuda.launch(add_rms_norm_kernel(x.x.dtype), {rows, 1, columns > 1024 ? 1024 : 256}, p);
+  cuda.launch(add_rms_norm_kernel(x.x.dtype), {rows, 1, row_threads(columns)}, p);
 }
 
 }  // namespace lophi::cuda
