@@ -104,7 +104,16 @@ struct RepackParams {
   int bits;                          // of an element
 };
 
-// y [m, n] = x [m, k] · w [n, k]ᵀ + bias [n] + residual [m, n], of which the columns of w's rows are written
+// rmsNorm of rows on their way into a product.
+struct NormParams {
+  const void* weight;  // (columns), of `dtype`; null: none
+  int dtype;
+  float epsilon;
+  int threads;  // of rms_norm.cu for as many columns
+};
+
+// y [m, n] = norm(x) [m, k] · w [n, k]ᵀ + bias [n] + residual [m, n], of which the columns of w's rows are written; or, of w [2n, k],
+// silu of the first half of such a row times the second one
 struct LinearParams {
   const void* x;  // (m, k)
   WeightRows w;
@@ -113,6 +122,8 @@ struct LinearParams {
   void* y;               // (m, n)
   long long m, n;
   int int8;  // x is rounded as int8 per 32 values
+  NormParams norm;
+  int silu;
 };
 
 // LinearParams for few rows of x and w of 16-bit floats.
@@ -133,6 +144,7 @@ struct LinearBytesParams {
   int blocks;          // of 32 columns
   int digits, zero;    // bytes of a value, what levels count from
   int known_columns;   // for each block
+  NormParams norm;
 };
 
 // LinearParams for few rows of x and units of 128 columns.

@@ -64,6 +64,9 @@ DEVICE float load_fresh(const float* from) {
 }
 DEVICE void memory_fence() { __threadfence(); }
 
+// Brings 128 bytes that are read soon into the first cache.
+DEVICE void prefetch(const void* from) { asm volatile("prefetch.global.L1 [%0];" ::"l"(from)); }
+
 DEVICE uint2 load64(const void* from) { return *static_cast<const uint2*>(from); }
 // 16 bytes at once.
 DEVICE uint4 load128(const void* from) { return *static_cast<const uint4*>(from); }

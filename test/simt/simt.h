@@ -152,6 +152,7 @@ struct uint4 {
   unsigned x, y, z, w;
 };
 // 16 bytes at once, as LDG.128 reads them.
+inline void prefetch(const void*) {}
 inline uint4 load128(const void* from) {
   if (reinterpret_cast<uintptr_t>(from) % 16)
     simt::fail("a 128-bit load must be aligned to 16 bytes, but its address ends in " +

@@ -15,17 +15,38 @@ std::shared_ptr<const Kernel> own(const OpText& text, OpFunction run, bool (*tak
   return std::make_shared<const OwnKernel>(parse_op(text), run, takes);
 }
 
-// y = linear(x, w, bias) + residual. A sum has its product on either side.
-std::shared_ptr<const Kernel> linear_add(bool product_first) {
-  const OpText::Pair product{product_first ? "a" : "b", "product"}, residual{product_first ? "b" : "a", "residual"};
-  return own({.name = "linearAdd",
-              .in = {{"x", "float[..., K]"}, {"w", "weight[N, K]"}, {"bias", "float32[N]?"}, {"residual", "x[..., N]"}},
+// What stands behind a product; a sum has it on either side.
+enum class Behind { kNothing, kSumOfProduct, kSumWithProduct, kGates };
+
+// y = linear(x, w, bias) with the norm of x before it, and behind it a sum or silu(gate) * up: as linear takes them.
+std::shared_ptr<const Kernel> product(bool normed, Behind behind) {
+  using Named = OpText::Named;
+  using Pair = OpText::Pair;
+  const bool gates = behind == Behind::kGates,
+             sum = behind == Behind::kSumOfProduct || behind == Behind::kSumWithProduct;
+  const auto name = std::string(normed ? "normLinear" : "linear") + (sum ? "Add" : gates ? "SiluMul" : "");
+  const char* y = gates || sum ? "product" : "y";
+  OpText text{.name = name,
+              .in = {{"x", "float[..., K]"}, {"w", gates ? "weight[2*N, K]" : "weight[N, K]"}},
               .attributes = {{"activations", "f32 | int8 = f32"}},
               .out = {{"y", "x[..., N]"}},
               .requirements = {},
-              .fuses = {{"linear", {{"x", "x"}, {"w", "w"}, {"bias", "bias"}}, {{"y", "product"}}},
-                        {"add", {product, residual}, {{"y", "y"}}}}},
-             linear);
+              .fuses = {}};
+  text.in.push_back(Named{"bias", gates ? "float32[2*N]?" : "float32[N]?"});
+  text.in.push_back(Named{"residual", "x[..., N]?"});
+  text.in.push_back(Named{"norm", "float[K]?"});
+  if (normed) {
+    text.attributes.push_back({"epsilon", "float = 1e-5"});
+    text.fuses.push_back({"rmsNorm", {{"x", "x"}, {"weight", "norm"}}, {{"y", "normed"}}});
+  }
+  text.fuses.push_back({"linear", {{"x", normed ? "normed" : "x"}, {"w", "w"}, {"bias", "bias"}}, {{"y", y}}});
+  if (gates) text.fuses.push_back({"siluMul", {{"x", "product"}}, {{"y", "y"}}});
+  if (sum) {
+    const bool first = behind == Behind::kSumOfProduct;
+    text.fuses.push_back(
+        {"add", {Pair{first ? "a" : "b", "product"}, Pair{first ? "b" : "a", "residual"}}, {{"y", "y"}}});
+  }
+  return own(text, linear, takes_product);
 }
 
 // attention of queries and keys that are turned on their way.
@@ -71,7 +92,12 @@ bool own_takes(const Call& call) {
 }
 
 std::span<const std::shared_ptr<const Kernel>> fused() {
-  static const std::vector<std::shared_ptr<const Kernel>> ops{linear_add(true), linear_add(false), rope_attention()};
+  using enum Behind;
+  static const std::vector<std::shared_ptr<const Kernel>> ops{
+      product(true, kGates),           product(true, kSumOfProduct),
+      product(true, kSumWithProduct),  product(false, kSumOfProduct),
+      product(false, kSumWithProduct), product(false, kGates),
+      product(true, kNothing),         rope_attention()};
   return ops;
 }
 

@@ -112,7 +112,11 @@ LinearChoices choose_linear(Tuner& tuner, const Gpu& gpu, const CudaWeight& weig
   for (int of = 0; of < kRowClasses; ++of) {
     const int64_t m = rows_of_class(w, part.takes_int8, of);
     if (!m) continue;
-    Work work{of, {nullptr, w, nullptr, nullptr, nullptr, m, w.count, part.takes_int8}, {}, {}, {}};
+    Work work{of, {}, {}, {}, {}};
+    work.params.w = w;
+    work.params.m = m;
+    work.params.n = w.count;
+    work.params.int8 = part.takes_int8;
     linear_few_variants(work.params, gpu.multiprocessors, work.variants);
     linear_floats_variants(work.params, work.variants);
     linear_many_variants(work.params, gpu.multiprocessors, work.variants);
@@ -131,8 +135,7 @@ LinearChoices choose_linear(Tuner& tuner, const Gpu& gpu, const CudaWeight& weig
   CUdeviceptr x = 0, y = 0, scratch = 0;
   const int64_t most = unknown.back().params.m;
   size_t scratch_bytes = 0;
-  for (const Work& work : unknown)
-    scratch_bytes = std::max(scratch_bytes, linear_scratch_bytes(work.params.m, w.columns));
+  for (const Work& work : unknown) scratch_bytes = std::max(scratch_bytes, linear_scratch_bytes(work.params));
   Copies copies{at, {}};
   const auto cache = static_cast<size_t>(std::max(attribute_of(driver, gpu.device, kAttributeCache), 0));
   const size_t wanted = std::min<size_t>(2 * cache / std::max<size_t>(bytes, 1) + 1, 16);

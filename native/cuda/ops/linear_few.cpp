@@ -9,8 +9,8 @@
 namespace lophi::cuda {
 namespace {
 
-constexpr int kShared = 48 << 10;  // of a block, without asking for more
-constexpr int64_t kUnit = 128;     // columns of w that a warp takes at a time
+constexpr int kShared = (48 << 10) - 128;  // of a block, without asking for more, beside what a norm has
+constexpr int64_t kUnit = 128;             // columns of w that a warp takes at a time
 
 constexpr int kMaxColumns = 16;
 
@@ -28,20 +28,29 @@ Shape shape_of(WeightForm form, bool wide) {
   return form == WeightForm::kQ8 ? Shape{kShort, 8, 2, 2} : Shape{kDeep, 8, 3, 2};
 }
 
+// Bytes of a value of x.
+int digits_of(const LinearParams& linear) { return linear.int8 ? 1 : 3; }
+
 bool has(WeightForm form) { return linear_few_kernel(form, LinearFewColumns::kOne, shape_of(form, false).shape) >= 0; }
 
 }  // namespace
 
-// In scratch memory, where x becomes bytes once: those of all columns, and behind them what is known of the blocks.
-size_t linear_few_scratch(int64_t m, int64_t columns) {
-  const auto units = static_cast<size_t>(blocks(columns, kUnit));
-  return m > kMaxColumns ? 0 : units * (kMaxColumns * kUnit + 4 * kMaxColumns * sizeof(float) * 5);
+bool takes_few(const LinearParams& linear) {
+  return form_of(linear.w, has) && linear.m >= 1 && linear.m * digits_of(linear) <= kMaxColumns &&
+         linear.w.columns >= 1 && linear.w.count >= 1;
+}
+
+// Where x becomes bytes once: those of all columns, and behind them what is known of the blocks.
+size_t linear_few_scratch(const LinearParams& linear) {
+  const int64_t columns = linear.m * digits_of(linear), units = blocks(linear.w.columns, kUnit);
+  const int64_t known = columns == 1 ? 1 : 8 * blocks(columns, 8);
+  return static_cast<size_t>(units * (columns * kUnit + 4 * known * 5 * static_cast<int64_t>(sizeof(float))));
 }
 
 void linear_few_variants(const LinearParams& linear, int multiprocessors, std::vector<LinearVariant>& to) {
-  const int columns = static_cast<int>(linear.m) * (linear.int8 ? 1 : 3);
+  if (!takes_few(linear)) return;
   const auto form = form_of(linear.w, has);
-  if (!form || columns > kMaxColumns) return;
+  const int64_t columns = linear.m * digits_of(linear);
   const int usual = shape_of(*form, columns > 8).resident;
   std::vector<int64_t> grids;
   for (const int resident : {usual, 1, 2, 3, 4}) {
@@ -52,11 +61,10 @@ void linear_few_variants(const LinearParams& linear, int multiprocessors, std::v
   }
 }
 
-bool linear_few(Context& cuda, const LinearParams& linear, DType dtype, unsigned char* scratch, LinearVariant variant) {
+void linear_few(Context& cuda, const LinearParams& linear, DType dtype, unsigned char* scratch, LinearVariant variant) {
   const WeightRows& w = linear.w;
-  const int digits = linear.int8 ? 1 : 3;
+  const int digits = digits_of(linear);
   const auto form = form_of(w, has);
-  if (!form || linear.m < 1 || linear.m * digits > kMaxColumns || w.columns < 1 || w.count < 1) return false;
 
   const int columns = static_cast<int>(linear.m) * digits, tiles = (columns + 7) / 8;
   const bool single = columns == 1;
@@ -83,13 +91,17 @@ bool linear_few(Context& cuda, const LinearParams& linear, DType dtype, unsigned
          p.units * 4,
          digits,
          w.codebook ? 128 : w.zero,
-         known_columns};
-  const bool aligned =
-      dtype == DType::kFloat32 && !w.order && w.columns % 4 == 0 && reinterpret_cast<uintptr_t>(linear.x) % 16 == 0;
-  p.x.aligned = aligned;
+         known_columns,
+         linear.norm};
+  const auto aligned = [&](const void* of, int type) {
+    return type == static_cast<int>(DType::kFloat32) && !w.order && w.columns % 4 == 0 &&
+           reinterpret_cast<uintptr_t>(of) % 16 == 0;
+  };
+  p.x.aligned = aligned(linear.x, p.x.dtype);
 
   // One row of float32 is quickly rounded in every block; else x becomes bytes once.
-  const bool at_once = single && aligned && w.columns % 16 == 0 && piece == 32;
+  const bool at_once = single && p.x.aligned && w.columns % 16 == 0 &&
+                       (!linear.norm.weight || aligned(linear.norm.weight, linear.norm.dtype));
   if (!at_once) {
     p.x.bytes = scratch;
     p.x.known = p.x.bytes + static_cast<int64_t>(columns) * p.units * kUnit;
@@ -101,7 +113,8 @@ bool linear_few(Context& cuda, const LinearParams& linear, DType dtype, unsigned
 
   // what linear_few.cu keeps in shared memory, see its Shared
   const int known = half_scales ? 8 : piece == 32 ? 12 : 20;  // bytes of its Known
-  const int fixed = shape.warps * tiles * (single ? 2 : 4) * 128 + 64 + columns * 32;
+  const int gates = linear.silu ? static_cast<int>(linear.m) * 64 : 0;
+  const int fixed = shape.warps * tiles * (single ? 2 : 4) * 128 + gates + 64 + columns * 32;
   const int unit = 4 * known_columns * known + columns * static_cast<int>(kUnit), round = shape.warps * shape.stages;
   p.phase = std::min(p.turns * shape.warps, (kShared - fixed) / unit / round * round);
 
@@ -111,9 +124,9 @@ bool linear_few(Context& cuda, const LinearParams& linear, DType dtype, unsigned
   const bool told = variant.product == LinearVariant::kFew && variant.resident;
   const int64_t resident = int64_t{cuda.multiprocessors()} * (told ? variant.resident : shape.resident);
   cuda.launch(linear_few_kernel(*form, kind, shape.shape),
-              {std::min<int64_t>(p.strips, resident), 1, shape.warps * 32, static_cast<size_t>(fixed + unit * p.phase)},
+              {std::min<int64_t>(linear.silu ? p.strips / 2 : p.strips, resident), 1, shape.warps * 32,
+               static_cast<size_t>(fixed + unit * p.phase)},
               p);
-  return true;
 }
 
 }  // namespace lophi::cuda

@@ -1,10 +1,12 @@
-// y = x · wᵀ + bias + residual for few rows of x and levels in tile order: as fast as w is read, whether for 1 row or for 16.
+// y = norm(x) · wᵀ + bias + residual, or silu of gates times ups, for few rows of x and levels in tile order: as fast as w is read, whether for 1 row or for 16.
 //
 // x becomes bytes: int8 activations as they are, 32 values to a step; exact ones as three digits of base 254, each of them a column
 // of the product. Products of bytes are summed as integers, exactly, 32 columns of w at a time; scales come in behind, in float32.
 // A warp takes units of 128 columns of w for strips of 16 rows. The warps of a block share the columns of x, and their sums meet in
-// shared memory in an order that never changes.
+// shared memory in an order that never changes. A single row is normed and rounded in every block, while its weights are on their way;
+// more are once, by LinearBytes.
 #include "cuda/levels.cuh"
+#include "cuda/product.cuh"
 
 namespace {
 
@@ -25,16 +27,16 @@ struct One : Columns<1, true> {};
 struct Eight : Columns<1> {};
 struct Sixteen : Columns<2> {};
 
-// Strips of a warp, warps of a block, units that a warp has under way, blocks that share a multiprocessor.
-template <int strips, int warps, int stages, int resident>
+// Warps of a block, units that a warp has under way, blocks that share a multiprocessor.
+template <int warps, int stages, int resident>
 struct Shape {
-  static constexpr int kStrips = strips, kWarps = warps, kStages = stages, kResident = resident;
+  static constexpr int kWarps = warps, kStages = stages, kResident = resident;
 };
-struct Deep : Shape<1, 8, 3, 2> {};
-struct Short : Shape<1, 8, 2, 2> {};
-struct Roomy : Shape<1, 8, 2, 1> {};
-struct Narrow : Shape<1, 4, 3, 2> {};
-struct NarrowShort : Shape<1, 4, 2, 2> {};
+struct Deep : Shape<8, 3, 2> {};
+struct Short : Shape<8, 2, 2> {};
+struct Roomy : Shape<8, 2, 1> {};
+struct Narrow : Shape<4, 3, 2> {};
+struct NarrowShort : Shape<4, 2, 2> {};
 
 // Rows g and g + 8 of a group: q * scale + offset.
 struct Scales {
@@ -169,9 +171,9 @@ struct Bytes {
   int column_bytes;  // from column to column
 
   // Four values of a row; zeros where it ends.
-  DEVICE static void read(const LinearBytesParams& p, int row, int k, float (&value)[4]) {
+  DEVICE static void read(const LinearBytesParams& p, int row, int k, float scale, float (&value)[4]) {
     const i64 first = row * p.k;
-    if (p.aligned && k < p.k) {
+    if (p.aligned && k < p.k && !p.norm.weight) {
       const uint4 bits = load128(static_cast<const float*>(p.x) + first + k);
       value[0] = bits_to_float(bits.x);
       value[1] = bits_to_float(bits.y);
@@ -179,8 +181,13 @@ struct Bytes {
       value[3] = bits_to_float(bits.w);
       return;
     }
-    for (int i = 0; i < 4; ++i)
-      value[i] = k + i < p.k ? load(p.x, p.dtype, first + (p.order ? p.order[k + i] : k + i)) : 0.0f;
+    for (int i = 0; i < 4; ++i) {
+      value[i] = 0;
+      if (k + i >= p.k) continue;
+      const i64 at = p.order ? p.order[k + i] : k + i;
+      value[i] = load(p.x, p.dtype, first + at);
+      if (p.norm.weight) value[i] = Norm{p.norm}.normed(value[i], scale, at);
+    }
   }
 
   DEVICE void put(const LinearBytesParams& p, int row, int block, bool there, float (&value)[4]) const {
@@ -234,22 +241,22 @@ struct LinearFew {
   using Params = LinearFewParams;
   static constexpr bool kBegins = true;
   static constexpr int kThreads = 32 * Shape::kWarps, kResident = Shape::kResident;
-  static constexpr int kTiles = Columns::kTiles, kStrips = Shape::kStrips, kWarps = Shape::kWarps,
-                       kStages = Shape::kStages;
-  static constexpr int kSums = Columns::kSingle ? 2 : 4;            // of a lane, a strip and a tile
+  static constexpr int kTiles = Columns::kTiles, kWarps = Shape::kWarps, kStages = Shape::kStages;
+  static constexpr int kSums = Columns::kSingle ? 2 : 4;            // of a lane and a tile
   static constexpr int kKnown = Columns::kSingle ? 1 : 8 * kTiles;  // for each block
-  static constexpr int kOfWarp = kStrips * kTiles * kSums * 32;     // floats
+  static constexpr int kOfWarp = kTiles * kSums * 32;               // floats
   using Block = Known<Form::kHalfScales, Form::kParts>;
-  using Totals = float[kStrips][kTiles][kSums];
+  using Totals = float[kTiles][kSums];
 
   // Where things lie in shared memory.
   struct Shared : Bytes<Block> {
-    float* sums;  // [warp][strip][tile][sum][lane]
+    float* sums;   // [warp][tile][sum][lane]
+    float* gates;  // [m][16]
   };
 
-  // x of units [from, from + units) as bytes.
-  DEVICE static void prepare(const Params& p, const Shared& s, int from, int units) {
-    if (!Columns::kSingle || Form::kParts != 1 || p.x.bytes) {
+  // x of units [from, from + units) as bytes. `scale`: that of its norm.
+  DEVICE static void prepare(const Params& p, const Shared& s, int from, int units, float scale) {
+    if (!Columns::kSingle || p.x.bytes) {
       const int words = units * (kUnitColumns / 16),
                 known = units * kBlocks * kKnown * static_cast<int>(sizeof(Block)) / 16;
       for (int column = 0; column < p.columns; ++column) {
@@ -264,8 +271,9 @@ struct LinearFew {
       cp_async_wait<0>();
       return;
     }
-    if constexpr (Columns::kSingle && Form::kParts == 1) {
+    if constexpr (Columns::kSingle) {
       const float* x = static_cast<const float*>(p.x.x) + from * kUnitColumns;
+      const float* gain = static_cast<const float*>(p.x.norm.weight) + from * kUnitColumns;
       const int halves = units * kBlocks * 2;
       for (int first = 0; first < halves; first += kThreads) {
         const int half = first + static_cast<int>(threadIdx.x), k = half * 16;
@@ -278,6 +286,16 @@ struct LinearFew {
           value[4 * i + 1] = bits_to_float(bits.y);
           value[4 * i + 2] = bits_to_float(bits.z);
           value[4 * i + 3] = bits_to_float(bits.w);
+        }
+        if (p.x.norm.weight && there) {
+#pragma unroll
+          for (int i = 0; i < 4; ++i) {
+            const uint4 bits = load128(gain + k + 4 * i);
+            value[4 * i] = value[4 * i] * scale * bits_to_float(bits.x);
+            value[4 * i + 1] = value[4 * i + 1] * scale * bits_to_float(bits.y);
+            value[4 * i + 2] = value[4 * i + 2] * scale * bits_to_float(bits.z);
+            value[4 * i + 3] = value[4 * i + 3] * scale * bits_to_float(bits.w);
+          }
         }
         put_half(s, p.x.zero, half, half < halves, value);
       }
@@ -307,21 +325,22 @@ struct LinearFew {
       if (there) *reinterpret_cast<unsigned*>(s.bytes + half / 2 * kBlockColumns + (q * 2 + half % 2) * 4) = word;
       sum = dp4a(word, 0x01010101, sum);
     }
-    sum += __shfl_xor_sync(kAllLanes, sum, 1);
-    if (!there || half % 2) return;
+    if constexpr (Form::kParts == 1) sum += __shfl_xor_sync(kAllLanes, sum, 1);
+    const int part = Form::kParts == 1 ? 0 : half % 2;
+    if (!there || (half % 2 && part == 0)) return;
     Block& known = s.known[half / 2];
-    known.step = most < 0x7f800000 ? largest / 127.0f : bits_to_float(0x7fc00000);
-    known.begin[0] = kMagicBits - zero * sum;
-    if constexpr (Block::kSums) known.sum[0] = known.step * static_cast<float>(sum);
+    const float step = most < 0x7f800000 ? largest / 127.0f : bits_to_float(0x7fc00000);
+    if (half % 2 == 0) known.step = step;
+    known.begin[part] = kMagicBits - zero * sum;
+    if constexpr (Block::kSums) known.sum[part] = step * static_cast<float>(sum);
   }
 
-  DEVICE static void consume(const Params& p, const Shared& s, const Loaded<Form> (&loaded)[kStrips], int unit,
-                             int from, Totals& sums) {
+  DEVICE static void consume(const Params& p, const Shared& s, const Loaded<Form>& loaded, int unit, int from,
+                             Totals& sums) {
     const int lane = lane_id(), g = lane / 4, t = lane % 4;
-    Scales mine[kStrips][Form::kParts];  // of block t
+    Scales mine[Form::kParts];  // of block t
     if constexpr (!Form::kHalfScales) {
-      for (int r = 0; r < kStrips; ++r)
-        for (int part = 0; part < Form::kParts; ++part) mine[r][part] = loaded[r].raw[part].scales(p.linear.w);
+      for (int part = 0; part < Form::kParts; ++part) mine[part] = loaded.raw[part].scales(p.linear.w);
     }
 #pragma unroll
     for (int block = 0; block < kBlocks; ++block) {
@@ -337,74 +356,62 @@ struct LinearFew {
         for (int i = 0; i < (Columns::kSingle ? 1 : 2); ++i)
           known[tile][i] = s.known[at * kKnown + (Columns::kSingle ? 0 : tile * 8 + t * 2 + i)];
       }
-      for (int r = 0; r < kStrips; ++r) {
-        unsigned a[4];
-        loaded[r].operands(block, a);
-        Scales scales[Form::kParts];
-        if constexpr (Form::kHalfScales) {
-          const unsigned pair = __shfl_sync(kAllLanes, loaded[r].scales, (lane & 28) | block);
-          scales[0].scale[0] = half_to_float(static_cast<u16>(pair));
-          scales[0].scale[1] = half_to_float(static_cast<u16>(pair >> 16));
-        } else {
-          for (int part = 0; part < Form::kParts; ++part)
-            for (int i = 0; i < 2; ++i) {
-              scales[part].scale[i] = __shfl_sync(kAllLanes, mine[r][part].scale[i], (lane & 28) | block);
-              scales[part].offset[i] = __shfl_sync(kAllLanes, mine[r][part].offset[i], (lane & 28) | block);
-            }
-        }
-        for (int tile = 0; tile < kTiles; ++tile)
-          for (int part = 0; part < Form::kParts; ++part) {
-            const Block &left = known[tile][0], &right = known[tile][Columns::kSingle ? 0 : 1];
-            int c[4] = {left.begin[part], right.begin[part], left.begin[part], right.begin[part]};
-            if constexpr (Form::kParts == 1) {
-              mma16832(c, a, b[tile]);
-            } else {
-              const unsigned half[2] = {a[2 * part], a[2 * part + 1]};
-              mma16816_int8(c, half, b[tile][part]);
-            }
-            for (int i = 0; i < kSums; ++i) {
-              const int row = Columns::kSingle ? i : i / 2;
-              const Block& column = Columns::kSingle || i % 2 == 0 ? left : right;
-              const int sum = c[Columns::kSingle ? 2 * i : i];
-              float& to = sums[r][tile][i];
-              to =
-                  fmaf((bits_to_float(static_cast<unsigned>(sum)) - kMagic) * column.step, scales[part].scale[row], to);
-              if constexpr (!Form::kHalfScales) {
-                to = fmaf(scales[part].offset[row], column.sum[part], to);
-              }
-            }
+      unsigned a[4];
+      loaded.operands(block, a);
+      Scales scales[Form::kParts];
+      if constexpr (Form::kHalfScales) {
+        const unsigned pair = __shfl_sync(kAllLanes, loaded.scales, (lane & 28) | block);
+        scales[0].scale[0] = half_to_float(static_cast<u16>(pair));
+        scales[0].scale[1] = half_to_float(static_cast<u16>(pair >> 16));
+      } else {
+        for (int part = 0; part < Form::kParts; ++part)
+          for (int i = 0; i < 2; ++i) {
+            scales[part].scale[i] = __shfl_sync(kAllLanes, mine[part].scale[i], (lane & 28) | block);
+            scales[part].offset[i] = __shfl_sync(kAllLanes, mine[part].offset[i], (lane & 28) | block);
           }
       }
+      for (int tile = 0; tile < kTiles; ++tile)
+        for (int part = 0; part < Form::kParts; ++part) {
+          const Block &left = known[tile][0], &right = known[tile][Columns::kSingle ? 0 : 1];
+          int c[4] = {left.begin[part], right.begin[part], left.begin[part], right.begin[part]};
+          if constexpr (Form::kParts == 1) {
+            mma16832(c, a, b[tile]);
+          } else {
+            const unsigned half[2] = {a[2 * part], a[2 * part + 1]};
+            mma16816_int8(c, half, b[tile][part]);
+          }
+          for (int i = 0; i < kSums; ++i) {
+            const int row = Columns::kSingle ? i : i / 2;
+            const Block& column = Columns::kSingle || i % 2 == 0 ? left : right;
+            const int sum = c[Columns::kSingle ? 2 * i : i];
+            float& to = sums[tile][i];
+            to = fmaf((bits_to_float(static_cast<unsigned>(sum)) - kMagic) * column.step, scales[part].scale[row], to);
+            if constexpr (!Form::kHalfScales) {
+              to = fmaf(scales[part].offset[row], column.sum[part], to);
+            }
+          }
+        }
     }
   }
 
   DEVICE static void finish(const Params& p, const Shared& s, int strip, Totals& sums) {
-    const auto& linear = p.linear;
-    const WeightRows& w = linear.w;
     float* mine = s.sums + warp_id() * kOfWarp + lane_id();
-    for (int r = 0; r < kStrips; ++r)
-      for (int tile = 0; tile < kTiles; ++tile)
-        for (int i = 0; i < kSums; ++i) {
-          mine[((r * kTiles + tile) * kSums + i) * 32] = sums[r][tile][i];
-          sums[r][tile][i] = 0;
-        }
+    for (int tile = 0; tile < kTiles; ++tile)
+      for (int i = 0; i < kSums; ++i) {
+        mine[(tile * kSums + i) * 32] = sums[tile][i];
+        sums[tile][i] = 0;
+      }
     __syncthreads();
-    const int rows = static_cast<int>(linear.m);
-    for (int at = static_cast<int>(threadIdx.x); at < rows * kStrips * kStripRows; at += kThreads) {
-      const int in = at % kStripRows, r = at / kStripRows % kStrips, m = at / (kStripRows * kStrips);
-      const int n = (strip + r) * kStripRows + in;
-      if (n >= w.count) continue;
+    const int rows = static_cast<int>(p.linear.m);
+    for (int at = static_cast<int>(threadIdx.x); at < rows * kStripRows; at += kThreads) {
+      const int in = at % kStripRows, m = at / kStripRows;
       float sum = 0;
       for (int digit = p.x.digits - 1; digit >= 0; --digit) {
         const int column = m * p.x.digits + digit, tile = column / 8;
         const int i = Columns::kSingle ? in / 8 : in / 8 * 2 + column % 2, lane = in % 8 * 4 + column % 8 / 2;
-        for (int warp = 0; warp < kWarps; ++warp)
-          sum += s.sums[warp * kOfWarp + ((r * kTiles + tile) * kSums + i) * 32 + lane];
+        for (int warp = 0; warp < kWarps; ++warp) sum += s.sums[warp * kOfWarp + (tile * kSums + i) * 32 + lane];
       }
-      const i64 to = m * linear.n + w.first + n;
-      if (linear.bias) sum += linear.bias[w.first + n];
-      if (linear.residual) sum += load(linear.residual, p.x.dtype, to);
-      store_as(linear.y, p.x.dtype, to, sum);
+      put(p.linear, p.x.dtype, m, strip, in, sum, s.gates);
     }
     __syncthreads();
   }
@@ -413,35 +420,39 @@ struct LinearFew {
     DYNAMIC_SHARED(float, memory);
     Shared s;
     s.sums = memory;
-    s.known = reinterpret_cast<Block*>(memory + kWarps * kOfWarp);
+    s.gates = memory + kWarps * kOfWarp;
+    s.known = reinterpret_cast<Block*>(s.gates + (p.linear.silu ? p.linear.m * kStripRows : 0));
     s.column_bytes = p.phase * kUnitColumns + 32;  // so that no two columns of a tile meet in a bank
     s.bytes = reinterpret_cast<u8*>(s.known + (p.phase * kBlocks * kKnown + 3) / 4 * 4);
 
-    // Units of a set of strips, a warp's own ones, then those of the next set of the block.
-    const int sets = (p.strips + kStrips - 1) / kStrips, last = (p.units + kWarps - 1) / kWarps * kWarps;
-    Loaded<Form> ring[kStages][kStrips];
-    int ahead_set = blockIdx.x, ahead = warp_id();
-    const auto issue = [&](Loaded<Form>(&to)[kStrips]) {
-      for (int r = 0; r < kStrips; ++r)
-        if (ahead_set < sets && ahead < p.units && ahead_set * kStrips + r < p.strips)
-          to[r].load(p, ahead_set * kStrips + r, ahead);
+    // Units of a strip, a warp's own ones, then those of the block's next strip.
+    const Strips strips(p.linear, p.strips);
+    const int last = (p.units + kWarps - 1) / kWarps * kWarps;
+    Loaded<Form> ring[kStages];
+    int ahead_turn = 0, ahead_strip = strips[0], ahead = warp_id();
+    const auto issue = [&](Loaded<Form>& to) {
+      if (ahead_strip < strips.count && ahead < p.units) to.load(p, ahead_strip, ahead);
       ahead += kWarps;
       if (ahead < p.turns * kWarps) return;
       ahead = warp_id();
-      ahead_set += gridDim.x;
+      ahead_strip = strips[++ahead_turn];
     };
 #pragma unroll
     for (int stage = 0; stage < kStages; ++stage) issue(ring[stage]);
     wait_for_earlier_kernels();
     let_next_kernel_begin();
 
+    float scale = 1;
+    if constexpr (Columns::kSingle) {
+      if (p.x.norm.weight && !p.x.bytes) scale = Norm{p.x.norm}.scale(p.x.x, kFloat32, 0, p.x.k);
+    }
     Totals sums = {};
     bool ready = false;
-    for (int set = blockIdx.x; set < sets; set += gridDim.x) {
+    for (int turn = 0, strip = strips[0]; strip < strips.count; strip = strips[++turn]) {
       for (int from = 0; from < last; from += p.phase) {
         if (!ready) {
           __syncthreads();
-          prepare(p, s, from, p.units - from < p.phase ? p.units - from : p.phase);
+          prepare(p, s, from, p.units - from < p.phase ? p.units - from : p.phase, scale);
           __syncthreads();
           ready = last <= p.phase;
         }
@@ -454,7 +465,7 @@ struct LinearFew {
             issue(ring[stage]);
           }
       }
-      finish(p, s, set * kStrips, sums);
+      finish(p, s, strip, sums);
     }
   }
 };
@@ -467,7 +478,8 @@ struct LinearBytes {
     const Bytes<Block> to{static_cast<Block*>(p.known), p.bytes, p.blocks * kBlockColumns};
     const int row = blockIdx.y, block = (blockIdx.x * blockDim.x + threadIdx.x) / 8, q = lane_id() % 8;
     float value[4];
-    to.read(p, row, (block < p.blocks ? block : 0) * kBlockColumns + q * 4, value);
+    const float scale = p.norm.weight ? Norm{p.norm}.scale(p.x, p.dtype, row * p.k, p.k) : 1.0f;
+    to.read(p, row, (block < p.blocks ? block : 0) * kBlockColumns + q * 4, scale, value);
     to.put(p, row, block, block < p.blocks, value);
   }
 };

@@ -1,6 +1,6 @@
-// y = x · wᵀ + bias + residual for few rows of x and w of 16-bit floats in tile order, in float32: bound by the reading of w. The warps of
+// y = norm(x) · wᵀ + bias + residual, or silu of gates times ups, for few rows of x and w of 16-bit floats in tile order, in float32: bound by the reading of w. The warps of
 // a block share the columns of a strip; their sums meet in shared memory, in an order that never changes.
-#include "cuda/weights.cuh"
+#include "cuda/product.cuh"
 
 namespace {
 
@@ -27,7 +27,10 @@ struct LinearFloats {
       if (step + i * kWarps < steps) to[i] = ldg_stream(strip + ((step + i * kWarps) * 32 + lane_id()) * 16);
   }
 
-  DEVICE static void consume(const Params& p, const uint4& words, int step, float (&sums)[kRows][2]) {
+  // `scales`: those of the norms of rows.
+  DEVICE static void consume(const Params& p, const uint4& words, int step, const float (&scales)[kRows],
+                             float (&sums)[kRows][2]) {
+    const NormParams& norm = p.linear.norm;
     const int k = step * 16 + lane_id() % 4 * 2;
     const unsigned word[4] = {words.x, words.y, words.z, words.w};
     for (int m = 0; m < kRows; ++m) {
@@ -36,7 +39,8 @@ struct LinearFloats {
       for (int half = 0; half < 2; ++half)
         for (int j = 0; j < 2; ++j) {
           const int column = k + half * 8 + j;
-          const float x = column < p.linear.w.columns ? load(p.linear.x, p.dtype, row + column) : 0.0f;
+          float x = column < p.linear.w.columns ? load(p.linear.x, p.dtype, row + column) : 0.0f;
+          if (norm.weight && column < p.linear.w.columns) x = Norm{norm}.normed(x, scales[m], column);
           for (int i = 0; i < 2; ++i)
             sums[m][i] = fmaf(to_float(Weights{static_cast<u16>(word[half * 2 + i] >> 16 * j)}), x, sums[m][i]);
         }
@@ -48,22 +52,29 @@ struct LinearFloats {
     const WeightRows& w = linear.w;
     SHARED(float, met, kWarps * kRows * kStripRows);
     const int warp = warp_id(), lane = lane_id(), rows = static_cast<int>(linear.m);
+    SHARED(float, gates, kRows* kStripRows);
     const auto at = [&](int strip) { return w.data[WeightRows::kLow] + strip * w.stride[WeightRows::kLow]; };
+    const Strips strips(linear, p.strips);
     uint4 now[kBatch], next[kBatch];
-    if (static_cast<int>(blockIdx.x) < p.strips) issue(at(blockIdx.x), warp, p.steps, now);
+    if (strips[0] < strips.count) issue(at(strips[0]), warp, p.steps, now);
     wait_for_earlier_kernels();
     let_next_kernel_begin();
-    for (int strip = blockIdx.x; strip < p.strips; strip += gridDim.x) {
+    float scales[kRows] = {};
+    if (linear.norm.weight)
+#pragma unroll
+      for (int m = 0; m < kRows; ++m)
+        if (m < rows) scales[m] = Norm{linear.norm}.scale(linear.x, p.dtype, m * w.columns, w.columns);
+    for (int turn = 0, strip = strips[0]; strip < strips.count; strip = strips[++turn]) {
       float sums[kRows][2] = {};
       for (int step = warp; step < p.steps; step += kWarps * kBatch) {
         const int later = step + kWarps * kBatch;
         if (later < p.steps)
           issue(at(strip), later, p.steps, next);
-        else if (strip + static_cast<int>(gridDim.x) < p.strips)
-          issue(at(strip + gridDim.x), warp, p.steps, next);
+        else if (strips[turn + 1] < strips.count)
+          issue(at(strips[turn + 1]), warp, p.steps, next);
 #pragma unroll
         for (int i = 0; i < kBatch; ++i)
-          if (step + i * kWarps < p.steps) consume(p, now[i], step + i * kWarps, sums);
+          if (step + i * kWarps < p.steps) consume(p, now[i], step + i * kWarps, scales, sums);
         for (int i = 0; i < kBatch; ++i) now[i] = next[i];
       }
       for (int m = 0; m < kRows; ++m)
@@ -75,14 +86,10 @@ struct LinearFloats {
         }
       __syncthreads();
       for (int i = static_cast<int>(threadIdx.x); i < rows * kStripRows; i += kThreads) {
-        const int in = i % kStripRows, m = i / kStripRows, n = strip * kStripRows + in;
-        if (n >= w.count) continue;
+        const int in = i % kStripRows, m = i / kStripRows;
         float sum = 0;
         for (int part = 0; part < kWarps; ++part) sum += met[(part * kRows + m) * kStripRows + in];
-        const i64 to = m * linear.n + w.first + n;
-        if (linear.bias) sum += linear.bias[w.first + n];
-        if (linear.residual) sum += load(linear.residual, p.dtype, to);
-        store_as(linear.y, p.dtype, to, sum);
+        put(linear, p.dtype, m, strip, in, sum, gates);
       }
       __syncthreads();
     }

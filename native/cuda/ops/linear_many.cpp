@@ -60,7 +60,11 @@ const Tile& usual_tile(WeightForm form, int64_t m, int64_t strips, int multiproc
 
 }  // namespace
 
-size_t linear_many_scratch(int64_t m, int64_t columns) { return Layout(m, columns).bytes; }
+bool takes_many(const LinearParams& linear) {
+  return taken(linear.w) && linear.m >= 1 && linear.w.columns >= 1 && linear.w.count >= 1;
+}
+
+size_t linear_many_scratch(const LinearParams& linear) { return Layout(linear.m, linear.w.columns).bytes; }
 
 const char* linear_many_name(LinearVariant variant) {
   return std::ranges::find(kTiles, static_cast<LinearManyTile>(variant.tile), &Tile::tile)->name;
@@ -78,10 +82,9 @@ void linear_many_variants(const LinearParams& linear, int multiprocessors, std::
     if (tile.tile != usual && linear_many_kernel(*form, tile.tile) >= 0) to.push_back(of(tile.tile));
 }
 
-bool linear_many(Context& cuda, const LinearParams& linear, DType dtype, unsigned char* memory, LinearVariant variant) {
+void linear_many(Context& cuda, const LinearParams& linear, DType dtype, unsigned char* memory, LinearVariant variant) {
   const WeightRows& w = linear.w;
   const auto form = taken(w);
-  if (!form || linear.m < 1 || w.columns < 1 || w.count < 1) return false;
   const Layout at(linear.m, w.columns);
   auto* plane = reinterpret_cast<unsigned short*>(memory);
   auto* scales = reinterpret_cast<float*>(memory + at.scales);
@@ -103,7 +106,6 @@ bool linear_many(Context& cuda, const LinearParams& linear, DType dtype, unsigne
                          : std::end(kTiles);
   const Tile& tile = told != std::end(kTiles) ? *told : usual_tile(*form, linear.m, strips, cuda.multiprocessors());
   cuda.launch(linear_many_kernel(*form, tile.tile), {blocks(linear.m, tile.rows), blocks(strips, tile.strips)}, params);
-  return true;
 }
 
 }  // namespace lophi::cuda

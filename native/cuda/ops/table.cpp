@@ -1,7 +1,5 @@
 #include "cuda/ops/table.h"
 
-#include "cuda/ops/linear.h"
-
 namespace lophi::cuda {
 
 OpFunction function_of(Op op) {

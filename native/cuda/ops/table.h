@@ -16,6 +16,7 @@ OpFunction own_function(const Kernel& kernel);
 // Whether it runs these operands.
 bool own_takes(const Call& call);
 bool takes_rope(const Call& call);
+bool takes_product(const Call& call);
 
 // CUDA's own ops, which replace calls of a plan: ops/fused.cpp.
 std::span<const std::shared_ptr<const Kernel>> fused();
@@ -56,6 +57,7 @@ void zeros(Context&, const Call&);
 // Bytes that a call needs beside its operands.
 size_t scratch_of(const Call& call);
 size_t attention_scratch(const Call& call);
+size_t linear_scratch(const Call& call);
 size_t sample_scratch(const Call& call);
 size_t top_k_scratch(const Call& call);
 
