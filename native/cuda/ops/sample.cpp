@@ -22,7 +22,7 @@ void sample(Context& cuda, const Call& call) {
                        x.logits.dim(1),
                        x.histories.dim(1),
                        cuda.faults(call)};
-  cuda.launch(sample_kernel(x.logits.dtype), {p.rows, 1, 1024}, p);
+  cuda.launch(sample_kernel(x.logits.dtype), {p.rows, 1, 512}, p);
 }
 
 }  // namespace lophi::cuda

@@ -54,9 +54,9 @@ struct Sample {
     }
   }
 
-  // Bins of a row's elements by how far they lie behind the best, 32 to each factor of e: what stands in a bin stands in front of all
+  // Bins of a row's elements by how far they lie behind the best, 16 to each factor of e: what stands in a bin stands in front of all
   // that stands in later ones. Each thread has one.
-  static constexpr int kThreads = 1024, kResident = 1, kBins = kThreads, kHeld = kThreads;
+  static constexpr int kThreads = 512, kResident = 1, kBins = kThreads, kHeld = 1024;
 
   // How many elements a bin has, and what their weights add up to: words, as shared memory adds those by itself.
   struct Bins {
@@ -93,8 +93,7 @@ struct Sample {
   };
 
   // Draws from the kept part of softmax(logits / temperature): top k, then top p, then min p. `best`: the first of the order.
-  template <class L>
-  DEVICE static i64 draw(const L* logits, i64 count, u64 best, const Chosen& p, unsigned random) {
+  DEVICE static i64 draw(const float* logits, i64 count, u64 best, const Chosen& p, unsigned random) {
     SHARED(unsigned, words, 3 * kBins);
     SHARED(u64, keys, kHeld);
     SHARED(u64, weights, kHeld);
@@ -107,28 +106,26 @@ struct Sample {
     int bits = 0;
     while (count >> bits) ++bits;
     const float unit = static_cast<float>(static_cast<u64>(1) << (bits < 18 ? 44 : 62 - bits));
-    const float top = to_float(logits[index_of(best)]);
+    const float top = logits[index_of(best)];
     const auto behind = [&](float logit) { return (logit - top) / p.temperature; };
     const auto weight_of = [&](float logit) -> u64 {
       const float weight = expf(behind(logit)) * unit + 0.5f;
       return weight > 0 ? static_cast<u64>(weight) : 0;  // none where penalties left nothing finite
     };
     const auto bin_of = [&](float logit) {
-      const float at = -32.0f * behind(logit);
+      const float at = -16.0f * behind(logit);
       return at < kBins - 1 ? static_cast<int>(at) : kBins - 1;
     };
 
     __syncthreads();
     for (int i = 0; i < 3; ++i) words[i * kBins + me] = 0;
     __syncthreads();
-    each_of_row(logits, count, [&](i64, L element) {
-      const float logit = to_float(element);
-      bins.add(bin_of(logit), weight_of(logit));
-    });
+    each_of_row(logits, count, [&](i64, float logit) { bins.add(bin_of(logit), weight_of(logit)); });
     __syncthreads();
-    const u64 elements = bins.count[me];
+    const unsigned elements = bins.count[me];
     u64 weight = bins.weight(me);  // of what is kept in this thread's bin
-    const u64 elements_before = in_front(elements), before = in_front(weight);
+    const auto elements_before = static_cast<unsigned>(in_front(elements));
+    const u64 before = in_front(weight);
     u64 least = 0;  // the last key that is kept
 
     // Where the running sum, of elements or of the weights of those kept, exceeds `target`, which must be below the sum of all.
@@ -144,8 +141,7 @@ struct Sample {
       __syncthreads();
       const int bin = static_cast<int>(found[0]);
       const u64 bin_ahead = found[1], bin_before = found[2];
-      each_of_row(logits, count, [&](i64 i, L element) {
-        const float logit = to_float(element);
+      each_of_row(logits, count, [&](i64 i, float logit) {
         if (bin_of(logit) != bin) return;
         const u64 key = ranked(logit, i);
         if (key < least) return;
@@ -158,27 +154,27 @@ struct Sample {
       const int here = static_cast<int>(*held);
       if (here > kHeld) {  // all alike, or all far behind
         const auto at = [&](i64 i) -> Amount {
-          const u64 key = ranked(to_float(logits[i]), i);
+          const u64 key = ranked(logits[i], i);
           const bool in = key >= least;
-          return {key, !in ? 0 : by_count ? 1 : weight_of(to_float(logits[i]))};
+          return {key, !in ? 0 : by_count ? 1 : weight_of(logits[i])};
         };
         const u64 key = find_place(count, target, at).key;
         u64 sum = 0;
-        each_of_row(logits, count, [&](i64 i, L element) {
-          if (ranked(to_float(element), i) >= key) sum += weight_of(to_float(element));
+        each_of_row(logits, count, [&](i64 i, float logit) {
+          if (ranked(logit, i) >= key) sum += weight_of(logit);
         });
         return {key, block_total(sum)};
       }
-      if (me < here) {
+      for (int own = me; own < here; own += kThreads) {
         u64 sum = bin_ahead, in_all = bin_before;
         for (int i = 0; i < here; ++i) {
-          if (keys[i] <= keys[me]) continue;
+          if (keys[i] <= keys[own]) continue;
           sum += by_count ? 1 : weights[i];
           in_all += weights[i];
         }
-        if (sum <= target && target < sum + (by_count ? 1 : weights[me])) {
-          found[0] = keys[me];
-          found[1] = in_all + weights[me];
+        if (sum <= target && target < sum + (by_count ? 1 : weights[own])) {
+          found[0] = keys[own];
+          found[1] = in_all + weights[own];
         }
       }
       __syncthreads();
@@ -186,7 +182,7 @@ struct Sample {
     };
     // What stands behind `last` counts no more.
     const auto keep = [&](const Reached& last) {
-      const int bin = bin_of(to_float(logits[index_of(last.key)]));
+      const int bin = bin_of(logits[index_of(last.key)]);
       least = last.key;
       if (me > bin) weight = 0;
       if (me == bin) weight = last.weight - before;
@@ -206,8 +202,7 @@ struct Sample {
     }
     if (p.min_p > 0) {  // of what is at least so likely, and of the likeliest in any case
       u64 sum = 0;
-      each_of_row(logits, count, [&](i64 i, L element) {
-        const float logit = to_float(element);
+      each_of_row(logits, count, [&](i64 i, float logit) {
         const u64 key = ranked(logit, i);
         if (key >= least && (key == best || expf(behind(logit)) >= p.min_p)) sum += weight_of(logit);
       });
@@ -223,6 +218,10 @@ struct Sample {
     const Chosen& chosen = reinterpret_cast<const Chosen*>(p.params)[row];
     const int position = p.position[row];
 
+    // Drawn from float32: one body of code, whose shared memory is there once.
+    constexpr bool kFloats = sizeof(T) == sizeof(float);
+    const bool copies = chosen.penalizes() || (!kFloats && chosen.temperature > 0);
+
     u64 best = 0;
     bool numbers = true;
     each_of_row(logits, p.vocabulary, [&](i64 i, T element) {
@@ -230,7 +229,7 @@ struct Sample {
       numbers = numbers && logit == logit;
       const u64 key = ranked(logit, i);
       best = best < key ? key : best;
-      if (chosen.penalizes()) changed[i] = logit;
+      if (copies) changed[i] = logit;
     });
     best = block_largest(best);
     numbers = block_total(numbers ? 0 : 1) == 0;
@@ -263,8 +262,8 @@ struct Sample {
     if (chosen.temperature > 0) {
       const unsigned* seed = p.seeds + 2 * row;
       const unsigned random = philox(seed[0], seed[1], static_cast<unsigned>(position));
-      id = chosen.penalizes() ? draw(changed, p.vocabulary, best, chosen, random)
-                              : draw(logits, p.vocabulary, best, chosen, random);
+      id = draw(copies ? changed : static_cast<const float*>(p.logits) + row * p.vocabulary, p.vocabulary, best, chosen,
+                random);
     }
     __syncthreads();  // the history has been read
     if (threadIdx.x != 0) return;
