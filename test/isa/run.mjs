@@ -27,9 +27,10 @@ if (process.platform === 'win32' || !existsSync(join(build, 'CMakeCache.txt'))) 
 run('cmake', ['--build', build, '--target', 'isa_test', '--config', 'Release'])
 
 // a weak symbol with wide instructions could be the one that the linker keeps for everybody
-const objects = readdirSync(build, { recursive: true })
+const made = join(build, 'CMakeFiles')
+const objects = readdirSync(made, { recursive: true })
   .filter((file) => /isa_avx\w+\.cpp\.o$/.test(file))
-  .map((file) => join(build, file))
+  .map((file) => join(made, file))
 const symbols = spawnSync('nm', ['-C', ...objects], { encoding: 'utf8' })
 if (symbols.status === 0 && objects.length > 0 && !sanitize) {
   const weak = symbols.stdout.split('\n').filter((line) => / [WVuvw] /.test(line) && !line.includes('DW.ref.'))

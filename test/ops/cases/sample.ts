@@ -103,7 +103,7 @@ export const sample: OpCase<'sample'>[] = [
     repeat: 1.3,
     presence: 0.1,
     history: [3, 4095, 0, 3],
-    at: 3,
+    at: 5,
   },
   { vocab: 95, temperature: 1, topK: 1 },
   { vocab: 95, temperature: 1, topK: 95, at: 1 },
