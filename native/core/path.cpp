@@ -35,7 +35,7 @@ int intern_path(std::string_view path, std::string_view stack) {
   const std::lock_guard lock(known.mutex);
   if (const auto found = known.numbers.find({path, stack}); found != known.numbers.end()) return found->second;
   const int number = static_cast<int>(known.all.size());
-  const Place& fresh = known.all.emplace_back(std::string(path), std::string(stack));
+  const Place& fresh = known.all.emplace_back(Place{std::string(path), std::string(stack)});
   known.numbers.emplace(std::pair(std::string_view(fresh.name), std::string_view(fresh.stack)), number);
   return number;
 }
