@@ -17,7 +17,7 @@ export interface GenerationInput extends Omit<ReaderInput, 'promptTokens'> {
 }
 
 /** One is computed while the host looks at what the one before gave: the device never waits, and a stop costs one step. */
-const defaultStepsInFlight = 2
+export const defaultStepsInFlight = 2
 
 /** A running generation: iterate it once for its tokens; afterwards it tells how it went. */
 export class Generation implements AsyncIterable<Token> {

@@ -4,6 +4,9 @@ import { Tensor } from '../tensor.js'
 import { type Decoder, rotaryFor } from './batch.js'
 import type { SequenceState } from './sequence-state.js'
 
+/** Tokens of a pass of prefill, where nothing else is asked. */
+export const passTokens = 128
+
 /** Ids, or rows of hidden state [T, C] in place of their embeddings. */
 export type Input = readonly number[] | Tensor<'float32'>
 

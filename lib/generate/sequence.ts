@@ -4,7 +4,7 @@ import { checkOptions, type OptionNames } from '../options.js'
 import { keep, scope } from '../scope.js'
 import { Tensor } from '../tensor.js'
 import { Batch, type Decoder, type Sampled, type StepOptions } from './batch.js'
-import { type Input, lengthOf, partOf, pass, RecordedPass } from './pass.js'
+import { type Input, lengthOf, partOf, pass, passTokens, RecordedPass } from './pass.js'
 import { historyLength, type SamplingOptions, samplingNames, samplingParams, seedWords } from './sampling.js'
 import { noId, SequenceState } from './sequence-state.js'
 
@@ -206,7 +206,7 @@ export class Sequence {
     const { state } = this
     this.#checkInput(input)
     this.#checkRoom('prefill', lengthOf(input))
-    const { chunk = 128, signal } = options
+    const { chunk = passTokens, signal } = options
     if (!Number.isInteger(chunk) || chunk < 1)
       throw new ArgumentError('ERR_ARGUMENT', `prefill: chunk must be a whole number from 1, but it is ${chunk}`)
     this.decoder.network.checkFiles()
@@ -347,13 +347,17 @@ export class Sequence {
   }
 
   #checkIds(ids: readonly number[]): void {
-    const { vocabSize } = this.decoder.network
-    ids.forEach((id, i) => {
-      if (!Number.isInteger(id) || id < 0 || id >= vocabSize)
-        throw new ArgumentError(
-          'ERR_OUT_OF_RANGE',
-          `ids[${i}]: an id must be a whole number below the vocabulary of ${vocabSize}, but it is ${id}`,
-        )
-    })
+    checkIds(ids, this.decoder.network.vocabSize)
   }
+}
+
+/** Throws ERR_OUT_OF_RANGE for an id that the vocabulary lacks. */
+export function checkIds(ids: readonly number[], vocabSize: number): void {
+  ids.forEach((id, i) => {
+    if (!Number.isInteger(id) || id < 0 || id >= vocabSize)
+      throw new ArgumentError(
+        'ERR_OUT_OF_RANGE',
+        `ids[${i}]: an id must be a whole number below the vocabulary of ${vocabSize}, but it is ${id}`,
+      )
+  })
 }

@@ -1,9 +1,11 @@
 import { AbortedError, ArgumentError, DisposedError, OutOfMemoryError, QueueFullError } from '../errors.js'
 import { Batch, type Sampled } from '../generate/batch.js'
+import { defaultStepsInFlight } from '../generate/generation.js'
 import type { KvPool } from '../generate/kv-pool.js'
 import type { Model } from '../generate/model.js'
+import { passTokens } from '../generate/pass.js'
 import { samplingParams, seedWords } from '../generate/sampling.js'
-import type { Sequence } from '../generate/sequence.js'
+import { checkIds, type Sequence } from '../generate/sequence.js'
 import { type GenerateOptions, TokenReader } from '../generate/token-reader.js'
 import { checkOptions, type OptionNames } from '../options.js'
 import type { ChatMessage } from '../tokenizer/index.js'
@@ -41,11 +43,6 @@ export interface SchedulerStats {
   readonly preemptions: number
   readonly steps: number
 }
-
-/** Tokens of a pass of prefill: those of `generate`, so that the same ids are computed in the same passes. */
-const passTokens = 128
-/** Steps of a group that may be under way: one is computed while the host reads the one before. */
-const stepsInFlight = 2
 
 /** One request. Of its ids, `all`, the first `at` are cached and what follows them was sampled. */
 interface Job {
@@ -218,12 +215,7 @@ export class Scheduler {
     const { vocabSize } = this.#model.config
     if (ids.length === 0)
       throw new ArgumentError('ERR_ARGUMENT', 'scheduler: the prompt must have a token, but it is empty')
-    const wrong = ids.findIndex((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize)
-    if (wrong >= 0)
-      throw new ArgumentError(
-        'ERR_OUT_OF_RANGE',
-        `ids[${wrong}]: an id must be a whole number below the vocabulary of ${vocabSize}, but it is ${ids[wrong]}`,
-      )
+    checkIds(ids, vocabSize)
     if (ids.length > context)
       throw new ArgumentError(
         'ERR_CONTEXT_OVERFLOW',
@@ -287,7 +279,7 @@ export class Scheduler {
       if (job.at === state.length && !job.sequence.canAdvance) {
         job.passed = state.length + 1
         this.#restart(job)
-      } else this.#reserve(job, Math.min(stepsInFlight, this.context - state.length))
+      } else this.#reserve(job, Math.min(defaultStepsInFlight, this.context - state.length))
     }
   }
 
@@ -373,7 +365,7 @@ export class Scheduler {
     const joins = this.#waiting.length > 0 || this.#running.some(({ at, passed }) => at < passed)
     while (
       !joins &&
-      flight.length < stepsInFlight &&
+      flight.length < defaultStepsInFlight &&
       jobs.every((job) => job.sequence.canAdvance && !isReplaying(job) && job.sequence.state.length < this.context)
     )
       enqueue(batch.advance({ logits }))
