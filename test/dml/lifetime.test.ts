@@ -5,11 +5,11 @@ import { listDevices, openDevice, ops } from '../../lib/index.js'
 
 // Memory of a Direct3D 12 device: small tensors share resources, what Direct3D could not make is refused before it is asked, and all of it goes.
 
-const ids = (await listDevices()).devices.map(({ id }) => id).filter((id) => id === 'dml:0')
-if (ids.length === 0) {
-  console.warn('lifetimes on dml are not tested: there is no such device')
-  test.skip('lifetimes on dml')
-}
+const { devices, absent } = await listDevices()
+const ids = devices.map(({ id }) => id).filter((id) => id === 'dml:0')
+if (ids.length === 0)
+  test('lifetimes on dml', ({ skip }) =>
+    skip(`no DirectML: ${absent.find(({ backend }) => backend === 'dml')?.reason}`))
 
 const built = new URL(import.meta.url.endsWith('.ts') ? '../../dist/index.js' : '../../lib/index.js', import.meta.url)
 
