@@ -204,12 +204,6 @@ std::span<const OpInfo> schema() {
 
 const OpInfo& info_of(Op op) { return schema()[static_cast<size_t>(op)]; }
 
-const OpInfo* find_op(std::string_view name) {
-  const auto ops = schema();
-  const auto found = std::ranges::find(ops, name, &OpInfo::name);
-  return found == ops.end() ? nullptr : &*found;
-}
-
 bool admits(std::string_view word, DType dtype) {
   const Class* known = class_of(word);
   return known ? known->admits(dtype) : word == name_of(dtype);

@@ -81,7 +81,6 @@ std::shared_ptr<const OpInfo> parse_op(const OpText& text);
 
 std::span<const OpInfo> schema();
 const OpInfo& info_of(Op op);
-const OpInfo* find_op(std::string_view name);  // null where the schema has none of that name
 
 // Whether a dtype is what `word` names: a dtype or a class. False for words that name neither.
 bool admits(std::string_view word, DType dtype);
