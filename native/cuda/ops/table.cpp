@@ -8,56 +8,11 @@ OpFunction function_of(Op op) {
   if (binary_kernel(op, DType::kFloat32) >= 0) return binary;
   if (reduce_kernel(op, DType::kFloat32) >= 0) return reduce;
   switch (op) {
-    case Op::kAddRmsNorm:
-      return add_rms_norm;
-    case Op::kArange:
-      return arange;
-    case Op::kArgmax:
-      return argmax;
-    case Op::kAttention:
-      return attention;
-    case Op::kCast:
-      return cast;
-    case Op::kConcat:
-      return concat;
-    case Op::kCopy:
-      return copy;
-    case Op::kDequantize:
-      return dequantize;
-    case Op::kEmbedding:
-      return embedding;
-    case Op::kFull:
-      return full;
-    case Op::kGather:
-      return gather;
-    case Op::kLinear:
-      return linear;
-    case Op::kMatmul:
-      return matmul;
-    case Op::kMatmulInt4:
-      return matmul_int4;
-    case Op::kQuantize:
-      return quantize;
-    case Op::kRmsNorm:
-      return rms_norm;
-    case Op::kRotaryEmbedding:
-      return rotary_embedding;
-    case Op::kSample:
-      return sample;
-    case Op::kSiluMul:
-      return silu_mul;
-    case Op::kSlice:
-      return slice;
-    case Op::kSoftmax:
-      return softmax;
-    case Op::kTopK:
-      return top_k;
-    case Op::kTranspose:
-      return transpose;
-    case Op::kWhere:
-      return where;
-    case Op::kZeros:
-      return zeros;
+#define ROW(op, function) \
+  case Op::k##op:         \
+    return function;
+    LOPHI_OWN_OPS(ROW)
+#undef ROW
     default:
       return nullptr;
   }

@@ -1,5 +1,6 @@
 // CUDA's ops: families and ops of their own, each in the file of its name with its kernels beside it.
 #pragma once
+#include "core/own_ops.h"
 #include "cuda/context.h"
 #include "cuda/kernels.gen.h"
 #include "cuda/params.h"
@@ -28,31 +29,9 @@ void unary(Context&, const Call&);
 void binary(Context&, const Call&);
 void reduce(Context&, const Call&);
 
-void add_rms_norm(Context&, const Call&);
-void arange(Context&, const Call&);
-void argmax(Context&, const Call&);
-void attention(Context&, const Call&);
-void cast(Context&, const Call&);
-void concat(Context&, const Call&);
-void copy(Context&, const Call&);
-void dequantize(Context&, const Call&);
-void embedding(Context&, const Call&);
-void full(Context&, const Call&);
-void gather(Context&, const Call&);
-void linear(Context&, const Call&);
-void matmul(Context&, const Call&);
-void matmul_int4(Context&, const Call&);
-void quantize(Context&, const Call&);
-void rms_norm(Context&, const Call&);
-void rotary_embedding(Context&, const Call&);
-void sample(Context&, const Call&);
-void silu_mul(Context&, const Call&);
-void slice(Context&, const Call&);
-void softmax(Context&, const Call&);
-void top_k(Context&, const Call&);
-void transpose(Context&, const Call&);
-void where(Context&, const Call&);
-void zeros(Context&, const Call&);
+#define DECLARE(op, function) void function(Context&, const Call&);
+LOPHI_OWN_OPS(DECLARE)
+#undef DECLARE
 
 // Bytes that a call needs beside its operands.
 size_t scratch_of(const Call& call);

@@ -2,6 +2,7 @@
 #pragma once
 #include <string>
 
+#include "core/own_ops.h"
 #include "dml/commands.h"
 #include "dml/shaders.gen.h"
 #include "dml/weight.h"
@@ -23,31 +24,9 @@ void unary(Commands&, const Call&);
 void binary(Commands&, const Call&);
 void reduce(Commands&, const Call&);
 
-void add_rms_norm(Commands&, const Call&);
-void arange(Commands&, const Call&);
-void argmax(Commands&, const Call&);
-void attention(Commands&, const Call&);
-void cast(Commands&, const Call&);
-void concat(Commands&, const Call&);
-void copy(Commands&, const Call&);
-void dequantize(Commands&, const Call&);
-void embedding(Commands&, const Call&);
-void full(Commands&, const Call&);
-void gather(Commands&, const Call&);
-void linear(Commands&, const Call&);
-void matmul(Commands&, const Call&);
-void matmul_int4(Commands&, const Call&);
-void quantize(Commands&, const Call&);
-void rms_norm(Commands&, const Call&);
-void rotary_embedding(Commands&, const Call&);
-void sample(Commands&, const Call&);
-void silu_mul(Commands&, const Call&);
-void slice(Commands&, const Call&);
-void softmax(Commands&, const Call&);
-void top_k(Commands&, const Call&);
-void transpose(Commands&, const Call&);
-void where(Commands&, const Call&);
-void zeros(Commands&, const Call&);
+#define DECLARE(op, function) void function(Commands&, const Call&);
+LOPHI_OWN_OPS(DECLARE)
+#undef DECLARE
 
 size_t arange_scratch(const Call&);
 size_t rms_norm_scratch(Gpu&, const Call&);
